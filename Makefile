@@ -1,0 +1,55 @@
+# `make demo` and `make test` do all their own set-up; everything is installed into .venv.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+# Installed first, so that no other requirement brings a second, larger build of it.
+TORCH ?= torch==2.13.0
+# One thread each for BLAS and OpenMP: the arrays are small, and the tests use the cores themselves.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MPLBACKEND=Agg
+DEMO := bench kws --quick --card ideal-5bit --card taox-1t1r-128 --chips 10 --out demo-results
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## install everything into .venv (the other targets do it by themselves)
+
+demo: $(READY) ## spoken keywords: float against two kinds of chip; table and figures into demo-results/
+	@$(BIN)/aimc $(DEMO)
+
+test: $(READY) lint ## linters, type check, tests
+	@if ! command -v ngspice >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ngspice >/dev/null; \
+	  else echo "ngspice is missing, so tests against SPICE are skipped: sudo apt-get install ngspice"; fi; fi
+	@$(ONE_THREAD) $(BIN)/pytest -q -n 2
+
+lint: $(READY) ## import rules, ruff, pyright
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/pyright
+
+bench: $(READY) ## the speed questions of benchmarks/speed, one after the other
+	@for question in benchmarks/speed/*.py; do echo "== $$question"; $(ONE_THREAD) $(BIN)/python "$$question" || exit 1; done
+
+clean: ## remove .venv, caches and what the demo wrote
+	rm -rf .venv build dist demo-results .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find aimc tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "aimc needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) --version 2>&1): make PYTHON=python3.11"; exit 1; }
+	@if ! $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv >/dev/null; \
+	  else echo "Python's venv module is missing: sudo apt-get install python3-venv"; exit 1; fi; fi
+	@[ -x $(BIN)/pip ] || $(PYTHON) -m venv .venv
+	@echo "installing into .venv (a few minutes the first time)"
+	@$(BIN)/python -m pip install -q --upgrade pip
+	@$(BIN)/python -c 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") is None)' || $(BIN)/pip install -q $(TORCH)
+	@$(BIN)/pip install -q -e '.[torch,speech,dev]'
+	@touch $@

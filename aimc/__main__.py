@@ -1,0 +1,5 @@
+"""`python -m aimc` is the command `aimc`."""
+
+from aimc.cli import main
+
+main()
