@@ -28,7 +28,7 @@ test: $(READY) lint ## linters, type check, tests
 	@$(ONE_THREAD) $(BIN)/pytest -q -n 2
 
 lint: $(READY) ## import rules, ruff, pyright
-	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/lint-imports --no-cache --no-logo
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/pyright
