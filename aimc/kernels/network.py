@@ -1,0 +1,256 @@
+"""The linear network of a crossbar: cells between row wires and column wires, all with resistance.
+
+Cell `(i, j)` joins row node `(i, j)` to column node `(i, j)` with conductance `g[i, j]`. Neighbouring nodes
+of a row are `r_row` apart, those of a column `r_col`. The source drives a row's first node through `r_source`;
+a column's last node reaches virtual ground through `r_sense`. Any of the four may be zero.
+
+Every function takes the topology by the same names:
+
+    r_row, r_col, r_source, r_sense   resistances [ohm], >= 0
+    drive    "left", "right" or "both": the end of the rows at which their source sits
+    sense    "bottom" (the last row), "top" or "both" (the currents of both ends are summed)
+    active   (rows,) bool: rows whose source is connected; the others float. None: all are
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from aimc.errors import ArgumentError, NotConverged, as_array, as_number
+from aimc.kernels import pcg
+
+Floats = NDArray[np.float64]
+_PINNED, _OPEN = 0.0, -1.0
+
+
+class Topology(NamedTuple):
+    """Where the resistances and sources are, once mirrored to drive at the left and sense at the bottom."""
+
+    rows: slice
+    cols: slice
+    first: Floats  # (rows,) from the source to the first node; inf: the row floats [ohm]
+    r_row: float
+    row_end: float  # from the last node of a driven row to its second source; < 0: there is none
+    last: float
+    r_col: float
+    col_end: float
+
+    @property
+    def ladder(self) -> tuple[Floats, float, float, float, float, float]:
+        return self.first, self.r_row, self.row_end, self.last, self.r_col, self.col_end
+
+    @property
+    def ideal(self) -> bool:
+        """Whether no wire has resistance, so that the sensed currents are `v @ g`."""
+        return not (
+            self.r_row or self.r_col or self.last or self.first[np.isfinite(self.first)].any()
+        )
+
+
+def topology(
+    shape: tuple[int, int],
+    r_row: float,
+    r_col: float,
+    r_source: float,
+    r_sense: float,
+    drive: str = "left",
+    sense: str = "bottom",
+    active: ArrayLike | None = None,
+) -> Topology:
+    """Checks the wires of a `shape` array and mirrors them to the one form that the kernels know."""
+    values = {"r_row": r_row, "r_col": r_col, "r_source": r_source, "r_sense": r_sense}
+    for name, value in values.items():
+        as_number(name, value, minimum=0.0)
+    for name, value, allowed in (
+        ("drive", drive, ("left", "right", "both")),
+        ("sense", sense, ("bottom", "top", "both")),
+    ):
+        if value not in allowed:
+            raise ArgumentError(f"`{name}` must be one of {', '.join(allowed)}, but is {value!r}.")
+    rows = slice(None, None, -1) if sense == "top" else slice(None)
+    cols = slice(None, None, -1) if drive == "right" else slice(None)
+    row_end = col_end = _OPEN
+    # Two sources at the ends of a wire without resistance are one, through half the resistance.
+    if drive == "both":
+        if r_row == 0.0 or shape[1] == 1:
+            r_source /= 2
+        else:
+            row_end = float(r_source)
+    if sense == "both":
+        if r_col == 0.0 or shape[0] == 1:
+            r_sense /= 2
+        else:
+            col_end = float(r_sense)
+    first = np.full(shape[0], float(r_source))
+    if active is not None:
+        mask = np.asarray(active)
+        if mask.shape != shape[:1] or mask.dtype != np.bool_:
+            raise ArgumentError(
+                f"`active` must be a boolean array of shape ({shape[0]},), "
+                f"but has shape {mask.shape} and type {mask.dtype}."
+            )
+        first[~mask[rows]] = np.inf
+    return Topology(rows, cols, first, float(r_row), row_end, float(r_sense), float(r_col), col_end)
+
+
+def transfer(
+    g: ArrayLike,
+    r_row: float,
+    r_col: float,
+    r_source: float,
+    r_sense: float,
+    drive: str = "left",
+    sense: str = "bottom",
+    active: ArrayLike | None = None,
+) -> Floats:
+    """The matrix with which `v @ transfer` are the sensed currents, exactly.
+
+    g        (rows, cols)  conductances [S], >= 0; 0 is an open cell
+    returns  (rows, cols)  [S]; the rows of floating lines are 0; `g` itself if no wire has resistance
+    raises   ArgumentError, NotConverged
+    """
+    g = as_array("g", g, (None, None), minimum=0.0)
+    top = topology(g.shape, r_row, r_col, r_source, r_sense, drive, sense, active)
+    driven = np.isfinite(top.first[top.rows])
+    if top.ideal:
+        return np.where(driven[:, None], g, 0.0)
+    wires = (r_row, r_col, r_source, r_sense, drive, sense, active)
+    return solve(g, np.diag(driven.astype(float)), *wires).current
+
+
+def transfers(
+    g: ArrayLike,
+    r_row: float,
+    r_col: float,
+    r_source: float,
+    r_sense: float,
+    drive: str = "left",
+    sense: str = "bottom",
+    active: ArrayLike | None = None,
+) -> Floats:
+    """`transfer` of many arrays: g (arrays, rows, cols) [S] -> (arrays, rows, cols) [S]."""
+    g = as_array("g", g, (None, None, None), minimum=0.0)
+    wires = (r_row, r_col, r_source, r_sense, drive, sense, active)
+    return np.stack([transfer(a, *wires) for a in g]) if len(g) else np.zeros(g.shape)
+
+
+class Solved(NamedTuple):
+    """All voltages and sensed currents of a batch of reads."""
+
+    row_voltage: Floats  # (batch, rows, cols) [V]
+    col_voltage: Floats  # (batch, rows, cols) [V]
+    current: Floats  # (batch, cols) [A]
+    residual: float  # largest error of the current law over the largest source or column current
+
+
+def solve(
+    g: ArrayLike,
+    v: ArrayLike,
+    r_row: float,
+    r_col: float,
+    r_source: float,
+    r_sense: float,
+    drive: str = "left",
+    sense: str = "bottom",
+    active: ArrayLike | None = None,
+) -> Solved:
+    """Every node voltage for a batch of inputs.
+
+    g        (rows, cols)   conductances [S], >= 0
+    v        (batch, rows)  source voltages [V]; those of floating rows are ignored. A floating row without
+                            any closed cell is at 0 V by convention
+    raises   ArgumentError, NotConverged
+    """
+    g = as_array("g", g, (None, None), minimum=0.0)
+    top = topology(g.shape, r_row, r_col, r_source, r_sense, drive, sense, active)
+    return _iterate(g[None], v, top, tol=1e-15, fields=True)
+
+
+def reads(
+    g: ArrayLike,
+    v: ArrayLike,
+    r_row: float,
+    r_col: float,
+    r_source: float,
+    r_sense: float,
+    drive: str = "left",
+    sense: str = "bottom",
+    active: ArrayLike | None = None,
+    tol: float = 1e-11,
+    guess: ArrayLike | None = None,
+) -> tuple[Floats, float]:
+    """Sensed currents without a transfer matrix: for single reads, or conductances that change every read.
+
+    g        (batch, rows, cols) or (rows, cols)  conductances [S], >= 0
+    v        (batch, rows)                        source voltages [V]
+    tol      energy norm of the residual over that of the drive, at which to stop
+    guess    (batch, rows, cols) or (rows, cols)  column voltages to start from [V], e.g. of `solve`
+    returns  current (batch, cols) [A], residual: see `Solved`
+    raises   ArgumentError, NotConverged
+    """
+    g = as_array("g", g, (None, None) if np.ndim(g) == 2 else (None, None, None), minimum=0.0)
+    g = g if g.ndim == 3 else g[None]
+    as_number("tol", tol, minimum=0.0)
+    top = topology(g.shape[1:], r_row, r_col, r_source, r_sense, drive, sense, active)
+    solved = _iterate(g, v, top, tol, fields=False, guess=guess)
+    return solved.current, solved.residual
+
+
+def _iterate(
+    g: Floats, v: ArrayLike, top: Topology, tol: float, fields: bool, guess: ArrayLike | None = None
+) -> Solved:
+    rows, cols = g.shape[1:]
+    v = as_array("v", v, (None, rows))
+    batch = len(v)
+    if len(g) not in (1, batch):
+        raise ArgumentError(f"`g` must hold 1 or {batch} arrays, one a read, but holds {len(g)}.")
+    mirror = (slice(None), top.rows, top.cols)
+    start = np.zeros((0, rows, cols))
+    if guess is not None:
+        start = as_array("guess", guess, (None,) * (np.ndim(guess) - 2) + (rows, cols))
+        start = np.ascontiguousarray((start if start.ndim == 3 else start[None])[mirror])
+        if len(start) not in (1, batch):
+            raise ArgumentError(f"`guess` must hold 1 or {batch} arrays, but holds {len(start)}.")
+    g = np.ascontiguousarray(g[mirror])
+    v = np.where(np.isfinite(top.first), v[:, top.rows], 0.0)
+    current, residual = np.empty((batch, cols)), np.zeros(batch)
+    row = np.empty((batch if fields else 0, rows, cols))
+    col = np.empty_like(row)
+    limit = 100 + 10 * (rows + cols)
+
+    def work(lo: int, hi: int) -> None:
+        out = (current, row, col, residual)
+        pcg.reads(g, v, start, top.ladder, float(tol), limit, lo, hi, *out)
+
+    spread(work, batch, cost=batch * rows * cols)
+    worst = float(residual.max(initial=0.0))
+    if not np.isfinite(worst) or not np.isfinite(current).all():
+        raise NotConverged(
+            f"The network of {rows} x {cols} cells must be solved to a relative residual of {tol:g}, but "
+            f"is not after {limit} steps. Check that the resistances and conductances are physical.",
+            residual=worst,
+        )
+    return Solved(row[mirror], col[mirror], current[:, top.cols], worst)
+
+
+def spread(work: Callable[[int, int], None], count: int, cost: float) -> None:
+    """Calls `work(lo, hi)` over parts of `range(count)`, one part a thread; `work` must free the GIL.
+
+    `cost` is in multiples of what one cell costs in one read: small work stays in the caller's thread.
+    The number of threads is numba's (`NUMBA_NUM_THREADS`). Threads of its own instead of numba's layers:
+    the workqueue layer aborts the process when two threads enter it, and OpenMP may be missing.
+    """
+    parts = min(numba.get_num_threads(), count) if cost > 20_000 else 1
+    if parts <= 1:
+        work(0, count)
+        return
+    edges = [count * k // parts for k in range(parts + 1)]
+    with ThreadPoolExecutor(parts) as pool:
+        for done in [pool.submit(work, lo, hi) for lo, hi in zip(edges, edges[1:], strict=False)]:
+            done.result()

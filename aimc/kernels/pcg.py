@@ -1,0 +1,273 @@
+"""One read of a crossbar with wires: conjugate gradients on the row lines.
+
+Unknowns are the drops `d` of the row nodes below their source, `u = v + d`. With `D = diag(g)`, `T` the
+row lines (tridiagonal, shunted by `g`) and `A` the column lines, Kirchhoff's current law reads
+
+    T d - D w = -D v,    A w - D d = D v,    hence    (T - D A^-1 D) d = -D v + D A^-1 D v,
+
+which is solved by conjugate gradients preconditioned with `T`. Both line solves run as ladders of Norton
+equivalents (`q = 1 / (1 + r Y)`), so that no conductance `1 / r` appears and a resistance may be zero.
+
+Row quantities lie as `(chunk, cols, LANES)`, lane = row within the chunk, so that the row sweeps are SIMD;
+column quantities lie as `(rows, cols)`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+LANES = 8
+_JIT = {"cache": True, "nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
+
+
+@njit(**_JIT)
+def _factor_rows(g, first, r, end, gl, q, b):
+    """Ladders of the rows; `first` (rows,) [ohm] inf: no source, `end` [ohm] 0: pinned, < 0: open."""
+    rows, cols = g.shape
+    gl[:] = 0.0
+    for i in range(rows):
+        for j in range(cols):
+            gl[i // LANES, j, i % LANES] = g[i, j]
+    y = np.zeros(LANES)
+    for c in range(gl.shape[0]):
+        for k in range(LANES):
+            i = c * LANES + k
+            y[k] = 1.0 / end if end > 0.0 and i < rows and first[i] < np.inf else 0.0
+        for j in range(cols - 1, 0, -1):
+            for k in range(LANES):
+                total = gl[c, j, k] + y[k]
+                t = 1.0 / (1.0 + r * total)
+                q[c, j, k] = t
+                b[c, j, k] = r * t
+                y[k] = total * t
+            if j == cols - 1 and end == 0.0:
+                for k in range(LANES):
+                    if c * LANES + k < rows and first[c * LANES + k] < np.inf:
+                        q[c, j, k] = 0.0
+                        b[c, j, k] = 0.0
+                        y[k] = 1.0 / r
+        for k in range(LANES):
+            i = c * LANES + k
+            total = gl[c, 0, k] + y[k]
+            q[c, 0, k] = 0.0
+            if i < rows and first[i] < np.inf:
+                b[c, 0, k] = first[i] / (1.0 + first[i] * total)
+            else:
+                b[c, 0, k] = 1.0 / total if total > 0.0 else 0.0
+
+
+@njit(**_JIT)
+def _solve_rows(q, b, x):
+    """Overwrites the injected currents `x` [A] by the voltages of the row nodes [V]."""
+    chunks, cols, _ = x.shape
+    for c in range(chunks):
+        for j in range(cols - 1, 0, -1):
+            for k in range(LANES):
+                x[c, j - 1, k] += q[c, j, k] * x[c, j, k]
+        for k in range(LANES):
+            x[c, 0, k] *= b[c, 0, k]
+        for j in range(1, cols):
+            for k in range(LANES):
+                x[c, j, k] = b[c, j, k] * x[c, j, k] + q[c, j, k] * x[c, j - 1, k]
+
+
+@njit(**_JIT)
+def _factor_columns(g, last, r, end, q, b):
+    """Ladders of the columns, top to bottom; `last` [ohm] the sense resistance, `end` as for rows."""
+    rows, cols = g.shape
+    y = np.full(cols, 1.0 / end if end > 0.0 else 0.0)
+    for i in range(rows):
+        c = r if i < rows - 1 else last
+        for j in range(cols):
+            total = g[i, j] + y[j]
+            t = 1.0 / (1.0 + c * total)
+            q[i, j] = t
+            b[i, j] = c * t
+            y[j] = total * t
+        if i == 0 and end == 0.0:
+            q[0] = 0.0
+            b[0] = 0.0
+            y[:] = 1.0 / r
+
+
+@njit(**_JIT)
+def _solve_columns(q, b, x, bottom):
+    """Overwrites the injected currents `x` [A] by the column voltages [V]; `bottom` (cols,) [A]."""
+    rows, cols = q.shape
+    for i in range(1, rows):
+        for j in range(cols):
+            x[i, j] += q[i - 1, j] * x[i - 1, j]
+    for j in range(cols):
+        bottom[j] = q[rows - 1, j] * x[rows - 1, j]
+        x[rows - 1, j] *= b[rows - 1, j]
+    for i in range(rows - 2, -1, -1):
+        for j in range(cols):
+            x[i, j] = b[i, j] * x[i, j] + q[i, j] * x[i + 1, j]
+
+
+@njit(**_JIT)
+def _cell_currents(gl, x, out):
+    """`out` (rows, cols) = g x, with `x` in lanes."""
+    for c in range(gl.shape[0]):
+        for j in range(gl.shape[1]):
+            for k in range(LANES):
+                out[c * LANES + k, j] = gl[c, j, k] * x[c, j, k]
+
+
+@njit(**_JIT)
+def _total(a):
+    total = 0.0
+    for k in range(LANES):
+        total += a[k]
+    return total
+
+
+@njit(**_JIT)
+def reads(g, v, guess, ladder, tol, limit, start, stop, current, row, col, residual):
+    """Solves reads `start` to `stop`; the others are left as they are.
+
+    g        (1 or batch, rows, cols)  conductances [S]
+    v        (batch, rows)             row voltages [V], 0 where the row floats
+    guess    (0, 1 or batch, rows, cols) column voltages to start from [V]
+    ladder   (first, r_row, row_end, last, r_col, col_end)  resistances [ohm], see `network`
+    tol      energy norm of the residual over that of the drive, at which to stop; at most `limit` steps
+    current  (batch, cols)             out: sensed currents [A]
+    row, col (0 or batch, rows, cols)  out: node voltages [V]
+    residual (batch,)                  out: largest error of Kirchhoff's current law over the largest
+                                       source or column current; inf where `limit` was reached
+    """
+    first, r_row, row_end, last, r_col, col_end = ladder
+    rows, cols = g.shape[1:]
+    chunks = (rows + LANES - 1) // LANES
+    shape = (chunks, cols, LANES)
+    gl = np.empty(shape)
+    q, b = np.empty(shape), np.empty(shape)
+    qc, bc = np.empty((rows, cols)), np.empty((rows, cols))
+    d, r, z, p, tp = (
+        np.empty(shape),
+        np.empty(shape),
+        np.empty(shape),
+        np.empty(shape),
+        np.empty(shape),
+    )
+    w = np.zeros((chunks * LANES, cols))
+    y = np.zeros((chunks * LANES, cols))
+    vl = np.zeros((chunks, LANES))
+    bottom = np.empty(cols)
+    acc, acc2 = np.empty(LANES), np.empty(LANES)
+    for n in range(start, stop):
+        a = n if g.shape[0] > 1 else 0
+        if n == start or g.shape[0] > 1:
+            _factor_rows(g[a], first, r_row, row_end, gl, q, b)
+            _factor_columns(g[a], last, r_col, col_end, qc, bc)
+        for i in range(rows):
+            vl[i // LANES, i % LANES] = v[n, i]
+        if guess.shape[0] > 0:
+            y[:rows] = guess[n if guess.shape[0] > 1 else 0]
+        else:
+            y[:] = 0.0
+        # Rows with the guessed columns held, then columns with those rows held.
+        for c in range(chunks):
+            for j in range(cols):
+                for k in range(LANES):
+                    d[c, j, k] = gl[c, j, k] * (y[c * LANES + k, j] - vl[c, k])
+        _solve_rows(q, b, d)
+        acc[:] = 0.0
+        for c in range(chunks):
+            for j in range(cols):
+                for k in range(LANES):
+                    p[c, j, k] = vl[c, k] + d[c, j, k]
+                    acc[k] += gl[c, j, k] * vl[c, k] * vl[c, k]
+        power = _total(acc)
+        _cell_currents(gl, p, w)
+        _solve_columns(qc, bc, w[:rows], bottom)
+        for c in range(chunks):
+            for j in range(cols):
+                for k in range(LANES):
+                    r[c, j, k] = gl[c, j, k] * (w[c * LANES + k, j] - y[c * LANES + k, j])
+        z[:] = r
+        _solve_rows(q, b, z)
+        p[:] = z
+        tp[:] = r
+        acc[:] = 0.0
+        for c in range(chunks):
+            for j in range(cols):
+                for k in range(LANES):
+                    acc[k] += r[c, j, k] * z[c, j, k]
+        rz = _total(acc)
+        converged = rz <= tol * tol * power
+        for _ in range(limit):
+            if converged:
+                break
+            _cell_currents(gl, p, y)
+            _solve_columns(qc, bc, y[:rows], bottom)
+            acc[:] = 0.0
+            acc2[:] = 0.0
+            for c in range(chunks):
+                for j in range(cols):
+                    for k in range(LANES):
+                        s = tp[c, j, k] - gl[c, j, k] * y[c * LANES + k, j]
+                        z[c, j, k] = s
+                        acc[k] += p[c, j, k] * s
+            alpha = rz / _total(acc)
+            for c in range(chunks):
+                for j in range(cols):
+                    for k in range(LANES):
+                        d[c, j, k] += alpha * p[c, j, k]
+                        r[c, j, k] -= alpha * z[c, j, k]
+                        z[c, j, k] = r[c, j, k]
+            for i in range(rows):
+                for j in range(cols):
+                    w[i, j] += alpha * y[i, j]
+            _solve_rows(q, b, z)
+            for c in range(chunks):
+                for j in range(cols):
+                    for k in range(LANES):
+                        acc2[k] += r[c, j, k] * z[c, j, k]
+            rz_new = _total(acc2)
+            beta = rz_new / rz
+            rz = rz_new
+            for c in range(chunks):
+                for j in range(cols):
+                    for k in range(LANES):
+                        p[c, j, k] = z[c, j, k] + beta * p[c, j, k]
+                        tp[c, j, k] = r[c, j, k] + beta * tp[c, j, k]
+            converged = rz <= tol * tol * power
+        # z is the preconditioned residual: a last row sweep, for nothing. The columns then obey their
+        # equations to rounding, and what the rows miss is what the cells' currents changed by.
+        for c in range(chunks):
+            for j in range(cols):
+                for k in range(LANES):
+                    d[c, j, k] += z[c, j, k]
+                    p[c, j, k] = vl[c, k] + d[c, j, k]
+        _cell_currents(gl, p, y)
+        if col_end == 0.0:
+            current[n] = y[0]
+        _solve_columns(qc, bc, y[:rows], bottom)
+        if col_end < 0.0:
+            current[n] = bottom
+        elif col_end > 0.0:
+            current[n] = bottom + y[0] / col_end
+        else:
+            current[n] += bottom + y[1] / r_col
+        error, scale = 0.0, 0.0
+        for i in range(rows):
+            source = 0.0
+            for j in range(cols):
+                cell = g[a, i, j] * (
+                    vl[i // LANES, i % LANES] + d[i // LANES, j, i % LANES] - y[i, j]
+                )
+                source += cell
+                error = max(error, g[a, i, j] * abs(y[i, j] - w[i, j]))
+            scale = max(scale, abs(source))
+        for j in range(cols):
+            scale = max(scale, abs(current[n, j]))
+        residual[n] = error / scale if scale > 0.0 else 0.0
+        if not converged or not np.isfinite(power):
+            residual[n] = np.inf
+        if row.shape[0] > 0:
+            for i in range(rows):
+                for j in range(cols):
+                    row[n, i, j] = vl[i // LANES, i % LANES] + d[i // LANES, j, i % LANES]
+                    col[n, i, j] = y[i, j]
