@@ -1,5 +1,8 @@
 import os
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -12,6 +15,18 @@ settings.load_profile("aimc")
 
 @pytest.fixture
 def rng():
-    import numpy as np
-
     return np.random.default_rng(20250127)
+
+
+@pytest.fixture(scope="session")
+def python():
+    """Runs Python in a process of its own and gives what it printed."""
+
+    def run(*args, cwd=None):
+        done = subprocess.run(
+            [sys.executable, *map(str, args)], capture_output=True, text=True, cwd=cwd
+        )
+        assert done.returncode == 0, done.stderr + done.stdout
+        return done.stdout
+
+    return run
