@@ -1,0 +1,31 @@
+"""The door to torch: layers on simulated arrays, and whole models programmed into chips.
+
+`calibrate(model, x)` notes the ranges, `program(model, hardware, rng)` gives a chip: a copy of the
+model whose Linear, RNN, LSTM and GRU layers are read from arrays. The layers `Linear`, `RNN`,
+`LSTM` and `GRU` take torch.nn's arguments and state_dicts, and train straight through the chip.
+"""
+
+try:
+    import torch as _torch  # noqa: F401
+except ImportError as _error:  # pragma: no cover
+    from aimc.errors import MissingExtra
+
+    raise MissingExtra("torch", "torch") from _error
+
+from aimc.nn.layer import AnalogLayer
+from aimc.nn.linear import Linear
+from aimc.nn.program import calibrate, macros, program, report, reprogram
+from aimc.nn.rnn import GRU, LSTM, RNN
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "AnalogLayer",
+    "Linear",
+    "calibrate",
+    "macros",
+    "program",
+    "report",
+    "reprogram",
+]

@@ -1,0 +1,152 @@
+"""What the recurrent layers share: shapes, directions, stacked layers, the loop over time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch.nn.utils.rnn import PackedSequence
+
+from aimc.errors import must
+from aimc.nn.bridge import Matrix
+from aimc.nn.layer import AnalogLayer, float64
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aimc.ramp import Curve
+
+Tensor = torch.Tensor
+State = tuple[Tensor, ...]
+
+
+class Recurrent(AnalogLayer, torch.nn.RNNBase):
+    """Mixed into torch's RNN, LSTM and GRU; a subclass says what its arrays hold and does a step.
+
+    Input and state weights share the rows of an array; each row block is driven by the digital
+    code of the layer's input or of the state, the bias rows by a constant.
+    """
+
+    def cell_matrices(self, end: str, inputs: tuple[tuple[str, int], ...]) -> dict[str, Matrix]:
+        """The matrices of the cell whose parameters end in `end` ("_l0", "_l0_reverse").
+
+        inputs: the sources of the rows that take the cell's input.
+        """
+        raise NotImplementedError
+
+    def step(self, end: str, matrices: dict[str, Matrix], x: Tensor, state: State) -> State:
+        """One time step: x (batch, features), state of (batch, size) tensors, the output first."""
+        raise NotImplementedError
+
+    @property
+    def output_size(self) -> int:
+        return self.proj_size or self.hidden_size
+
+    @property
+    def state_sizes(self) -> tuple[int, ...]:
+        """Sizes of the tensors that a cell's state holds."""
+        return (self.hidden_size,)
+
+    def ends(self, layer: int) -> list[str]:
+        return [f"_l{layer}", f"_l{layer}_reverse"] if self.bidirectional else [f"_l{layer}"]
+
+    def parameter(self, kind: str, end: str) -> Tensor:
+        return float64(getattr(self, kind + end))
+
+    def biases(self, end: str) -> tuple[Tensor | None, Tensor | None]:
+        """(b_ih, b_hh) of a cell, or (None, None)."""
+        if not self.bias:
+            return None, None
+        return self.parameter("bias_ih", end), self.parameter("bias_hh", end)
+
+    def stacked(
+        self,
+        end: str,
+        sources: tuple[tuple[str, int], ...],
+        curves: tuple[str | Curve, ...],
+        rows: slice = slice(None),
+    ) -> Matrix:
+        """Input weights, state weights and the sum of the biases in one matrix.
+
+        rows: those of torch's (gates x hidden) parameters that it holds.
+        """
+        weight = [self.parameter(kind, end)[rows] for kind in ("weight_ih", "weight_hh")]
+        b_ih, b_hh = self.biases(end)
+        bias = None if b_ih is None or b_hh is None else (b_ih + b_hh)[rows]
+        return Matrix(torch.cat(weight, dim=1), bias, sources, curves)
+
+    def output_source(self, end: str) -> str:
+        """What drives the rows that take a cell's output."""
+        return "h"
+
+    def matrices(self) -> dict[str, Matrix]:
+        found: dict[str, Matrix] = {}
+        inputs: tuple[tuple[str, int], ...] = (("x", self.input_size),)
+        for layer in range(self.num_layers):
+            ends = self.ends(layer)
+            for end in ends:
+                found |= self.cell_matrices(end, inputs)
+            inputs = tuple((self.output_source(end), self.output_size) for end in ends)
+        return found
+
+    def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:  # pyright: ignore
+        """(output, final state), in the shapes of torch.nn's layer of this name.
+
+        `input` is (time, batch, features), (batch, time, features) with batch_first, or (time,
+        features). Raises ArgumentError on other shapes, on NaN and on a PackedSequence.
+        """
+        if isinstance(input, PackedSequence):
+            raise must(
+                "input", "be a tensor", "is a PackedSequence", "Pad the batch and mask the loss."
+            )
+        x = self.check_x(input, self.input_size)
+        batched = x.ndim == 3
+        if x.ndim not in (2, 3):
+            raise must("input", "have 2 or 3 dimensions", f"has shape {tuple(x.shape)}")
+        if not batched:
+            x = x.unsqueeze(1)
+        elif self.batch_first:
+            x = x.transpose(0, 1)
+        states = self._initial(hx, x.shape[1], batched)
+        matrices = self.matrices()
+        finals: list[State] = []
+        for layer in range(self.num_layers):
+            outputs = []
+            for end in self.ends(layer):
+                steps = range(len(x)) if not end.endswith("reverse") else range(len(x) - 1, -1, -1)
+                state, seen = states[len(finals)], {}
+                for t in steps:
+                    state = self.step(end, matrices, x[t], state)
+                    seen[t] = state[0]
+                outputs.append(torch.stack([seen[t] for t in range(len(x))]))
+                finals.append(state)
+            x = torch.cat(outputs, dim=2) if len(outputs) > 1 else outputs[0]
+            if self.dropout and layer < self.num_layers - 1:
+                x = F.dropout(x, self.dropout, self.training)
+        final = [torch.stack(parts).to(input) for parts in zip(*finals, strict=True)]
+        if not batched:
+            x, final = x.squeeze(1), [part.squeeze(1) for part in final]
+        elif self.batch_first:
+            x = x.transpose(0, 1)
+        return x.to(input), tuple(final) if len(final) > 1 else final[0]
+
+    def _initial(self, hx: Any, batch: int, batched: bool) -> Sequence[State]:
+        """A state for each layer and direction: from `hx`, in torch's shapes, or zeros."""
+        cells = self.num_layers * (2 if self.bidirectional else 1)
+        sizes = self.state_sizes
+        if hx is None:
+            return [tuple(_zeros(batch, size) for size in sizes)] * cells
+        parts = tuple(hx) if len(sizes) > 1 and isinstance(hx, (tuple, list)) else (hx,)
+        wanted = [(cells, batch, size) if batched else (cells, size) for size in sizes]
+        came = [tuple(part.shape) if isinstance(part, Tensor) else type(part) for part in parts]
+        if came != wanted:
+            raise must("hx", f"be tensors of shapes {wanted}", f"has {came}")
+        if not all(torch.isfinite(part).all() for part in parts):
+            raise must("hx", "be finite", "holds NaN or infinity")
+        rows = [float64(part if batched else part.unsqueeze(1)) for part in parts]
+        return list(zip(*(part.unbind(0) for part in rows), strict=True))
+
+
+def _zeros(batch: int, size: int) -> Tensor:
+    return torch.zeros(batch, size, dtype=torch.float64)

@@ -1,0 +1,300 @@
+"""nn.program, nn.calibrate, nn.macros, nn.report on whole models."""
+
+import hashlib
+import subprocess
+import sys
+from copy import deepcopy
+
+import numpy as np
+import pytest
+import torch
+
+import aimc
+from aimc import nn
+from aimc.errors import ArgumentError
+
+
+class Speech(torch.nn.Module):
+    """Nested, recurrent of all kinds, with a digital layer between."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = torch.nn.ModuleDict(
+            {
+                "lstm": torch.nn.LSTM(4, 6, num_layers=2, bidirectional=True, batch_first=True),
+                "gru": torch.nn.GRU(12, 5, batch_first=True),
+                "rnn": torch.nn.RNN(5, 5, batch_first=True),
+            }
+        )
+        self.norm = torch.nn.LayerNorm(5)
+        self.head = torch.nn.Sequential(torch.nn.Dropout(0.5), torch.nn.Linear(5, 3))
+
+    def forward(self, x):
+        for layer in self.body.values():
+            x = layer(x)[0]
+        return self.head(self.norm(x[:, -1]))
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return Speech().eval()
+
+
+@pytest.fixture
+def x():
+    return 3 * torch.randn(9, 8, 4, generator=torch.Generator().manual_seed(2))
+
+
+@pytest.fixture(scope="module")
+def fine():
+    return aimc.load("ideal-5bit").replace(bits=12)
+
+
+def test_a_programmed_model_answers_like_the_float_one(model, x, fine):
+    nn.calibrate(model, x)
+    chip = nn.program(model, fine, np.random.default_rng(1))
+    with torch.no_grad():
+        gap = (chip(x) - model(x)).abs().max()
+    # A few inputs in a thousand saturate, and a layer norm follows.
+    assert 0 < gap < 0.05
+
+
+def test_the_original_is_left_alone(model, x, fine):
+    nn.calibrate(model, x)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    kinds = [type(module) for module in model.modules()]
+    torch_state = torch.get_rng_state()
+    chip = nn.program(model, fine, np.random.default_rng(1))
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    assert [type(module) for module in model.modules()] == kinds
+    assert not {id(p) for p in model.parameters()} & {id(p) for p in chip.parameters()}
+    with torch.no_grad():
+        for parameter in chip.parameters():
+            parameter.zero_()
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert chip.state_dict().keys() == before.keys()
+
+
+def test_the_root_itself_may_be_a_layer(fine):
+    layer = torch.nn.Linear(3, 2)
+    chip = nn.program(layer, fine, np.random.default_rng(1))
+    assert type(chip) is nn.Linear
+    assert type(layer) is torch.nn.Linear
+
+
+def test_a_layer_used_twice_is_one_chip(fine):
+    layer = torch.nn.Linear(3, 3)
+    chip = nn.program(
+        torch.nn.Sequential(layer, torch.nn.Tanh(), layer), fine, np.random.default_rng(1)
+    )
+    assert chip[0] is chip[2]
+    assert len(nn.macros(chip)) == 1
+
+
+def test_small_arrays_hold_the_same_model(fine, rng):
+    torch.manual_seed(0)
+    twin = torch.nn.LSTM(20, 10)
+    x = 2 * torch.rand(6, 5, 20) - 1
+    chip = nn.program(twin, fine.replace(rows=16, cols=8), rng)
+    assert len(nn.macros(chip)) == 3 * 5
+    with torch.no_grad():
+        torch.testing.assert_close(chip(x)[0], twin(x)[0], rtol=0, atol=5e-3)
+
+
+def test_macros_in_order_of_programming(model, x, fine):
+    nn.calibrate(model, x)
+    chip = nn.program(model, fine, np.random.default_rng(1))
+    shapes = [macro.w.shape for macro in nn.macros(chip)]
+    # lstm: 2 layers x 2 directions; gru: gates, new_x, new_h; rnn; head. One bias row at least.
+    cols = [24, 24, 24, 24, 10, 5, 5, 5, 3]
+    assert [shape[1] for shape in shapes] == cols
+    rows = np.array([shape[0] for shape in shapes])
+    assert np.all(rows > [10, 10, 18, 18, 17, 12, 5, 10, 5])
+
+
+def test_report_names_arrays_and_what_stayed_digital(model, x, fine):
+    nn.calibrate(model, x)
+    text = nn.report(nn.program(model, fine, np.random.default_rng(1), digital=["head"]))
+    assert "gates_l1_reverse" in text
+    assert "sigmoid, sigmoid, tanh, sigmoid" in text
+    last = text.splitlines()[-1]
+    assert "norm (LayerNorm)" in last
+    assert "head.1 (Linear)" in last
+    assert "lstm" not in last
+
+
+def test_calibration_survives_a_deep_copy_and_scales_the_input(model, x, fine):
+    assert nn.calibrate(model, x) is model
+    ranges = deepcopy(model).body["lstm"].aimc_ranges
+    assert ranges == {"x": pytest.approx(np.quantile(x.abs().numpy(), 0.999))}
+    assert set(model.body["gru"].aimc_ranges) == {"x", "new_x_l0", "new_h_l0"}
+    assert set(model.head[1].aimc_ranges) == {"x", "weight"}
+    chip = nn.program(model, fine, np.random.default_rng(1))
+    layer = chip.body["lstm"]
+    assert layer.chips["gates_l0"].scale[0] == pytest.approx(ranges["x"] / fine.driver.x_max)
+    assert layer.chips["gates_l0"].scale[-1] == 1
+    with pytest.raises(ArgumentError, match="before programming"):
+        nn.calibrate(chip, x)
+
+
+def test_calibrated_inputs_that_are_mostly_zero(fine):
+    layer = torch.nn.Linear(2000, 2)
+    nn.calibrate(layer, torch.eye(2000)[:3])
+    assert layer.aimc_ranges["x"] == 1
+
+
+SEEDED = """
+import sys
+import numpy as np, torch, aimc
+from aimc import nn
+torch.manual_seed(0)
+model = torch.nn.LSTM(4, 6)
+chip = nn.program(model, aimc.load("taox-1t1r-128"), np.random.default_rng(int(sys.argv[1])))
+with torch.no_grad():
+    y = [chip(torch.linspace(-1, 1, 5 * 3 * 4).reshape(5, 3, 4))[0].numpy() for _ in range(2)]
+print(__import__("hashlib").sha256(np.stack(y).tobytes()).hexdigest())
+"""
+
+
+def in_another_process(seed):
+    command = [sys.executable, "-c", SEEDED, str(seed)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_one_seed_is_one_chip_in_any_process():
+    """Its weights and its read noise."""
+    torch.manual_seed(0)
+    model = torch.nn.LSTM(4, 6)
+    chip = nn.program(model, aimc.load("taox-1t1r-128"), np.random.default_rng(11))
+    x = torch.linspace(-1, 1, 5 * 3 * 4).reshape(5, 3, 4)
+    with torch.no_grad():
+        y = np.stack([chip(x)[0].numpy() for _ in range(2)])
+    assert in_another_process(11) == hashlib.sha256(y.tobytes()).hexdigest()
+    assert in_another_process(12) != in_another_process(11)
+
+
+def test_programming_errors_shift_the_outputs():
+    torch.manual_seed(0)
+    model = torch.nn.LSTM(4, 6)
+    x = 2 * torch.rand(10, 50, 4) - 1
+    hardware = aimc.load("taox-1t1r-128").replace(bits=12)
+    with torch.no_grad():
+        chips = [nn.program(model, hardware, np.random.default_rng(k))(x)[0] for k in range(2)]
+        exact = nn.program(
+            model, aimc.load("ideal-5bit").replace(bits=12), np.random.default_rng(0)
+        )
+        floor = (exact(x)[0] - model(x)[0]).abs().max()
+        assert (chips[0] - model(x)[0]).abs().max() > 10 * floor
+        assert (chips[0] - chips[1]).abs().max() > 10 * floor
+
+
+def test_a_deep_copy_of_a_chip_reads_on_by_itself():
+    torch.manual_seed(0)
+    chip = nn.program(torch.nn.RNN(4, 6), aimc.load("taox-1t1r-128"), np.random.default_rng(0))
+    x = 2 * torch.rand(5, 3, 4) - 1
+    with torch.no_grad():
+        other = deepcopy(chip)
+        first = [chip(x)[0] for _ in range(2)]
+        assert torch.equal(other(x)[0], first[0])
+        assert torch.equal(other(x)[0], first[1])
+    assert other.chips["state_l0"].macro is chip.chips["state_l0"].macro
+
+
+def test_layers_inside_torchs_own_transformer_stay_digital(fine):
+    model = torch.nn.ModuleDict(
+        {"t": torch.nn.TransformerEncoderLayer(8, 2), "head": torch.nn.Linear(8, 2)}
+    )
+    chip = nn.program(model, fine, np.random.default_rng(0))
+    assert type(chip["t"].linear1) is torch.nn.Linear
+    assert "t.linear1 (Linear)" in nn.report(chip)
+
+
+class Subclass(torch.nn.Linear):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        (torch.nn.RNN(3, 2, nonlinearity="relu"), "`0` must have the nonlinearity 'tanh'"),
+        (torch.nn.LSTMCell(3, 2), "`0` must be torch's Linear.*but is a LSTMCell"),
+        (Subclass(3, 2), "but is a Subclass"),
+        (torch.nn.Conv1d(3, 2, 1), "`model` must hold a Linear"),
+    ],
+)
+def test_what_cannot_go_on_an_array_is_refused(fine, module, message):
+    with pytest.raises(ArgumentError, match=message):
+        nn.program(torch.nn.Sequential(module), fine, np.random.default_rng(0))
+
+
+def test_refused_layers_may_stay_digital(fine):
+    model = torch.nn.Sequential(Subclass(3, 2), torch.nn.Linear(2, 2))
+    chip = nn.program(model, fine, np.random.default_rng(0), digital=["0"])
+    assert type(chip[0]) is Subclass
+    with pytest.raises(ArgumentError, match="names 'none'"):
+        nn.program(model, fine, np.random.default_rng(0), digital=["none"])
+    with pytest.raises(ArgumentError, match="collection"):
+        nn.program(model, fine, np.random.default_rng(0), digital="0")
+
+
+def test_wrong_arguments_are_named(fine):
+    model = torch.nn.Linear(3, 2)
+    with pytest.raises(ArgumentError, match=r"`hardware` must be a Hardware.*aimc\.load"):
+        nn.program(model, "ideal-5bit", np.random.default_rng(0))
+    with pytest.raises(ArgumentError, match="`rng` must be a numpy"):
+        nn.program(model, fine, 7)
+    with pytest.raises(ArgumentError, match="`model` must be a torch"):
+        nn.program(np.eye(3), fine, np.random.default_rng(0))
+    with pytest.raises(ArgumentError, match="`hardware` must be given"):
+        nn.reprogram(nn.Linear(3, 2), np.random.default_rng(0))
+    with torch.no_grad():
+        model.weight[0, 0] = torch.nan
+    with pytest.raises(ArgumentError, match="`weight` must be finite"):
+        nn.program(model, fine, np.random.default_rng(0))
+
+
+def programmed(kind, fine):
+    return nn.program(getattr(torch.nn, kind)(4, 6), fine, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("kind", ["Linear", "RNN", "LSTM", "GRU"])
+def test_bad_inputs_are_refused(fine, kind):
+    layer = programmed(kind, fine)
+    good = torch.zeros(5, 3, 4)
+    for bad, message in [
+        (torch.zeros(5, 3, 7), r"4 features .* has shape \(5, 3, 7\)"),
+        (torch.zeros(0, 3, 4), "not be empty"),
+        (torch.full_like(good, torch.nan), "`input` must be finite"),
+        (good.long(), "real numbers, but is dtype torch.int64"),
+        (good.numpy(), "real numbers, but is ndarray"),
+        (good + 2, r"within \[-1, 1\].*reaches 2.*nn\.calibrate"),
+    ]:
+        with pytest.raises(ArgumentError, match=message):
+            layer(bad)
+
+
+def test_bad_states_and_packed_sequences_are_refused(fine):
+    layer = programmed("LSTM", fine)
+    x = torch.zeros(5, 3, 4)
+    with pytest.raises(ArgumentError, match=r"`hx` must be tensors of shapes"):
+        layer(x, (torch.zeros(1, 3, 6), torch.zeros(1, 2, 6)))
+    with pytest.raises(ArgumentError, match="`hx` must be finite"):
+        layer(x, (torch.zeros(1, 3, 6), torch.full((1, 3, 6), torch.nan)))
+    with pytest.raises(ArgumentError, match="`hx`"):
+        layer(x, torch.zeros(1, 3, 6))
+    with pytest.raises(ArgumentError, match="PackedSequence"):
+        layer(torch.nn.utils.rnn.pack_padded_sequence(x, torch.tensor([5, 4, 4])))
+    with pytest.raises(ArgumentError, match="2 or 3 dimensions"):
+        layer(torch.zeros(2, 5, 3, 4))
+
+
+def test_options_are_checked():
+    with pytest.raises(ArgumentError, match="`reset` must be"):
+        nn.GRU(3, 2, reset="never")
+    with pytest.raises(ArgumentError, match="`nonlinearity` must be 'tanh'"):
+        nn.RNN(3, 2, nonlinearity="relu")
+    with pytest.raises(ArgumentError, match="`x_scale` must be greater than 0"):
+        nn.Linear(3, 2, x_scale=0.0)
+    with pytest.raises(ArgumentError, match="curve"):
+        nn.Linear(3, 2, curve="relu")
