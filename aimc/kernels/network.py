@@ -1,8 +1,9 @@
-"""The linear network of a crossbar: cells between row wires and column wires, all with resistance.
+"""The linear network of a crossbar: cells between row and column wires, all with resistance.
 
-Cell `(i, j)` joins row node `(i, j)` to column node `(i, j)` with conductance `g[i, j]`. Neighbouring nodes
-of a row are `r_row` apart, those of a column `r_col`. The source drives a row's first node through `r_source`;
-a column's last node reaches virtual ground through `r_sense`. Any of the four may be zero.
+Cell `(i, j)` joins row node `(i, j)` to column node `(i, j)` with conductance `g[i, j]`.
+Neighbouring nodes of a row are `r_row` apart, those of a column `r_col`. The source drives a row's
+first node through `r_source`; a column's last node reaches virtual ground through `r_sense`. Any of
+the four may be zero.
 
 Every function takes the topology by the same names:
 
@@ -23,14 +24,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aimc.errors import ArgumentError, NotConverged, as_array, as_number
-from aimc.kernels import pcg
+from aimc.kernels import blas, pcg, reduction
 
 Floats = NDArray[np.float64]
 _PINNED, _OPEN = 0.0, -1.0
 
 
 class Topology(NamedTuple):
-    """Where the resistances and sources are, once mirrored to drive at the left and sense at the bottom."""
+    """Resistances and sources, once mirrored to drive at the left and sense at the bottom."""
 
     rows: slice
     cols: slice
@@ -63,7 +64,7 @@ def topology(
     sense: str = "bottom",
     active: ArrayLike | None = None,
 ) -> Topology:
-    """Checks the wires of a `shape` array and mirrors them to the one form that the kernels know."""
+    """Checks the wires of a `shape` array and mirrors them to the one form the kernels know."""
     values = {"r_row": r_row, "r_col": r_col, "r_source": r_source, "r_sense": r_sense}
     for name, value in values.items():
         as_number(name, value, minimum=0.0)
@@ -112,16 +113,81 @@ def transfer(
     """The matrix with which `v @ transfer` are the sensed currents, exactly.
 
     g        (rows, cols)  conductances [S], >= 0; 0 is an open cell
-    returns  (rows, cols)  [S]; the rows of floating lines are 0; `g` itself if no wire has resistance
+    returns  (rows, cols)  [S]; rows of floating lines are 0; `g` itself if no wire has resistance
     raises   ArgumentError, NotConverged
     """
     g = as_array("g", g, (None, None), minimum=0.0)
     top = topology(g.shape, r_row, r_col, r_source, r_sense, drive, sense, active)
-    driven = np.isfinite(top.first[top.rows])
+    with blas.one_thread():
+        return _transfer(g, top)
+
+
+def _transfer(g: Floats, top: Topology) -> Floats:
+    driven = np.isfinite(top.first)
     if top.ideal:
-        return np.where(driven[:, None], g, 0.0)
-    wires = (r_row, r_col, r_source, r_sense, drive, sense, active)
-    return solve(g, np.diag(driven.astype(float)), *wires).current
+        return np.where(driven[top.rows, None], g, 0.0)
+    g = np.ascontiguousarray(g[top.rows, top.cols])
+    wires = (np.where(driven, top.first, 0.0)[::-1], top.r_row, top.last, top.r_col)
+    if driven.all() and top.row_end < 0.0 and top.col_end < 0.0:
+        result = reduction.left_to_bottom(g[::-1], *wires)[::-1]
+    else:
+        result = _close(g[::-1], driven[::-1], top, wires)[::-1]
+    _check(g, result, top)
+    return np.ascontiguousarray(result[top.rows, top.cols])
+
+
+def _close(g: Floats, driven: NDArray[np.bool_], top: Topology, wires: tuple) -> Floats:
+    """Floats rows and closes the far ends of an array whose bottom row comes first.
+
+    The unknowns are the voltages of floating rows, whose current is 0, and the currents into the far
+    ends, which lie at their source or at ground through `row_end` or `col_end`.
+    """
+    rows, cols = g.shape
+    k, at = reduction.hybrid(g, *wires, top.row_end >= 0.0, top.col_end >= 0.0)
+    left, bottom = at.left[:rows], at.bottom[:cols]
+    right = at.right[:rows][driven] if top.row_end >= 0.0 else at.right[:0]
+    up = at.top[:cols] if top.col_end >= 0.0 else at.top[:0]
+    # A floating row without closed cells carries nothing; its voltage would be undefined.
+    unknown = np.concatenate([left[~driven & g.any(axis=1)], right, up])
+    known = left[driven]
+    system = k[np.ix_(unknown, unknown)]
+    ends = np.concatenate(
+        [
+            np.zeros(len(unknown) - len(right) - len(up)),
+            np.full(len(right), top.row_end),
+            np.full(len(up), top.col_end),
+        ]
+    )
+    system[np.diag_indices(len(unknown))] -= ends
+    drive = -k[np.ix_(unknown, known)]
+    first = len(unknown) - len(right) - len(up)
+    if len(right):
+        drive[first : first + len(right)] -= np.eye(len(right))
+    scale = 1.0 / np.sqrt(np.abs(np.diag(system)))
+    answer = scale[:, None] * np.linalg.solve(
+        scale[:, None] * system * scale, scale[:, None] * drive
+    )
+    sensed = -(k[np.ix_(bottom, known)] + k[np.ix_(bottom, unknown)] @ answer)
+    if len(up):
+        sensed -= answer[-len(up) :]
+    result = np.zeros((rows, cols))
+    result[driven] = sensed.T
+    return result
+
+
+def _check(g: Floats, result: Floats, top: Topology) -> None:
+    """One read by iteration must agree with the transfer matrix."""
+    v = np.where(np.isfinite(top.first), np.linspace(0.5, 1.0, len(g)), 0.0)
+    mirrored = top._replace(rows=slice(None), cols=slice(None))
+    current = _iterate(g[None], v[None], mirrored, tol=1e-10, fields=False).current[0]
+    error = np.abs(v @ result - current).max()
+    if not error <= 1e-8 * np.abs(current).max():
+        raise NotConverged(
+            f"The transfer matrix of {len(g)} x {g.shape[1]} cells must agree with a read to 1e-8, "
+            f"but does to {error / np.abs(current).max():.1e}. Its conductances and resistances span "
+            "too many decades.",
+            residual=float(error / np.abs(current).max()),
+        )
 
 
 def transfers(
@@ -136,8 +202,16 @@ def transfers(
 ) -> Floats:
     """`transfer` of many arrays: g (arrays, rows, cols) [S] -> (arrays, rows, cols) [S]."""
     g = as_array("g", g, (None, None, None), minimum=0.0)
-    wires = (r_row, r_col, r_source, r_sense, drive, sense, active)
-    return np.stack([transfer(a, *wires) for a in g]) if len(g) else np.zeros(g.shape)
+    top = topology(g.shape[1:], r_row, r_col, r_source, r_sense, drive, sense, active)
+    result = np.empty(g.shape)
+
+    def work(lo: int, hi: int) -> None:
+        for k in range(lo, hi):
+            result[k] = _transfer(g[k], top)
+
+    with blas.one_thread():
+        spread(work, len(g), cost=100.0 * g.size)
+    return result
 
 
 class Solved(NamedTuple):
@@ -163,8 +237,8 @@ def solve(
     """Every node voltage for a batch of inputs.
 
     g        (rows, cols)   conductances [S], >= 0
-    v        (batch, rows)  source voltages [V]; those of floating rows are ignored. A floating row without
-                            any closed cell is at 0 V by convention
+    v        (batch, rows)  source voltages [V]; those of floating rows are ignored. A floating row
+                            without any closed cell is at 0 V by convention
     raises   ArgumentError, NotConverged
     """
     g = as_array("g", g, (None, None), minimum=0.0)
@@ -185,7 +259,7 @@ def reads(
     tol: float = 1e-11,
     guess: ArrayLike | None = None,
 ) -> tuple[Floats, float]:
-    """Sensed currents without a transfer matrix: for single reads, or conductances that change every read.
+    """Sensed currents without a transfer matrix: for single reads, or noise in every read.
 
     g        (batch, rows, cols) or (rows, cols)  conductances [S], >= 0
     v        (batch, rows)                        source voltages [V]
@@ -232,25 +306,25 @@ def _iterate(
     worst = float(residual.max(initial=0.0))
     if not np.isfinite(worst) or not np.isfinite(current).all():
         raise NotConverged(
-            f"The network of {rows} x {cols} cells must be solved to a relative residual of {tol:g}, but "
-            f"is not after {limit} steps. Check that the resistances and conductances are physical.",
+            f"The network of {rows} x {cols} cells must be solved to a tolerance of {tol:g}, but is "
+            f"not after {limit} steps. Check that its resistances and conductances are physical.",
             residual=worst,
         )
     return Solved(row[mirror], col[mirror], current[:, top.cols], worst)
 
 
 def spread(work: Callable[[int, int], None], count: int, cost: float) -> None:
-    """Calls `work(lo, hi)` over parts of `range(count)`, one part a thread; `work` must free the GIL.
+    """Calls `work(lo, hi)` over parts of `range(count)`, one a thread; `work` must free the GIL.
 
-    `cost` is in multiples of what one cell costs in one read: small work stays in the caller's thread.
-    The number of threads is numba's (`NUMBA_NUM_THREADS`). Threads of its own instead of numba's layers:
-    the workqueue layer aborts the process when two threads enter it, and OpenMP may be missing.
+    `cost` is in multiples of what one cell costs in one read: small work stays in the caller's
+    thread. The number of threads is numba's (`NUMBA_NUM_THREADS`), the threads are not: its
+    workqueue layer aborts the process when two threads enter it, and OpenMP may be missing.
     """
     parts = min(numba.get_num_threads(), count) if cost > 20_000 else 1
     if parts <= 1:
         work(0, count)
         return
-    edges = [count * k // parts for k in range(parts + 1)]
+    edges = [(count * k // parts, count * (k + 1) // parts) for k in range(parts)]
     with ThreadPoolExecutor(parts) as pool:
-        for done in [pool.submit(work, lo, hi) for lo, hi in zip(edges, edges[1:], strict=False)]:
+        for done in [pool.submit(work, lo, hi) for lo, hi in edges]:
             done.result()

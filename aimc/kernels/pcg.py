@@ -1,15 +1,15 @@
 """One read of a crossbar with wires: conjugate gradients on the row lines.
 
-Unknowns are the drops `d` of the row nodes below their source, `u = v + d`. With `D = diag(g)`, `T` the
-row lines (tridiagonal, shunted by `g`) and `A` the column lines, Kirchhoff's current law reads
+Unknowns are the drops `d` of the row nodes below their source, `u = v + d`. With `D = diag(g)`, `T`
+the row lines (tridiagonal, shunted by `g`) and `A` the column lines, Kirchhoff's current law reads
 
     T d - D w = -D v,    A w - D d = D v,    hence    (T - D A^-1 D) d = -D v + D A^-1 D v,
 
-which is solved by conjugate gradients preconditioned with `T`. Both line solves run as ladders of Norton
-equivalents (`q = 1 / (1 + r Y)`), so that no conductance `1 / r` appears and a resistance may be zero.
+which is solved by conjugate gradients preconditioned with `T`. Both line solves run as ladders of
+Norton equivalents (`q = 1 / (1 + r Y)`): no `1 / r` appears and a resistance may be zero.
 
-Row quantities lie as `(chunk, cols, LANES)`, lane = row within the chunk, so that the row sweeps are SIMD;
-column quantities lie as `(rows, cols)`.
+Row quantities lie as `(chunk, cols, LANES)`, lane = row within the chunk, so that the row sweeps are
+SIMD; column quantities lie as `(rows, cols)`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _JIT = {"cache": True, "nogil": True, "fastmath": {"contract"}, "error_model": "
 
 @njit(**_JIT)
 def _factor_rows(g, first, r, end, gl, q, b):
-    """Ladders of the rows; `first` (rows,) [ohm] inf: no source, `end` [ohm] 0: pinned, < 0: open."""
+    """Ladders of the rows; `first` (rows,) inf: no source, `end` 0: pinned, < 0: open [ohm]."""
     rows, cols = g.shape
     gl[:] = 0.0
     for i in range(rows):
@@ -74,7 +74,7 @@ def _solve_rows(q, b, x):
 
 @njit(**_JIT)
 def _factor_columns(g, last, r, end, q, b):
-    """Ladders of the columns, top to bottom; `last` [ohm] the sense resistance, `end` as for rows."""
+    """Ladders of the columns, top to bottom; `last` the sense resistance, `end` as for rows."""
     rows, cols = g.shape
     y = np.full(cols, 1.0 / end if end > 0.0 else 0.0)
     for i in range(rows):
@@ -131,11 +131,12 @@ def reads(g, v, guess, ladder, tol, limit, start, stop, current, row, col, resid
     v        (batch, rows)             row voltages [V], 0 where the row floats
     guess    (0, 1 or batch, rows, cols) column voltages to start from [V]
     ladder   (first, r_row, row_end, last, r_col, col_end)  resistances [ohm], see `network`
-    tol      energy norm of the residual over that of the drive, at which to stop; at most `limit` steps
+    tol      energy norm of the residual over that of the drive, at which to stop
+    limit    steps at most
     current  (batch, cols)             out: sensed currents [A]
     row, col (0 or batch, rows, cols)  out: node voltages [V]
-    residual (batch,)                  out: largest error of Kirchhoff's current law over the largest
-                                       source or column current; inf where `limit` was reached
+    residual (batch,)                  out: largest error of the current law over the largest source
+                                       or column current; inf where `limit` was reached
     """
     first, r_row, row_end, last, r_col, col_end = ladder
     rows, cols = g.shape[1:]
@@ -234,8 +235,8 @@ def reads(g, v, guess, ladder, tol, limit, start, stop, current, row, col, resid
                         p[c, j, k] = z[c, j, k] + beta * p[c, j, k]
                         tp[c, j, k] = r[c, j, k] + beta * tp[c, j, k]
             converged = rz <= tol * tol * power
-        # z is the preconditioned residual: a last row sweep, for nothing. The columns then obey their
-        # equations to rounding, and what the rows miss is what the cells' currents changed by.
+        # z is the preconditioned residual: a last row sweep, for nothing. The columns then obey
+        # their equations to rounding; the rows miss what the cells' currents changed by.
         for c in range(chunks):
             for j in range(cols):
                 for k in range(LANES):

@@ -1,0 +1,167 @@
+"""Blocks of 8 x 8 cells as hybrid matrices, many at a time.
+
+A block meets its neighbours at its ports: left and bottom are given as voltages, right and top as
+currents (into the block); answers are the currents into left and bottom and minus the voltages of
+right and top. With these signs the matrix `K` of a block is symmetric, holds no `1 / r`, and exists
+for wires without resistance:
+
+    K = s a a' + K0,   a = (1, -1, r, -c),   s = g / (1 + g (r + c))
+
+for one cell with `r` to its left and `c` below it, ports (left, bottom, right, top), where K0 is -1
+between left and right and between bottom and top, -r at right and -c at top. A port `a` of the
+current kind is joined to a port `b` of the voltage kind by eliminating both with the pivot
+[[K_aa, 1 + K_ab], [1 + K_ab, K_bb]].
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+SIDE = 8  # cells along a leaf
+LANES = 32  # leaves worked on at once
+_JIT = {"cache": True, "nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
+
+
+def ports(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Where a block keeps its left, bottom, right and top ports."""
+    edges = np.cumsum([0, height, width, height, width])
+    left, bottom, right, top = (np.arange(a, b) for a, b in zip(edges, edges[1:], strict=False))
+    return left, bottom, right, top
+
+
+def _join(height: int, width: int, beside: bool) -> np.ndarray:
+    """Order in which the ports of two equal blocks stand before joining: those that stay, then pairs.
+
+    Ports of the second block, which is right of the first or above it, count on from the first.
+    """
+    one = ports(height, width)
+    two = tuple(p + 2 * (height + width) for p in one)
+    if beside:
+        pairs = zip(one[2], two[0], strict=True)
+        stay = (one[0], one[1], two[1], two[2], one[3], two[3])
+    else:
+        pairs = zip(one[3], two[1], strict=True)
+        stay = (one[0], two[0], one[1], one[2], two[2], two[3])
+    return np.concatenate([*stay, np.array(list(pairs)).ravel()]).astype(np.int64)
+
+
+def _schedule() -> tuple[np.ndarray, np.ndarray]:
+    """Orders of the six joins from a cell to a leaf, padded to the longest, and their lengths."""
+    orders, height, width = [], 1, 1
+    while height < SIDE:
+        orders.append(_join(height, width, beside=True))
+        width *= 2
+        orders.append(_join(height, width, beside=False))
+        height *= 2
+    table = np.zeros((len(orders), max(map(len, orders))), np.int64)
+    for row, order in zip(table, orders, strict=True):
+        row[: len(order)] = order
+    return table, np.array([len(order) for order in orders])
+
+
+ORDERS, LENGTHS = _schedule()
+
+
+@njit(**_JIT)
+def _pair(one, two, order, size, z, ta, tb, out):
+    """Joins blocks `one` and `two` (ports, ports, LANES) into `out`; `z`, `ta`, `tb` are scratch."""
+    n = size // 2
+    for s in range(size):
+        a = order[s]
+        for t in range(s + 1):
+            b = order[t]
+            if a < n and b < n:
+                for k in range(LANES):
+                    z[s, t, k] = one[a, b, k]
+            elif a >= n and b >= n:
+                for k in range(LANES):
+                    z[s, t, k] = two[a - n, b - n, k]
+            else:
+                for k in range(LANES):
+                    z[s, t, k] = 0.0
+    stay = out.shape[0]
+    for b in range(size - 1, stay, -2):
+        a = b - 1
+        za, zb = z[a], z[b]
+        for i in range(a):
+            for k in range(LANES):
+                ab = 1.0 + zb[a, k]
+                det = 1.0 / (za[a, k] * zb[b, k] - ab * ab)
+                ta[i, k] = (zb[b, k] * za[i, k] - ab * zb[i, k]) * det
+                tb[i, k] = (za[a, k] * zb[i, k] - ab * za[i, k]) * det
+        for i in range(a):
+            zi, tai, tbi = z[i], ta[i], tb[i]
+            for j in range(i + 1):
+                for k in range(LANES):
+                    zi[j, k] -= za[j, k] * tai[k] + zb[j, k] * tbi[k]
+    for i in range(stay):
+        for j in range(i + 1):
+            for k in range(LANES):
+                out[i, j, k] = z[i, j, k]
+                out[j, i, k] = z[i, j, k]
+
+
+@njit(**_JIT)
+def _cells(g, first, r_row, last, r_col, real, lanes, out):
+    """Single cells of the leaves `lanes`, `out` (64, 4, 4, LANES), cell = 8 row + column."""
+    wide = g.shape[1] // SIDE
+    for k in range(lanes[0], lanes[1]):
+        for cell in range(SIDE * SIDE):
+            i = (k // wide) * SIDE + cell // SIDE
+            j = (k % wide) * SIDE + cell % SIDE
+            r = first[i] if j == 0 else (r_row if j < real[1] else 0.0)
+            c = last if i == 0 else (r_col if i < real[0] else 0.0)
+            s = g[i, j] / (1.0 + g[i, j] * (r + c))
+            a = (1.0, -1.0, r, -c)
+            lane = k - lanes[0]
+            for p in range(4):
+                for q in range(4):
+                    out[cell, p, q, lane] = s * a[p] * a[q]
+            out[cell, 0, 2, lane] -= 1.0
+            out[cell, 2, 0, lane] -= 1.0
+            out[cell, 1, 3, lane] -= 1.0
+            out[cell, 3, 1, lane] -= 1.0
+            out[cell, 2, 2, lane] -= r
+            out[cell, 3, 3, lane] -= c
+
+
+@njit(**_JIT)
+def leaves(g, first, r_row, last, r_col, real, orders, lengths):
+    """Hybrid matrices of all leaves, (leaves, 32, 32), row after row of leaves from the bottom.
+
+    g        (rows, cols)  padded by open cells to multiples of 8, the bottom row first [S]
+    first    (rows,)       resistance to the left of the first column [ohm]; `last` below the bottom row
+    real     (rows, cols)  before padding; the padding's wires have no resistance
+    """
+    count = (g.shape[0] // SIDE) * (g.shape[1] // SIDE)
+    result = np.empty((count, 4 * SIDE, 4 * SIDE))
+    widest = orders.shape[1]
+    z = np.empty((widest, widest, LANES))
+    ta, tb = np.empty((widest, LANES)), np.empty((widest, LANES))
+    # Unused lanes of the last group keep harmless numbers of an earlier one, or these zeros.
+    now = np.zeros((SIDE * SIDE, 4, 4, LANES))
+    levels = len(lengths)
+    for start in range(0, count, LANES):
+        stop = min(count, start + LANES)
+        blocks = now
+        _cells(g, first, r_row, last, r_col, real, (start, stop), blocks)
+        wide, high = SIDE, SIDE
+        for level in range(levels):
+            beside = level % 2 == 0
+            stay = lengths[level] - 2 * ((1 if beside else 2) << (level // 2))
+            wide_next, high_next = (wide // 2, high) if beside else (wide, high // 2)
+            joined = np.empty((wide_next * high_next, stay, stay, LANES))
+            for n in range(wide_next * high_next):
+                i, j = n // wide_next, n % wide_next
+                if beside:
+                    one, two = i * wide + 2 * j, i * wide + 2 * j + 1
+                else:
+                    one, two = 2 * i * wide + j, (2 * i + 1) * wide + j
+                _pair(blocks[one], blocks[two], orders[level], lengths[level], z, ta, tb, joined[n])
+            blocks, wide, high = joined, wide_next, high_next
+        for k in range(start, stop):
+            for p in range(4 * SIDE):
+                for q in range(4 * SIDE):
+                    result[k, p, q] = blocks[0, p, q, k - start]
+    return result
