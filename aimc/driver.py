@@ -1,0 +1,92 @@
+"""Activations to row voltages.
+
+A row carries a digital activation x in [-x_max, x_max] as a voltage or as the length of a pulse;
+the sign is the polarity of the read voltage. What the array integrates over the read window is the
+window's mean voltage, which `drive` returns for both kinds: exact for linear cells whose idle rows
+are held at 0 V.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aimc.errors import as_count, as_number
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Driver(ABC):
+    """v_read: amplitude of a full activation [V]. bits: of the magnitude; None is not quantised.
+
+    With b bits the activation is rounded to n 2^-b, |n| <= 2^b - 1, half to even: a code of a b-bit
+    converter is carried without a second rounding.
+    """
+
+    v_read: float
+    bits: int | None = None
+
+    def __post_init__(self) -> None:
+        as_number("v_read", self.v_read, above=0)
+        if self.bits is not None:
+            as_count("bits", self.bits, 1, 16)
+
+    @property
+    def x_max(self) -> float:
+        """The largest activation that a row can carry; larger ones saturate."""
+        return 1.0 if self.bits is None else 1.0 - 2.0**-self.bits
+
+    def quantise(self, x: Array) -> Array:
+        """Activations as the rows carry them: rounded to the driver's grid, saturated."""
+        if self.bits is not None:
+            x = np.rint(x * 2.0**self.bits) * 2.0**-self.bits
+        return np.clip(x, -self.x_max, self.x_max)
+
+    def drive(self, x: Array) -> Array:
+        """Mean row voltage over the read window [V], shape of `x`."""
+        return self.v_read * self.quantise(x)
+
+    @property
+    @abstractmethod
+    def window(self) -> float:
+        """Length of the read window in which a full activation (x = 1) fits [s]."""
+
+
+@dataclass(frozen=True)
+class VoltageDriver(Driver):
+    """A DAC a row: the row stands at x v_read for the integration time t_int [s]."""
+
+    t_int: float = 100e-9
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        as_number("t_int", self.t_int, above=0)
+
+    @property
+    def window(self) -> float:
+        return self.t_int
+
+
+@dataclass(frozen=True)
+class PulseDriver(Driver):
+    """A counter a row: +-v_read for |x| 2^bits clock periods of t_step [s].
+
+    Without bits the pulse length is continuous and the window is one t_step.
+    """
+
+    t_step: float = 1e-9
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        as_number("t_step", self.t_step, above=0)
+
+    @property
+    def window(self) -> float:
+        return self.t_step * (1 if self.bits is None else 2**self.bits)

@@ -1,0 +1,121 @@
+"""The exception tree, and the checks that every public door makes.
+
+A message says what must hold, what came and, where it helps, what to do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+
+class AimcError(Exception):
+    """Anything that `aimc` itself raises."""
+
+
+class ArgumentError(AimcError, ValueError):
+    """An argument has the wrong shape, value or kind."""
+
+
+class CardError(AimcError, ValueError):
+    """A card cannot be read, or says something that cannot be."""
+
+
+class DataError(AimcError):
+    """A data folder or file is missing, damaged or not what it must be."""
+
+
+class MissingExtra(AimcError, ImportError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"{package} is needed here; install it with: pip install 'aimc[{extra}]'")
+
+
+class NotConverged(AimcError, ArithmeticError):
+    """An iterative solver stopped above its tolerance; `.residual` says how far."""
+
+    def __init__(self, message: str, residual: float) -> None:
+        super().__init__(message)
+        self.residual = residual
+
+
+def must(name: str, rule: str, came: Any, hint: str = "") -> ArgumentError:
+    """The error "`name` must `rule`, but `came`. `hint`", to be raised by the caller."""
+    return ArgumentError(f"`{name}` must {rule}, but {came}." + (f" {hint}" if hint else ""))
+
+
+def as_array(
+    name: str,
+    value: ArrayLike,
+    shape: tuple[int | None, ...] = (None, None),
+    minimum: float | None = None,
+    maximum: float | None = None,
+) -> NDArray[Any]:
+    """`value` as a C-contiguous float64 array of that shape, `None` standing for any length.
+
+    Raises ArgumentError where it is not numeric, has another shape, is not finite, or leaves
+    [minimum, maximum].
+    """
+    import numpy as np
+
+    try:
+        array = np.ascontiguousarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise must(name, "be an array of real numbers", f"is {type(value).__name__}") from error
+    if np.ndim(value) != len(shape) or any(
+        want is not None and want != got for want, got in zip(shape, array.shape, strict=True)
+    ):
+        wanted = "(" + ", ".join("any" if n is None else str(n) for n in shape) + ")"
+        raise must(name, f"have shape {wanted}", f"has shape {np.shape(value)}")
+    if array.size == 0:
+        raise must(name, "not be empty", f"has shape {array.shape}")
+    bad = ~np.isfinite(array)
+    if bad.any():
+        where = tuple(int(k) for k in np.argwhere(bad)[0])
+        raise must(name, "be finite", f"is {array[where]} at {where}")
+    if minimum is not None and array.min() < minimum:
+        where = tuple(int(k) for k in np.argwhere(array < minimum)[0])
+        raise must(name, f"be at least {minimum:g}", f"is {array[where]:g} at {where}")
+    if maximum is not None and array.max() > maximum:
+        where = tuple(int(k) for k in np.argwhere(array > maximum)[0])
+        raise must(name, f"be at most {maximum:g}", f"is {array[where]:g} at {where}")
+    return array
+
+
+def as_number(
+    name: str,
+    value: Any,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    above: float | None = None,
+) -> float:
+    """`value` as a finite float within [minimum, maximum] and greater than `above`."""
+    import math
+
+    if isinstance(value, bool) or not hasattr(value, "__float__"):
+        raise must(name, "be a number", f"is {value!r}")
+    number = float(value)
+    if not math.isfinite(number):
+        raise must(name, "be finite", f"is {number}")
+    if above is not None and number <= above:
+        raise must(name, f"be greater than {above:g}", f"is {number:g}")
+    if minimum is not None and number < minimum:
+        raise must(name, f"be at least {minimum:g}", f"is {number:g}")
+    if maximum is not None and number > maximum:
+        raise must(name, f"be at most {maximum:g}", f"is {number:g}")
+    return number
+
+
+def as_count(name: str, value: Any, minimum: int = 1, maximum: int | None = None) -> int:
+    """`value` as an int within [minimum, maximum]; a float or a bool is refused."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise must(name, "be a whole number", f"is {value!r}")
+    count = value.__index__()
+    if count < minimum:
+        raise must(name, f"be at least {minimum}", f"is {count}")
+    if maximum is not None and count > maximum:
+        raise must(name, f"be at most {maximum}", f"is {count}")
+    return count
