@@ -14,12 +14,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from aimc import ramp
+from aimc.curves import curve
 from aimc.tiling import tile
 
 if TYPE_CHECKING:
+    from aimc.curves import Curve
     from aimc.macro import Hardware, Macro
-    from aimc.ramp import Curve
+    from aimc.ramp import ProgrammedRamp
     from aimc.tiling import Tiled
 
 Tensor = torch.Tensor
@@ -115,6 +116,14 @@ class Chip:
         return Chip(self.macro, self.scale, self.bias_rows, self.x_max, self.curves, rng)
 
 
+def convert(ramp: ProgrammedRamp, u: Tensor) -> Tensor:
+    """Pre-activations `u` through a ramp by itself, with the gradient of its curve."""
+    measured = torch.from_numpy(ramp.decode(ramp.convert(u.detach().numpy() * ramp.gain)))
+    if not torch.is_grad_enabled():
+        return measured
+    return straight_through(_apply(ramp.curve, u), measured)
+
+
 def straight_through(ideal: Tensor, measured: Tensor) -> Tensor:
     """The values of `measured` with the gradient of `ideal`; both of one shape."""
     return _StraightThrough.apply(ideal, measured)  # pyright: ignore[reportReturnType]
@@ -131,7 +140,7 @@ class _StraightThrough(torch.autograd.Function):
 
 
 class _Curve(torch.autograd.Function):
-    """Any `ramp.Curve`, with a central difference for its slope; flat where it clips."""
+    """Any `aimc.Curve`, with a central difference for its slope; flat where it clips."""
 
     @staticmethod
     def forward(ctx: Any, u: Tensor, curve: Curve) -> Tensor:
@@ -151,14 +160,14 @@ def _clipped(curve: Curve, u: np.ndarray) -> np.ndarray:
     return np.clip(curve.f(u), curve.lo, curve.hi)
 
 
-def _apply(curve: str | Curve, u: Tensor) -> Tensor:
-    if curve == "sigmoid":
+def _apply(function: str | Curve, u: Tensor) -> Tensor:
+    if function == "sigmoid":
         return torch.sigmoid(u)
-    if curve == "tanh":
+    if function == "tanh":
         return torch.tanh(u)
-    if curve == "linear":
+    if function == "linear":
         return u
-    return _Curve.apply(u, ramp.curve(curve))  # pyright: ignore[reportReturnType]
+    return _Curve.apply(u, curve(function))  # pyright: ignore[reportReturnType]
 
 
 def _bias_rows(w: np.ndarray, bias: np.ndarray, w_max: float | None) -> np.ndarray:

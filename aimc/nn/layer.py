@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from aimc import ramp
+from aimc.curves import linear
 from aimc.errors import as_number, must
 from aimc.macro import Hardware
 from aimc.nn.bridge import Chip, Matrix
@@ -15,7 +15,7 @@ from aimc.nn.bridge import Chip, Matrix
 if TYPE_CHECKING:
     from typing import Self
 
-    from aimc.ramp import Curve
+    from aimc.curves import Curve
 
 Tensor = torch.Tensor
 
@@ -81,11 +81,15 @@ class AnalogLayer(torch.nn.Module):
             curves: tuple[str | Curve, ...] = matrix.curves
             if curves == ("linear",):
                 span = self.linear_range(name, matrices, hardware)
-                curves = (ramp.linear(-span, span),)
+                curves = (linear(-span, span),)
             chips[name] = Chip.write(matrix, scale, curves, hardware, rng)
         self.chips = chips
         self.hardware = hardware
         return self
+
+    def extra_repr(self) -> str:
+        """torch's summary, and the hardware that holds the layer."""
+        return super().extra_repr() + (f", on {self.hardware.name}" if self.hardware else "")
 
     def linear_range(self, name: str, matrices: dict[str, Matrix], hardware: Hardware) -> float:
         """Half the span of the linear conversion of matrix `name`.

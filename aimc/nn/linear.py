@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from aimc import ramp
+from aimc import curves
 from aimc.nn.bridge import Matrix
 from aimc.nn.layer import AnalogLayer, float64
 
 if TYPE_CHECKING:
-    from aimc.ramp import Curve
+    from aimc.curves import Curve
 
 Tensor = torch.Tensor
 
@@ -20,7 +20,7 @@ class Linear(AnalogLayer, torch.nn.Linear):
     """torch.nn.Linear on an array: y = f(x W^T + b), (..., in_features) -> (..., out_features).
 
     curve: what the converter applies, "linear" (f(u) = u within +-y_range), "sigmoid", "tanh" or a
-    `ramp.Curve`; the activation costs nothing then. x_scale, y_range: see `AnalogLayer`.
+    `aimc.Curve`; the activation costs nothing then. x_scale, y_range: see `AnalogLayer`.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Linear(AnalogLayer, torch.nn.Linear):
     ) -> None:
         super().__init__(in_features, out_features, bias)
         self._start(x_scale, y_range)
-        ramp.curve(curve)
+        curves.curve(curve)
         self.curve = curve
 
     def matrices(self) -> dict[str, Matrix]:

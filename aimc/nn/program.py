@@ -32,6 +32,7 @@ def program(
     rng: np.random.Generator,
     *,
     digital: Collection[str] = (),
+    cell_tanh: str = "digital",
 ) -> Model:
     """A copy of `model` whose Linear, RNN, LSTM and GRU layers are read from programmed arrays.
 
@@ -43,9 +44,10 @@ def program(
     digital: names of modules that stay in floating point, with all that they hold. Other kinds of
     modules stay digital too; `report` lists both. Raises ArgumentError on a recurrent or linear
     layer that cannot go on an array (a ReLU RNN, a cell, a subclass), and where none can.
+    cell_tanh: of torch's LSTMs, "digital" or "ramp", see `aimc.nn.LSTM`.
     """
     _check_model(model)
-    chip = _converted(deepcopy(model), digital)
+    chip = _converted(deepcopy(model), digital, cell_tanh)
     reprogram(chip, rng, hardware, digital=digital)
     return chip
 
@@ -176,7 +178,7 @@ def _check_model(model: object) -> None:
         raise must("model", "be a torch.nn.Module", f"is {type(model).__name__}")
 
 
-def _converted(model: Any, digital: Collection[str]) -> Any:
+def _converted(model: Any, digital: Collection[str], cell_tanh: str = "digital") -> Any:
     """`model` with torch's layers replaced by those of this room; changes `model`."""
     if isinstance(digital, str):
         raise must("digital", "be a collection of names", f"is the string {digital!r}")
@@ -193,7 +195,7 @@ def _converted(model: Any, digital: Collection[str]) -> Any:
             whole.append(name)
         elif isinstance(module, _CELLS):
             if id(module) not in fresh:
-                fresh[id(module)] = _replacement(name, module)
+                fresh[id(module)] = _replacement(name, module, cell_tanh)
             if not name:
                 return fresh[id(module)]
             parent, _, child = name.rpartition(".")
@@ -201,7 +203,7 @@ def _converted(model: Any, digital: Collection[str]) -> Any:
     return model
 
 
-def _replacement(name: str, module: torch.nn.Module) -> AnalogLayer:
+def _replacement(name: str, module: torch.nn.Module, cell_tanh: str) -> AnalogLayer:
     """The analog layer in place of `module`, with its very parameters."""
     label = name or type(module).__name__
     if type(module) not in _REPLACED:
@@ -232,5 +234,6 @@ def _replacement(name: str, module: torch.nn.Module) -> AnalogLayer:
                 )
             return adopt(RNN(*sizes, **options), module)
         if isinstance(module, torch.nn.LSTM):
-            return adopt(LSTM(*sizes, proj_size=module.proj_size, **options), module)
+            options |= {"proj_size": module.proj_size, "cell_tanh": cell_tanh}
+            return adopt(LSTM(*sizes, **options), module)
         return adopt(GRU(*sizes, **options), module)

@@ -15,7 +15,7 @@ from aimc.nn.layer import AnalogLayer, float64
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aimc.ramp import Curve
+    from aimc.curves import Curve
 
 Tensor = torch.Tensor
 State = tuple[Tensor, ...]

@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from aimc.errors import must
-from aimc.nn.bridge import Matrix
+from aimc.nn.bridge import Matrix, convert
 from aimc.nn.recurrent import Recurrent
 
 if TYPE_CHECKING:
+    from typing import Self
+
+    import numpy as np
+
+    from aimc.macro import Hardware
     from aimc.nn.recurrent import State
+    from aimc.ramp import ProgrammedRamp
 
 Tensor = torch.Tensor
 Sources = tuple[tuple[str, int], ...]
@@ -45,17 +51,33 @@ class LSTM(Recurrent, torch.nn.LSTM):
     c' = f c + i g and h' = o tanh(c') are digital products of converter codes; with proj_size, h'
     goes through a second array, converted linearly. Takes torch.nn.LSTM's arguments. x_scale, and
     y_range for the projection: see `AnalogLayer`.
+
+    cell_tanh: "digital" computes tanh(c') exactly; "ramp" converts the held cell state with a
+    tanh ramp of its own for each cell, written through the same device, with ideal comparators.
     """
 
     def __init__(
         self,
         *args: Any,
+        cell_tanh: str = "digital",
         x_scale: float | None = None,
         y_range: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self._start(x_scale, y_range)
+        if cell_tanh not in ("digital", "ramp"):
+            raise must("cell_tanh", "be 'digital' or 'ramp'", f"is {cell_tanh!r}")
+        self.cell_tanh = cell_tanh
+        self.ramps: dict[str, ProgrammedRamp] = {}
+
+    def program(self, hardware: Hardware, rng: np.random.Generator) -> Self:
+        super().program(hardware, rng)
+        ends = [end for layer in range(self.num_layers) for end in self.ends(layer)]
+        if self.cell_tanh == "ramp":
+            ramps = {end: hardware.adc.program("tanh", hardware.device, rng) for end in ends}
+            self.ramps = {end: ramp.aged(hardware.age, rng) for end, ramp in ramps.items()}
+        return self
 
     @property
     def state_sizes(self) -> tuple[int, ...]:
@@ -80,7 +102,7 @@ class LSTM(Recurrent, torch.nn.LSTM):
         gates = self.read(f"gates{end}", matrices[f"gates{end}"], x, h)
         i, f, g, o = gates.chunk(4, dim=1)
         c = f * c + i * g
-        h = o * torch.tanh(c)
+        h = o * (convert(self.ramps[end], c) if self.ramps else torch.tanh(c))
         if self.proj_size:
             h = self.read(f"projection{end}", matrices[f"projection{end}"], h)
         return h, c

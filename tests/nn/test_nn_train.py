@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import aimc
-from aimc import nn, ramp
+from aimc import nn
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def test_a_saturated_input_or_result_has_no_gradient(fine, rng):
 
 
 def test_a_custom_curve_has_its_numerical_slope(fine, rng):
-    softsign = ramp.custom(lambda u: u / (1 + np.abs(u)), -0.8, 0.8, name="softsign")
+    softsign = aimc.Curve("softsign", lambda u: u / (1 + np.abs(u)), -0.8, 0.8)
     layer = nn.Linear(3, 4, curve=softsign).program(fine, rng)
     x = (2 * torch.rand(6, 3) - 1).mul(0.9).requires_grad_()
     y = layer(x)

@@ -118,6 +118,18 @@ def test_linear_with_a_curve_is_the_activation_too(fine):
     )
 
 
+def test_a_ramp_converts_the_cell_state(fine):
+    twin, _ = twins("LSTM", 4, 6, num_layers=2)
+    layer = nn.program(twin, fine, np.random.default_rng(3), cell_tanh="ramp")
+    assert list(layer.ramps) == ["_l0", "_l1"]
+    assert_equal(twin, layer, inputs(7, 5, 4))
+    coarse = nn.program(twin, fine.replace(bits=3), np.random.default_rng(3), cell_tanh="ramp")
+    with torch.no_grad():
+        _, (h, _) = coarse(inputs(7, 5, 4))
+    # An odd number of eighths (the tanh) times an odd number of sixteenths (the gate).
+    assert np.all(h.double().numpy() * 128 % 2 == 1)
+
+
 def reset_first(twin, x):
     """The GRU with the gate before the product, one layer, from its equations."""
     h = torch.zeros(x.shape[1], twin.hidden_size)
