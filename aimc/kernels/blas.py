@@ -9,11 +9,11 @@ from functools import lru_cache
 
 import numpy as np
 from llvmlite import binding
-from numba import njit, types
+from numba import types
 from numba.extending import get_cython_function_address
 from threadpoolctl import ThreadpoolController
 
-_JIT = {"cache": True, "nogil": True}
+from aimc.kernels.jit import jit
 
 
 def _external(module: str, name: str, arguments: int) -> types.ExternalFunction:
@@ -28,11 +28,11 @@ _dgetrf = _external("cython_lapack", "dgetrf", 6)
 _dgetri = _external("cython_lapack", "dgetri", 7)
 
 
-@njit(**_JIT)
+@jit
 def gemm(alpha, a, ta, b, tb, beta, c, words, reals):
-    """c = alpha op(a) op(b) + beta c; rows of each may lie apart, their elements may not.
+    """c = alpha op(a) op(b) + beta c; rows of each may lie apart, their elements not.
 
-    `ta`, `tb`: transpose. `words` (>= 8,) int32 and `reals` (>= 2,) are scratch that the caller keeps.
+    `ta`, `tb`: transpose. `words` (>= 8,) int32, `reals` (>= 2,): scratch that the caller keeps.
     """
     # BLAS sees our rows as its columns, so it forms c' = op(b)' op(a)'.
     words[0], words[1] = c.shape[1], c.shape[0]
@@ -59,7 +59,7 @@ def gemm(alpha, a, ta, b, tb, beta, c, words, reals):
     )
 
 
-@njit(**_JIT)
+@jit
 def invert(a, words, work):
     """Overwrites the square contiguous `a` by its inverse; False where it is singular.
 

@@ -15,23 +15,25 @@ current kind is joined to a port `b` of the voltage kind by eliminating both wit
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
-from numba import njit
+
+from aimc.kernels.jit import jit
 
 SIDE = 8  # cells along a leaf
 LANES = 32  # leaves worked on at once
-_JIT = {"cache": True, "nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
 
 
 def ports(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Where a block keeps its left, bottom, right and top ports."""
     edges = np.cumsum([0, height, width, height, width])
-    left, bottom, right, top = (np.arange(a, b) for a, b in zip(edges, edges[1:], strict=False))
+    left, bottom, right, top = (np.arange(a, b) for a, b in pairwise(edges))
     return left, bottom, right, top
 
 
 def _join(height: int, width: int, beside: bool) -> np.ndarray:
-    """Order in which the ports of two equal blocks stand before joining: those that stay, then pairs.
+    """Order of the ports of two equal blocks before joining: those that stay, then pairs.
 
     Ports of the second block, which is right of the first or above it, count on from the first.
     """
@@ -63,9 +65,9 @@ def _schedule() -> tuple[np.ndarray, np.ndarray]:
 ORDERS, LENGTHS = _schedule()
 
 
-@njit(**_JIT)
+@jit
 def _pair(one, two, order, size, z, ta, tb, out):
-    """Joins blocks `one` and `two` (ports, ports, LANES) into `out`; `z`, `ta`, `tb` are scratch."""
+    """Joins blocks `one` and `two` (ports, ports, LANES) into `out`; `z`, `ta`, `tb`: scratch."""
     n = size // 2
     for s in range(size):
         a = order[s]
@@ -102,7 +104,7 @@ def _pair(one, two, order, size, z, ta, tb, out):
                 out[j, i, k] = z[i, j, k]
 
 
-@njit(**_JIT)
+@jit
 def _cells(g, first, r_row, last, r_col, real, lanes, out):
     """Single cells of the leaves `lanes`, `out` (64, 4, 4, LANES), cell = 8 row + column."""
     wide = g.shape[1] // SIDE
@@ -126,12 +128,12 @@ def _cells(g, first, r_row, last, r_col, real, lanes, out):
             out[cell, 3, 3, lane] -= c
 
 
-@njit(**_JIT)
+@jit
 def leaves(g, first, r_row, last, r_col, real, orders, lengths):
     """Hybrid matrices of all leaves, (leaves, 32, 32), row after row of leaves from the bottom.
 
     g        (rows, cols)  padded by open cells to multiples of 8, the bottom row first [S]
-    first    (rows,)       resistance to the left of the first column [ohm]; `last` below the bottom row
+    first    (rows,)       resistance left of the first column [ohm]; `last`: below the bottom
     real     (rows, cols)  before padding; the padding's wires have no resistance
     """
     count = (g.shape[0] // SIDE) * (g.shape[1] // SIDE)

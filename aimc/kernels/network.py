@@ -49,9 +49,8 @@ class Topology(NamedTuple):
     @property
     def ideal(self) -> bool:
         """Whether no wire has resistance, so that the sensed currents are `v @ g`."""
-        return not (
-            self.r_row or self.r_col or self.last or self.first[np.isfinite(self.first)].any()
-        )
+        source = self.first[np.isfinite(self.first)].any()
+        return not (self.r_row or self.r_col or self.last or source)
 
 
 def topology(
@@ -129,21 +128,21 @@ def _transfer(g: Floats, top: Topology) -> Floats:
     g = np.ascontiguousarray(g[top.rows, top.cols])
     wires = (np.where(driven, top.first, 0.0)[::-1], top.r_row, top.last, top.r_col)
     if driven.all() and top.row_end < 0.0 and top.col_end < 0.0:
-        result = reduction.left_to_bottom(g[::-1], *wires)[::-1]
+        result = reduction.left_to_bottom(g[::-1], wires)[::-1]
     else:
         result = _close(g[::-1], driven[::-1], top, wires)[::-1]
     _check(g, result, top)
     return np.ascontiguousarray(result[top.rows, top.cols])
 
 
-def _close(g: Floats, driven: NDArray[np.bool_], top: Topology, wires: tuple) -> Floats:
+def _close(g: Floats, driven: NDArray[np.bool_], top: Topology, wires: reduction.Wires) -> Floats:
     """Floats rows and closes the far ends of an array whose bottom row comes first.
 
-    The unknowns are the voltages of floating rows, whose current is 0, and the currents into the far
-    ends, which lie at their source or at ground through `row_end` or `col_end`.
+    The unknowns are the voltages of floating rows, whose current is 0, and the currents into the
+    far ends, which lie at their source or at ground through `row_end` or `col_end`.
     """
     rows, cols = g.shape
-    k, at = reduction.hybrid(g, *wires, top.row_end >= 0.0, top.col_end >= 0.0)
+    k, at = reduction.hybrid(g, wires, top.row_end >= 0.0, top.col_end >= 0.0)
     left, bottom = at.left[:rows], at.bottom[:cols]
     right = at.right[:rows][driven] if top.row_end >= 0.0 else at.right[:0]
     up = at.top[:cols] if top.col_end >= 0.0 else at.top[:0]
@@ -184,8 +183,8 @@ def _check(g: Floats, result: Floats, top: Topology) -> None:
     if not error <= 1e-8 * np.abs(current).max():
         raise NotConverged(
             f"The transfer matrix of {len(g)} x {g.shape[1]} cells must agree with a read to 1e-8, "
-            f"but does to {error / np.abs(current).max():.1e}. Its conductances and resistances span "
-            "too many decades.",
+            f"but does to {error / np.abs(current).max():.1e}. Its conductances and resistances "
+            "span too many decades.",
             residual=float(error / np.abs(current).max()),
         )
 
@@ -223,6 +222,14 @@ class Solved(NamedTuple):
     residual: float  # largest error of the current law over the largest source or column current
 
 
+class _Result(NamedTuple):
+    row_voltage: Floats
+    col_voltage: Floats
+    current: Floats
+    residual: float
+    noise: Floats  # (0 or batch, cols) weighted squares of the cells' voltages
+
+
 def solve(
     g: ArrayLike,
     v: ArrayLike,
@@ -243,7 +250,7 @@ def solve(
     """
     g = as_array("g", g, (None, None), minimum=0.0)
     top = topology(g.shape, r_row, r_col, r_source, r_sense, drive, sense, active)
-    return _iterate(g[None], v, top, tol=1e-15, fields=True)
+    return Solved(*_iterate(g[None], v, top, tol=1e-15, fields=True)[:4])
 
 
 def reads(
@@ -276,12 +283,93 @@ def reads(
     return solved.current, solved.residual
 
 
+def noise_gain(
+    g: ArrayLike,
+    r_row: float,
+    r_col: float,
+    r_source: float,
+    r_sense: float,
+    drive: str = "left",
+    sense: str = "bottom",
+    active: ArrayLike | None = None,
+    tol: float = 1e-4,
+) -> Floats:
+    """How much of a cell's excess current reaches the sense terminal of its own column.
+
+    To first order a change dg of the conductances changes the current of column j by
+    sum dg_kl U_kl A_kl, with U the voltages across the cells and A those across them when 1 V is
+    applied to the sense terminal of column j alone (Tellegen). Here is A in column j itself; the other
+    columns' cells add little (tested).
+
+    g        (rows, cols)  conductances [S], >= 0
+    returns  (rows, cols)  [1]; 1 if no wire has resistance
+    raises   ArgumentError, NotConverged
+    """
+    g = as_array("g", g, (None, None), minimum=0.0)
+    top = topology(g.shape, r_row, r_col, r_source, r_sense, drive, sense, active)
+    rows, cols = g.shape
+    result = np.empty((rows, cols))
+    for j in range(0, cols, _FIELDS):
+        unit = np.eye(cols)[j : j + _FIELDS]
+        at = _iterate(g[None], np.zeros((len(unit), rows)), top, tol, fields=True, e=unit)
+        for k in range(len(unit)):
+            result[:, j + k] = at.col_voltage[k, :, j + k] - at.row_voltage[k, :, j + k]
+    return result
+
+
+def noise_std(
+    g: ArrayLike,
+    v: ArrayLike,
+    sigma: ArrayLike,
+    gain: ArrayLike,
+    r_row: float,
+    r_col: float,
+    r_source: float,
+    r_sense: float,
+    drive: str = "left",
+    sense: str = "bottom",
+    active: ArrayLike | None = None,
+    tol: float = 1e-3,
+) -> Floats:
+    """Standard deviation of the sensed currents under independent read noise, to first order.
+
+        sigma_j^2 = sum_i (sigma_ij A_ij U_ij(v))^2
+
+    g        (rows, cols)   conductances without the noise [S], >= 0
+    v        (batch, rows)  source voltages [V]
+    sigma    (rows, cols)   standard deviation of each cell's conductance [S]
+    gain     (rows, cols)   `noise_gain` of the same array
+    tol      of the voltages U across the cells; see `reads`
+    returns  (batch, cols)  [A]
+    raises   ArgumentError, NotConverged
+    """
+    g = as_array("g", g, (None, None), minimum=0.0)
+    sigma = as_array("sigma", sigma, g.shape, minimum=0.0)
+    weight = (sigma * as_array("gain", gain, g.shape)) ** 2
+    top = topology(g.shape, r_row, r_col, r_source, r_sense, drive, sense, active)
+    return np.sqrt(_iterate(g[None], v, top, tol, fields=False, weight=weight).noise)
+
+
+_FIELDS = 32  # solutions with all their voltages that are held at once
+
+
 def _iterate(
-    g: Floats, v: ArrayLike, top: Topology, tol: float, fields: bool, guess: ArrayLike | None = None
-) -> Solved:
+    g: Floats,
+    v: ArrayLike,
+    top: Topology,
+    tol: float,
+    fields: bool,
+    guess: ArrayLike | None = None,
+    e: Floats | None = None,
+    weight: Floats | None = None,
+) -> _Result:
     rows, cols = g.shape[1:]
     v = as_array("v", v, (None, rows))
     batch = len(v)
+    e = np.zeros((batch, cols)) if e is None else np.ascontiguousarray(e[:, top.cols])
+    noise = np.empty((0 if weight is None else batch, cols))
+    weight = np.zeros((rows, cols)) if weight is None else weight[top.rows, top.cols]
+    weight = np.ascontiguousarray(weight)
     if len(g) not in (1, batch):
         raise ArgumentError(f"`g` must hold 1 or {batch} arrays, one a read, but holds {len(g)}.")
     mirror = (slice(None), top.rows, top.cols)
@@ -299,18 +387,18 @@ def _iterate(
     limit = 100 + 10 * (rows + cols)
 
     def work(lo: int, hi: int) -> None:
-        out = (current, row, col, residual)
-        pcg.reads(g, v, start, top.ladder, float(tol), limit, lo, hi, *out)
+        out = (current, row, col, noise, residual)
+        pcg.reads(g, v, e, start, weight, top.ladder, float(tol), limit, lo, hi, *out)
 
     spread(work, batch, cost=batch * rows * cols)
     worst = float(residual.max(initial=0.0))
     if not np.isfinite(worst) or not np.isfinite(current).all():
         raise NotConverged(
-            f"The network of {rows} x {cols} cells must be solved to a tolerance of {tol:g}, but is "
-            f"not after {limit} steps. Check that its resistances and conductances are physical.",
+            f"The network of {rows} x {cols} cells must be solved to a tolerance of {tol:g}, but "
+            f"is not after {limit} steps. Check that resistances and conductances are physical.",
             residual=worst,
         )
-    return Solved(row[mirror], col[mirror], current[:, top.cols], worst)
+    return _Result(row[mirror], col[mirror], current[:, top.cols], worst, noise[:, top.cols])
 
 
 def spread(work: Callable[[int, int], None], count: int, cost: float) -> None:

@@ -8,20 +8,21 @@ the row lines (tridiagonal, shunted by `g`) and `A` the column lines, Kirchhoff'
 which is solved by conjugate gradients preconditioned with `T`. Both line solves run as ladders of
 Norton equivalents (`q = 1 / (1 + r Y)`): no `1 / r` appears and a resistance may be zero.
 
-Row quantities lie as `(chunk, cols, LANES)`, lane = row within the chunk, so that the row sweeps are
-SIMD; column quantities lie as `(rows, cols)`.
+A voltage `e_j` at the sense terminal of column j replaces `v_i` by `v_i - e_j`, and `w` then counts
+from `e_j`. Row quantities lie as `(chunk, cols, LANES)`, lane = row within the chunk, for SIMD sweeps
+along the rows; column quantities lie as `(rows, cols)`.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from aimc.kernels.jit import jit
 
 LANES = 8
-_JIT = {"cache": True, "nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
 
 
-@njit(**_JIT)
+@jit
 def _factor_rows(g, first, r, end, gl, q, b):
     """Ladders of the rows; `first` (rows,) inf: no source, `end` 0: pinned, < 0: open [ohm]."""
     rows, cols = g.shape
@@ -57,7 +58,7 @@ def _factor_rows(g, first, r, end, gl, q, b):
                 b[c, 0, k] = 1.0 / total if total > 0.0 else 0.0
 
 
-@njit(**_JIT)
+@jit
 def _solve_rows(q, b, x):
     """Overwrites the injected currents `x` [A] by the voltages of the row nodes [V]."""
     chunks, cols, _ = x.shape
@@ -72,7 +73,7 @@ def _solve_rows(q, b, x):
                 x[c, j, k] = b[c, j, k] * x[c, j, k] + q[c, j, k] * x[c, j - 1, k]
 
 
-@njit(**_JIT)
+@jit
 def _factor_columns(g, last, r, end, q, b):
     """Ladders of the columns, top to bottom; `last` the sense resistance, `end` as for rows."""
     rows, cols = g.shape
@@ -91,7 +92,7 @@ def _factor_columns(g, last, r, end, q, b):
             y[:] = 1.0 / r
 
 
-@njit(**_JIT)
+@jit
 def _solve_columns(q, b, x, bottom):
     """Overwrites the injected currents `x` [A] by the column voltages [V]; `bottom` (cols,) [A]."""
     rows, cols = q.shape
@@ -106,7 +107,7 @@ def _solve_columns(q, b, x, bottom):
             x[i, j] = b[i, j] * x[i, j] + q[i, j] * x[i + 1, j]
 
 
-@njit(**_JIT)
+@jit
 def _cell_currents(gl, x, out):
     """`out` (rows, cols) = g x, with `x` in lanes."""
     for c in range(gl.shape[0]):
@@ -115,7 +116,7 @@ def _cell_currents(gl, x, out):
                 out[c * LANES + k, j] = gl[c, j, k] * x[c, j, k]
 
 
-@njit(**_JIT)
+@jit
 def _total(a):
     total = 0.0
     for k in range(LANES):
@@ -123,18 +124,23 @@ def _total(a):
     return total
 
 
-@njit(**_JIT)
-def reads(g, v, guess, ladder, tol, limit, start, stop, current, row, col, residual):
+@jit
+def reads(
+    g, v, e, guess, weight, ladder, tol, limit, start, stop, current, row, col, noise, residual
+):
     """Solves reads `start` to `stop`; the others are left as they are.
 
     g        (1 or batch, rows, cols)  conductances [S]
     v        (batch, rows)             row voltages [V], 0 where the row floats
-    guess    (0, 1 or batch, rows, cols) column voltages to start from [V]
+    e        (batch, cols)             voltages of the sense terminals [V]
+    guess    (0, 1 or batch, rows, cols) column voltages above `e` to start from [V]
+    weight   (rows, cols)              of each cell's squared voltage in `noise`
     ladder   (first, r_row, row_end, last, r_col, col_end)  resistances [ohm], see `network`
     tol      energy norm of the residual over that of the drive, at which to stop
     limit    steps at most
     current  (batch, cols)             out: sensed currents [A]
     row, col (0 or batch, rows, cols)  out: node voltages [V]
+    noise    (0 or batch, cols)        out: sum of the weighted squares along each column
     residual (batch,)                  out: largest error of the current law over the largest source
                                        or column current; inf where `limit` was reached
     """
@@ -172,14 +178,15 @@ def reads(g, v, guess, ladder, tol, limit, start, stop, current, row, col, resid
         for c in range(chunks):
             for j in range(cols):
                 for k in range(LANES):
-                    d[c, j, k] = gl[c, j, k] * (y[c * LANES + k, j] - vl[c, k])
+                    d[c, j, k] = gl[c, j, k] * (y[c * LANES + k, j] - vl[c, k] + e[n, j])
         _solve_rows(q, b, d)
         acc[:] = 0.0
         for c in range(chunks):
             for j in range(cols):
                 for k in range(LANES):
-                    p[c, j, k] = vl[c, k] + d[c, j, k]
-                    acc[k] += gl[c, j, k] * vl[c, k] * vl[c, k]
+                    x = vl[c, k] - e[n, j]
+                    p[c, j, k] = x + d[c, j, k]
+                    acc[k] += gl[c, j, k] * x * x
         power = _total(acc)
         _cell_currents(gl, p, w)
         _solve_columns(qc, bc, w[:rows], bottom)
@@ -241,7 +248,7 @@ def reads(g, v, guess, ladder, tol, limit, start, stop, current, row, col, resid
             for j in range(cols):
                 for k in range(LANES):
                     d[c, j, k] += z[c, j, k]
-                    p[c, j, k] = vl[c, k] + d[c, j, k]
+                    p[c, j, k] = vl[c, k] - e[n, j] + d[c, j, k]
         _cell_currents(gl, p, y)
         if col_end == 0.0:
             current[n] = y[0]
@@ -256,10 +263,7 @@ def reads(g, v, guess, ladder, tol, limit, start, stop, current, row, col, resid
         for i in range(rows):
             source = 0.0
             for j in range(cols):
-                cell = g[a, i, j] * (
-                    vl[i // LANES, i % LANES] + d[i // LANES, j, i % LANES] - y[i, j]
-                )
-                source += cell
+                source += g[a, i, j] * (p[i // LANES, j, i % LANES] - y[i, j])
                 error = max(error, g[a, i, j] * abs(y[i, j] - w[i, j]))
             scale = max(scale, abs(source))
         for j in range(cols):
@@ -267,8 +271,14 @@ def reads(g, v, guess, ladder, tol, limit, start, stop, current, row, col, resid
         residual[n] = error / scale if scale > 0.0 else 0.0
         if not converged or not np.isfinite(power):
             residual[n] = np.inf
+        if noise.shape[0] > 0:
+            noise[n] = 0.0
+            for i in range(rows):
+                for j in range(cols):
+                    x = p[i // LANES, j, i % LANES] - y[i, j]
+                    noise[n, j] += weight[i, j] * x * x
         if row.shape[0] > 0:
             for i in range(rows):
                 for j in range(cols):
                     row[n, i, j] = vl[i // LANES, i % LANES] + d[i // LANES, j, i % LANES]
-                    col[n, i, j] = y[i, j]
+                    col[n, i, j] = y[i, j] + e[n, j]

@@ -1,9 +1,9 @@
 """The transfer matrix by joining blocks: each step eliminates the ports that two blocks share.
 
 The leaves are blocks of 8 x 8 cells; pairs of blocks are joined until one is left, whose
-left-to-bottom part is the transfer matrix. With `D` minus the shared (right or top) part of the first
-block, `A` the shared (left or bottom) part of the second, X_P and X_Q their couplings to the ports
-that stay, and F = (I + A D)^-1,
+left-to-bottom part is the transfer matrix. With `D` minus the shared (right or top) part of the
+first block, `A` the shared (left or bottom) part of the second, X_P and X_Q their couplings to the
+ports that stay, and F = (I + A D)^-1,
 
     K = [K_P + X_P' F A X_P,          -X_P' F X_Q]
         [      .            K_Q - X_Q' D F X_Q   ]
@@ -17,15 +17,15 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from aimc.kernels import blas
+from aimc.kernels.jit import jit
 from aimc.kernels.leaves import LENGTHS, ORDERS, SIDE, leaves, ports
 
 Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
-_JIT = {"cache": True, "nogil": True, "fastmath": {"contract"}}
+Wires = tuple[Floats, float, float, float]
 
 
 class Block(NamedTuple):
@@ -46,12 +46,13 @@ _NONE = np.zeros(0, np.int64)
 
 @lru_cache(32)
 def plan(high: int, wide: int, right: bool, top: bool) -> Block:
-    """How to join high x wide leaves; `right`, `top`: whether the array's own ports there are kept."""
+    """How to join high x wide leaves; `right`, `top`: whether the array keeps its ports there."""
 
     def block(i: int, j: int, h: int, w: int) -> Block:
         if h == 1 and w == 1:
             none = (_NONE, _NONE)
-            return Block(*ports(SIDE, SIDE), i * wide + j, None, none, none)
+            left, bottom, end, up = ports(SIDE, SIDE)
+            return Block(left, bottom, end, up, i * wide + j, None, none, none)
         keep_right, keep_top = right or j + w < wide, top or i + h < high
         beside = w >= h
         if beside:
@@ -77,12 +78,13 @@ def plan(high: int, wide: int, right: bool, top: bool) -> Block:
             ).astype(np.int64)
             for a, b in zip(p_stay, q_stay, strict=True)
         ]
-        return Block(*sides, -1, (p, q), shared, (stay_p, stay_q))
+        left, bottom, end, up = sides
+        return Block(left, bottom, end, up, -1, (p, q), shared, (stay_p, stay_q))
 
     return block(0, 0, high, wide)
 
 
-@njit(**_JIT)
+@jit
 def _gather(k, rows, cols, sign, out):
     for i in range(len(rows)):
         source, target = k[rows[i]], out[i]
@@ -90,9 +92,9 @@ def _gather(k, rows, cols, sign, out):
             target[j] = sign * source[cols[j]]
 
 
-@njit(**_JIT)
+@jit
 def _symmetric(x, y, sign, c, words, reals):
-    """c += sign x' y, known to be symmetric: panels on and below the diagonal, then their mirror."""
+    """c += sign x' y, known to be symmetric: panels from the diagonal down, then their mirror."""
     n = c.shape[0]
     step = n if n < 96 else (n + 3) // 4
     for a in range(0, n, step):
@@ -103,7 +105,7 @@ def _symmetric(x, y, sign, c, words, reals):
             c[j, i] = c[i, j]
 
 
-@njit(**_JIT)
+@jit
 def join(kp, kq, shared_p, shared_q, stay_p, stay_q, out):
     """Joins the blocks `kp` and `kq` into `out`; False where they cannot be joined."""
     k, n, m = len(shared_p), len(stay_p), len(stay_q)
@@ -166,33 +168,31 @@ def _root(block: Block, cells: Floats) -> Floats:
     return np.concatenate([here, -bottom.T @ above], axis=1)
 
 
-def hybrid(
-    g: Floats, first: Floats, r_row: float, last: float, r_col: float, right: bool, top: bool
-) -> tuple[Floats, Block]:
+def hybrid(g: Floats, wires: Wires, right: bool, top: bool) -> tuple[Floats, Block]:
     """The matrix of the whole array with the ports asked for, and where they are in it."""
-    block, cells = _start(g, first, r_row, last, r_col, right, top)
+    block, cells = _start(g, wires, right, top)
     return _make(block, cells), block
 
 
-def left_to_bottom(g: Floats, first: Floats, r_row: float, last: float, r_col: float) -> Floats:
+def left_to_bottom(g: Floats, wires: Wires) -> Floats:
     """Sensed current (cols,) a volt at each row (rows,): the transfer matrix (rows, cols) [S].
 
     g      (rows, cols)  conductances [S], the bottom row first
-    first  (rows,)       source resistances [ohm]; `last` the sense resistance
+    wires  (first, r_row, last, r_col): source resistances (rows,), along a row, to ground, along a
+           column [ohm]
     """
-    block, cells = _start(g, first, r_row, last, r_col, False, False)
+    block, cells = _start(g, wires, False, False)
     rows, cols = g.shape
     return -_root(block, cells)[:cols, :rows].T
 
 
-def _start(
-    g: Floats, first: Floats, r_row: float, last: float, r_col: float, right: bool, top: bool
-) -> tuple[Block, Floats]:
+def _start(g: Floats, wires: Wires, right: bool, top: bool) -> tuple[Block, Floats]:
     rows, cols = g.shape
     high, wide = -(-rows // SIDE), -(-cols // SIDE)
     padded = np.zeros((high * SIDE, wide * SIDE))
     padded[:rows, :cols] = g
     source = np.zeros(high * SIDE)
+    first, r_row, last, r_col = wires
     source[:rows] = first
     cells = leaves(padded, source, r_row, last, r_col, (rows, cols), ORDERS, LENGTHS)
     return plan(high, wide, right, top), cells

@@ -1,4 +1,4 @@
-"""A plain sparse nodal solve, written without sight of the kernels: Kirchhoff's current law at every node.
+"""A plain sparse nodal solve, written apart from the kernels: the current law at every node.
 
 Zero resistances merge the nodes that they join.
 """
@@ -34,7 +34,9 @@ def nodal(g, v, r_row, r_col, r_source, r_sense, drive="left", sense="bottom", a
             edges.append((col[0, j], ground[j], r_sense))
     total = 2 * m * n + m + n
     shorts = [(a, b) for a, b, r in edges if r == 0]
-    link = sp.coo_matrix((np.ones(len(shorts)), tuple(zip(*shorts)) or ([], [])), (total, total))
+    link = sp.coo_matrix(
+        (np.ones(len(shorts)), tuple(zip(*shorts, strict=True)) or ([], [])), (total, total)
+    )
     _, name = sp.csgraph.connected_components(link, directed=False)
     count = name.max() + 1
     known = np.full((len(v), count), np.nan)
