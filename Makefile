@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 # Installed first, so that no other requirement brings a second, larger build of it.
 TORCH ?= torch==2.13.0
-# One thread each for BLAS and OpenMP: the arrays are small, and the tests use the cores themselves.
+# One thread each for BLAS and OpenMP: the arrays are small, and the test files use the cores themselves.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MPLBACKEND=Agg
 DEMO := bench kws --quick --card ideal-5bit --card taox-1t1r-128 --chips 10 --out demo-results
 
@@ -25,7 +25,7 @@ test: $(READY) lint ## linters, type check, tests
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ngspice >/dev/null; \
 	  else echo "ngspice is missing, so tests against SPICE are skipped: sudo apt-get install ngspice"; fi; fi
-	@$(ONE_THREAD) $(BIN)/pytest -q -n 2
+	@$(ONE_THREAD) $(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(READY) ## import rules, ruff, pyright
 	@$(BIN)/lint-imports --no-cache --no-logo
