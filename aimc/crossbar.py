@@ -71,8 +71,12 @@ class Crossbar:
         if self.wires.ideal:
             std = np.sqrt(v**2 @ self.sigma**2)
         else:
-            std = network.noise_std(self.g, v, self.sigma, *self._wires)
+            std = network.noise_std(self.g, v, self.sigma, self._noise_gain, *self._wires)
         return std * rng.standard_normal(std.shape)
+
+    @cached_property
+    def _noise_gain(self) -> Array:
+        return network.noise_gain(self.g, *self._wires)
 
     def solve(self, v: Any) -> Solution:
         """Every node's voltage and the currents for row voltages v (batch, rows) [V].

@@ -104,7 +104,7 @@ def _thresholds(curve: Curve, bits: int) -> Array:
 
 
 def _roots(f: Callable[[Any], Any], y: Array) -> Array:
-    """x with f(x) = y for monotonic f: a bracket that grows to +-1e6, then Chandrupatla's method."""
+    """x with f(x) = y for monotonic f: a growing bracket, then Chandrupatla's method."""
     from scipy.optimize import elementwise
 
     def gap(x: Array, y: Array) -> Array:

@@ -263,6 +263,7 @@ class Device:
             (None,) * np.ndim(g_target),
             self.g_min - slack,
             self.g_max + slack,
+            empty=True,
         )
         return self._apply(self.on_write, g_target, rng, 0.0)
 
@@ -277,12 +278,12 @@ class Device:
         The same `rng` state at two times gives the same cells' drift exponents.
         """
         as_number("t", t, minimum=0)
-        g = as_array("g", g, (None,) * np.ndim(g), minimum=0)
+        g = as_array("g", g, (None,) * np.ndim(g), minimum=0, empty=True)
         return self._apply(self.on_age, g, rng, t) if t else g.copy()
 
     def read(self, g: Any, rng: np.random.Generator, t: float = 0.0) -> Array:
         """Conductances `g` [S] as one read at age `t` [s] sees them."""
-        g = as_array("g", g, (None,) * np.ndim(g), minimum=0)
+        g = as_array("g", g, (None,) * np.ndim(g), minimum=0, empty=True)
         return self._apply(self.on_read, g, rng, t)
 
     def read_sigma(self, g: Array, t: float = 0.0) -> Array:

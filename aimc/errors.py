@@ -53,11 +53,12 @@ def as_array(
     shape: tuple[int | None, ...] = (None, None),
     minimum: float | None = None,
     maximum: float | None = None,
+    empty: bool = False,
 ) -> NDArray[Any]:
     """`value` as a C-contiguous float64 array of that shape, `None` standing for any length.
 
     Raises ArgumentError where it is not numeric, has another shape, is not finite, or leaves
-    [minimum, maximum].
+    [minimum, maximum], or is empty where that is not allowed.
     """
     import numpy as np
 
@@ -71,6 +72,8 @@ def as_array(
         wanted = "(" + ", ".join("any" if n is None else str(n) for n in shape) + ")"
         raise must(name, f"have shape {wanted}", f"has shape {np.shape(value)}")
     if array.size == 0:
+        if empty:
+            return array
         raise must(name, "not be empty", f"has shape {array.shape}")
     bad = ~np.isfinite(array)
     if bad.any():

@@ -165,7 +165,7 @@ class Macro:
         |x| beyond `x_max` saturates. With `rng` each read draws the cells' read noise; without,
         reads are noise-free. Raises ArgumentError on a wrong shape or NaN.
         """
-        x = as_array("x", np.atleast_2d(x), (None, self.shape[0]))
+        x = as_array("x", np.atleast_2d(x), (None, self.shape[0]), empty=True)
         hardware = self.hardware
         v = hardware.driver.drive(x)
         i = v @ self._matrix

@@ -32,7 +32,7 @@ class Tiled:
 
     def __call__(self, x: Any, rng: np.random.Generator | None = None) -> Array:
         """Outputs (batch, cols) for activations x (batch, rows), as `Macro` gives them."""
-        x = as_array("x", np.atleast_2d(x), (None, self.shape[0]))
+        x = as_array("x", np.atleast_2d(x), (None, self.shape[0]), empty=True)
         blocks, start = [], 0
         for row in self.tiles:
             stop = start + row[0].shape[0]
