@@ -127,7 +127,7 @@ class AnalogLayer(torch.nn.Module):
 
     def read(self, name: str, matrix: Matrix, *inputs: Tensor) -> Tensor:
         """One read of array `name`: inputs (batch, rows of the block) -> (batch, cols)."""
-        z = torch.cat(inputs, dim=1) if len(inputs) > 1 else inputs[0]
+        z = torch.cat(inputs, dim=1)
         if self.chips:
             return self.chips[name](matrix, z)
         y = matrix.activate(z, matrix.curves)

@@ -150,6 +150,13 @@ def report(model: torch.nn.Module) -> str:
     widths = [max(len(row[k]) for row in table) for k in range(len(head))]
     lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in table]
     lines.insert(1, "  ".join("-" * w for w in widths))
+    ramps = [
+        name or type(layer).__name__
+        for name, layer in _layers(model)
+        if isinstance(layer, LSTM) and layer.ramps
+    ]
+    if ramps:
+        lines += ["", "tanh of the cell state by a ramp: " + ", ".join(ramps)]
     digital = [
         f"{name or type(model).__name__} ({type(module).__name__})"
         for name, module in model.named_modules()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from aimc.errors import must
-from aimc.nn.bridge import Matrix, convert
+from aimc.nn.bridge import Matrix, convert, tanh
 from aimc.nn.recurrent import Recurrent
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class LSTM(Recurrent, torch.nn.LSTM):
         gates = self.read(f"gates{end}", matrices[f"gates{end}"], x, h)
         i, f, g, o = gates.chunk(4, dim=1)
         c = f * c + i * g
-        h = o * (convert(self.ramps[end], c) if self.ramps else torch.tanh(c))
+        h = o * (convert(self.ramps[end], c) if self.ramps else tanh(c))
         if self.proj_size:
             h = self.read(f"projection{end}", matrices[f"projection{end}"], h)
         return h, c
@@ -154,5 +154,5 @@ class GRU(Recurrent, torch.nn.GRU):
         else:
             new_x = self.read(f"new_x{end}", matrices[f"new_x{end}"], x)
             new_h = self.read(f"new_h{end}", matrices[f"new_h{end}"], h)
-            n = torch.tanh(new_x + r * new_h)
+            n = tanh(new_x + r * new_h)
         return (n + z * (h - n),)

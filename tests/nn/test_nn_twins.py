@@ -122,6 +122,7 @@ def test_a_ramp_converts_the_cell_state(fine):
     twin, _ = twins("LSTM", 4, 6, num_layers=2)
     layer = nn.program(twin, fine, np.random.default_rng(3), cell_tanh="ramp")
     assert list(layer.ramps) == ["_l0", "_l1"]
+    assert "by a ramp: LSTM" in nn.report(layer)
     assert_equal(twin, layer, inputs(7, 5, 4))
     coarse = nn.program(twin, fine.replace(bits=3), np.random.default_rng(3), cell_tanh="ramp")
     with torch.no_grad():
