@@ -86,12 +86,15 @@ def _pair(one, two, order, size, z, ta, tb, out):
     for b in range(size - 1, stay, -2):
         a = b - 1
         za, zb = z[a], z[b]
+        # Rows a and b of the pivot's inverse, in the places of scratch that are free.
+        for k in range(LANES):
+            ab = 1.0 + zb[a, k]
+            det = 1.0 / (za[a, k] * zb[b, k] - ab * ab)
+            ta[a, k], tb[a, k], tb[b, k] = zb[b, k] * det, -ab * det, za[a, k] * det
         for i in range(a):
             for k in range(LANES):
-                ab = 1.0 + zb[a, k]
-                det = 1.0 / (za[a, k] * zb[b, k] - ab * ab)
-                ta[i, k] = (zb[b, k] * za[i, k] - ab * zb[i, k]) * det
-                tb[i, k] = (za[a, k] * zb[i, k] - ab * za[i, k]) * det
+                ta[i, k] = ta[a, k] * za[i, k] + tb[a, k] * zb[i, k]
+                tb[i, k] = tb[b, k] * zb[i, k] + tb[a, k] * za[i, k]
         for i in range(a):
             zi, tai, tbi = z[i], ta[i], tb[i]
             for j in range(i + 1):
@@ -129,23 +132,21 @@ def _cells(g, first, r_row, last, r_col, real, lanes, out):
 
 
 @jit
-def leaves(g, first, r_row, last, r_col, real, orders, lengths):
-    """Hybrid matrices of all leaves, (leaves, 32, 32), row after row of leaves from the bottom.
+def leaves(g, first, r_row, last, r_col, real, orders, lengths, begin, end, result):
+    """Hybrid matrices `result` (leaves, 32, 32) of leaves `begin` to `end`, row after row of leaves.
 
     g        (rows, cols)  padded by open cells to multiples of 8, the bottom row first [S]
-    first    (rows,)       resistance left of the first column [ohm]; `last`: below the bottom
+    first    (rows,)  resistance left of the first column [ohm]; `last` is below the bottom
     real     (rows, cols)  before padding; the padding's wires have no resistance
     """
-    count = (g.shape[0] // SIDE) * (g.shape[1] // SIDE)
-    result = np.empty((count, 4 * SIDE, 4 * SIDE))
     widest = orders.shape[1]
     z = np.empty((widest, widest, LANES))
     ta, tb = np.empty((widest, LANES)), np.empty((widest, LANES))
     # Unused lanes of the last group keep harmless numbers of an earlier one, or these zeros.
     now = np.zeros((SIDE * SIDE, 4, 4, LANES))
     levels = len(lengths)
-    for start in range(0, count, LANES):
-        stop = min(count, start + LANES)
+    for start in range(begin, end, LANES):
+        stop = min(end, start + LANES)
         blocks = now
         _cells(g, first, r_row, last, r_col, real, (start, stop), blocks)
         wide, high = SIDE, SIDE
@@ -166,4 +167,3 @@ def leaves(g, first, r_row, last, r_col, real, orders, lengths):
             for p in range(4 * SIDE):
                 for q in range(4 * SIDE):
                     result[k, p, q] = blocks[0, p, q, k - start]
-    return result

@@ -15,16 +15,14 @@ Every function takes the topology by the same names:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aimc.errors import ArgumentError, NotConverged, as_array, as_number
 from aimc.kernels import blas, pcg, reduction
+from aimc.kernels.threads import spread
 
 Floats = NDArray[np.float64]
 _PINNED, _OPEN = 0.0, -1.0
@@ -298,8 +296,8 @@ def noise_gain(
 
     To first order a change dg of the conductances changes the current of column j by
     sum dg_kl U_kl A_kl, with U the voltages across the cells and A those across them when 1 V is
-    applied to the sense terminal of column j alone (Tellegen). Here is A in column j itself; the other
-    columns' cells add little (tested).
+    applied to the sense terminal of column j alone (Tellegen). This is A in column j itself; the
+    cells of other columns add little.
 
     g        (rows, cols)  conductances [S], >= 0
     returns  (rows, cols)  [1]; 1 if no wire has resistance
@@ -399,20 +397,3 @@ def _iterate(
             residual=worst,
         )
     return _Result(row[mirror], col[mirror], current[:, top.cols], worst, noise[:, top.cols])
-
-
-def spread(work: Callable[[int, int], None], count: int, cost: float) -> None:
-    """Calls `work(lo, hi)` over parts of `range(count)`, one a thread; `work` must free the GIL.
-
-    `cost` is in multiples of what one cell costs in one read: small work stays in the caller's
-    thread. The number of threads is numba's (`NUMBA_NUM_THREADS`), the threads are not: its
-    workqueue layer aborts the process when two threads enter it, and OpenMP may be missing.
-    """
-    parts = min(numba.get_num_threads(), count) if cost > 20_000 else 1
-    if parts <= 1:
-        work(0, count)
-        return
-    edges = [(count * k // parts, count * (k + 1) // parts) for k in range(parts)]
-    with ThreadPoolExecutor(parts) as pool:
-        for done in [pool.submit(work, lo, hi) for lo, hi in edges]:
-            done.result()

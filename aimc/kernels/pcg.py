@@ -9,8 +9,8 @@ which is solved by conjugate gradients preconditioned with `T`. Both line solves
 Norton equivalents (`q = 1 / (1 + r Y)`): no `1 / r` appears and a resistance may be zero.
 
 A voltage `e_j` at the sense terminal of column j replaces `v_i` by `v_i - e_j`, and `w` then counts
-from `e_j`. Row quantities lie as `(chunk, cols, LANES)`, lane = row within the chunk, for SIMD sweeps
-along the rows; column quantities lie as `(rows, cols)`.
+from `e_j`. Row quantities lie as `(chunk, cols, LANES)`, lane = row within the chunk, so
+that row sweeps are SIMD; column quantities lie as `(rows, cols)`.
 """
 
 from __future__ import annotations
@@ -260,12 +260,19 @@ def reads(
         else:
             current[n] += bottom + y[1] / r_col
         error, scale = 0.0, 0.0
-        for i in range(rows):
-            source = 0.0
+        for c in range(chunks):
+            acc[:] = 0.0
+            acc2[:] = 0.0
             for j in range(cols):
-                source += g[a, i, j] * (p[i // LANES, j, i % LANES] - y[i, j])
-                error = max(error, g[a, i, j] * abs(y[i, j] - w[i, j]))
-            scale = max(scale, abs(source))
+                for k in range(LANES):
+                    i = c * LANES + k
+                    miss = gl[c, j, k] * abs(y[i, j] - w[i, j])
+                    acc2[k] = miss if miss > acc2[k] else acc2[k]
+                    w[i, j] = p[c, j, k] - y[i, j]
+                    acc[k] += gl[c, j, k] * w[i, j]
+            for k in range(LANES):
+                scale = max(scale, abs(acc[k]))
+                error = max(error, acc2[k])
         for j in range(cols):
             scale = max(scale, abs(current[n, j]))
         residual[n] = error / scale if scale > 0.0 else 0.0
@@ -275,8 +282,7 @@ def reads(
             noise[n] = 0.0
             for i in range(rows):
                 for j in range(cols):
-                    x = p[i // LANES, j, i % LANES] - y[i, j]
-                    noise[n, j] += weight[i, j] * x * x
+                    noise[n, j] += weight[i, j] * w[i, j] * w[i, j]
         if row.shape[0] > 0:
             for i in range(rows):
                 for j in range(cols):

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from aimc.kernels import blas
 from aimc.kernels.jit import jit
 from aimc.kernels.leaves import LENGTHS, ORDERS, SIDE, leaves, ports
+from aimc.kernels.threads import spread
 
 Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -152,7 +153,14 @@ def _root(block: Block, cells: Floats) -> Floats:
     if block.parts is None:
         return cells[block.leaf][np.ix_(block.bottom, block.left)]
     first, second = block.parts
-    p, q = _make(first, cells), _make(second, cells)
+    made: list[Floats] = [cells[0], cells[0]]
+
+    def work(lo: int, hi: int) -> None:
+        for k in range(lo, hi):
+            made[k] = _make((first, second)[k], cells)
+
+    spread(work, 2, cost=20.0 * SIDE * SIDE * len(cells))
+    p, q = made
     sp, sq = block.shared
     d, a = -p[np.ix_(sp, sp)], q[np.ix_(sq, sq)]
     left = p[np.ix_(sp, first.left)]
@@ -194,5 +202,11 @@ def _start(g: Floats, wires: Wires, right: bool, top: bool) -> tuple[Block, Floa
     source = np.zeros(high * SIDE)
     first, r_row, last, r_col = wires
     source[:rows] = first
-    cells = leaves(padded, source, r_row, last, r_col, (rows, cols), ORDERS, LENGTHS)
+    cells = np.empty((high * wide, 4 * SIDE, 4 * SIDE))
+
+    def work(lo: int, hi: int) -> None:
+        ladder = (source, r_row, last, r_col, (rows, cols))
+        leaves(padded, *ladder, ORDERS, LENGTHS, lo, hi, cells)
+
+    spread(work, high * wide, cost=20.0 * g.size)
     return plan(high, wide, right, top), cells
