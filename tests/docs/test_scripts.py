@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
 
@@ -11,3 +13,14 @@ def test_simulate(python, tmp_path):
     error = re.search(r"rms error ([\d.]+) LSB", out)
     assert error
     assert 0.0 < float(error[1]) < 3.0
+
+
+@pytest.mark.slow
+def test_benchmark(python, tmp_path):
+    out = python("-W", "error", SCRIPTS / "benchmark.py", cwd=tmp_path)
+    line = re.compile(r"^(\S+) +([\d.]+)% \+- [\d.]+% +(\S+) J per step$", re.MULTILINE)
+    found = {card: (float(accuracy), float(energy)) for card, accuracy, energy in line.findall(out)}
+    assert set(found) == {"ideal-5bit", "taox-1t1r-128"}
+    for accuracy, energy in found.values():
+        assert 100 / 12 < accuracy <= 100
+        assert 0 < energy < 1e-6
