@@ -136,7 +136,7 @@ def leaves(g, first, r_row, last, r_col, real, orders, lengths, begin, end, resu
     """Hybrid matrices `result` (leaves, 32, 32) of leaves `begin` to `end`, row after row of leaves.
 
     g        (rows, cols)  padded by open cells to multiples of 8, the bottom row first [S]
-    first    (rows,)  resistance left of the first column [ohm]; `last` is below the bottom
+    first    (rows,)  ohm left of the first column; `last` ohm below the bottom row
     real     (rows, cols)  before padding; the padding's wires have no resistance
     """
     widest = orders.shape[1]

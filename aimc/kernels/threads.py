@@ -1,7 +1,7 @@
 """Threads of our own, over arrays, reads or blocks.
 
-numba's layers are not used: workqueue aborts the process when two threads enter it, and OpenMP may
-be missing and spins while others work. The number of threads is still numba's (`NUMBA_NUM_THREADS`).
+numba's layers are not used: workqueue aborts the process when two threads enter it; OpenMP may be
+missing, and spins while others work. The number of threads is still numba's (`NUMBA_NUM_THREADS`).
 """
 
 from __future__ import annotations

@@ -1,0 +1,64 @@
+"""Read noise through the wires: the first-order standard deviation against exact re-solves."""
+
+import numpy as np
+import pytest
+
+from aimc.kernels import network
+
+
+@pytest.mark.parametrize(
+    "wires",
+    [
+        {"r_row": 1.0, "r_col": 1.0, "r_source": 1.0, "r_sense": 1.0},
+        {"r_row": 5.0, "r_col": 5.0, "r_source": 100.0, "r_sense": 20.0, "drive": "right"},
+        {"r_row": 5.0, "r_col": 2.0, "r_source": 0.0, "r_sense": 20.0, "sense": "both"},
+        {
+            "r_row": 2.0,
+            "r_col": 5.0,
+            "r_source": 9.0,
+            "r_sense": 9.0,
+            "active": np.arange(24) % 3 > 0,
+        },
+    ],
+)
+def test_first_order_is_the_spread_of_exact_reads(wires, rng):
+    draws, rows, cols = 6000, 24, 16
+    g = rng.uniform(30e-6, 150e-6, (rows, cols))
+    sigma = rng.uniform(0.5e-6, 3e-6, (rows, cols))
+    v = rng.uniform(0.02, 0.2, (1, rows))
+    gain = network.noise_gain(g, **wires)
+    std = network.noise_std(g, v, sigma, gain, **wires)[0]
+    noisy = g + sigma * rng.normal(size=(draws, rows, cols))
+    exact = network.reads(noisy, np.repeat(v, draws, axis=0), **wires)[0]
+    ratio = std / exact.std(axis=0)
+    # The spread of a sample's standard deviation is 1 / sqrt(2 draws) = 0.9 %.
+    assert np.abs(ratio - 1).max() < 4 / np.sqrt(2 * draws)
+    assert abs(ratio.mean() - 1) < 0.01
+    naive = np.sqrt(v**2 @ sigma**2)[0] / exact.std(axis=0)
+    assert abs(naive.mean() - 1) > 2 * abs(ratio.mean() - 1)
+
+
+def test_own_column_carries_the_noise(rng):
+    """The variance from all cells, by the full adjoint, exceeds the own column's by < 0.5 %."""
+    wires = {"r_row": 3.0, "r_col": 3.0, "r_source": 3.0, "r_sense": 3.0}
+    g = rng.uniform(2e-6, 150e-6, (32, 32))
+    v = rng.uniform(0, 0.2, (1, 32))
+    clean = network.solve(g, v, **wires)
+    u = (clean.row_voltage - clean.col_voltage)[0]
+    # Column j driven at its sense terminal, the rows grounded: the transposed array.
+    back = network.solve(g[::-1, ::-1].T, np.eye(32), **wires)
+    a = (back.row_voltage - back.col_voltage).transpose(0, 2, 1)[:, ::-1, ::-1][::-1]
+    assert np.allclose(network.noise_gain(g, **wires), np.einsum("jij->ij", a), atol=1e-3)
+    full = np.einsum("ij,nij->n", u**2, a**2)
+    own = np.einsum("ij,ij->j", u**2, np.einsum("jij->ij", a) ** 2)
+    assert np.all(own <= full)
+    assert np.all(full < 1.005 * own)
+
+
+def test_without_wires_it_is_the_ideal_spread(rng):
+    g, sigma = rng.uniform(0, 1e-4, (9, 4)), rng.uniform(0, 1e-6, (9, 4))
+    v = rng.normal(size=(5, 9))
+    gain = network.noise_gain(g, 0, 0, 0, 0)
+    assert np.allclose(gain, 1.0, rtol=1e-15)
+    std = network.noise_std(g, v, sigma, gain, 0, 0, 0, 0)
+    assert np.allclose(std, np.sqrt(v**2 @ sigma**2), rtol=1e-14)
