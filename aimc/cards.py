@@ -12,7 +12,7 @@ import functools
 import hashlib
 import json
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -66,7 +66,7 @@ _ABSENT = (None, 0, (0.0, float("inf")))
 
 @dataclass(frozen=True)
 class Entry:
-    """One number of a card: where it stands, what it says, and who says so."""
+    """One number of a card: the part it belongs to, what it says, and who says so."""
 
     table: str
     key: str
@@ -147,10 +147,12 @@ def _parse(file: Path) -> dict[str, Any]:
 def _part(kind: str, value: Any, where: str, file: Path, entries: list[Entry]) -> Any:
     """The part of that kind at `where`: a table of this card, or the name of a card of its own."""
     if isinstance(value, str) and kind in _FOLDERS:
-        file, where = _find(_FOLDERS[kind], value, file.parent), ""
-        value = _parse(file)
-        if kind == "device":
-            value = {"name": file.stem, **value}
+        file, inside = _find(_FOLDERS[kind], value, file.parent), []
+        table = _parse(file)
+        named = {"name": file.stem, **table} if kind == "device" else table
+        part = _part(kind, named, "", file, inside)
+        entries += [replace(e, table=".".join(filter(None, (where, e.table)))) for e in inside]
+        return part
     place = f"{file.name}: {where or kind}"
     if not isinstance(value, dict):
         by_name = " or the name of a card" if kind in _FOLDERS else ""
@@ -174,7 +176,7 @@ def _build(cls: type, table: dict[str, Any], where: str, file: Path, entries: li
         values: dict[str, Any] = dict(_model(cls).model_validate(plain))
     except pydantic.ValidationError as error:
         raise CardError(at + _explain(error, [f.name for f in fields(cls)])) from error
-    entries += _entries(plain, table, where or file.stem, at)
+    entries += _entries(plain, table, where, at)
     for key in nested:
         inner = f"{where}.{key}" if where else key
         if key in _EFFECTS:

@@ -1,0 +1,167 @@
+"""The command `aimc`: each command prints the objects that the scripts work with.
+
+Tables and JSON go to stdout, progress and errors to stderr. Exit status 2 is a mistake that the
+message names, 130 an interruption.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from aimc import __version__
+from aimc.errors import AimcError
+
+
+class _Commands(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (AimcError, OSError) as error:
+            typer.echo(f"aimc: {error}", err=True)
+            raise typer.Exit(2) from error
+        except KeyboardInterrupt:
+            typer.echo("interrupted", err=True)
+            raise typer.Exit(130) from None
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+bench = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(bench, name="bench", help="Measure a network's accuracy on simulated chips.")
+
+Seed = Annotated[int, typer.Option(min=0, help="Seed: the same one gives the same chips.")]
+Bits = Annotated[
+    int | None,
+    typer.Option(min=1, max=16, help="Input and output bits.", show_default="as the card says"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Out = Annotated[Path | None, typer.Option(help="Folder for figures and JSON.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"aimc {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Simulate analog in-memory computing: memristor arrays whose ramp converters apply tanh and
+    sigmoid by themselves, and the accuracy of networks that run on them.
+
+    Start with `aimc cards`, then `aimc simulate taox-1t1r-128`.
+    """
+
+
+@app.command()
+def cards(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A card, or the path of your own (.toml).", show_default="list all"),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """List the hardware that can be simulated, or show one card: every number with its source.
+
+    A number marked "unverified" is an assumption, or is quoted without its source having been read.
+    """
+    from aimc.cli import show
+
+    if name is None:
+        show.all_cards(json)
+    else:
+        show.one_card(name, json)
+
+
+@app.command()
+def simulate(
+    card: Annotated[str, typer.Argument(help="A card (see `aimc cards`), or a path (.toml).")],
+    rows: Annotated[
+        int | None, typer.Option(min=1, help="Inputs.", show_default="the array's")
+    ] = None,
+    cols: Annotated[
+        int | None, typer.Option(min=1, help="Outputs.", show_default="the array's")
+    ] = None,
+    curve: Annotated[
+        str, typer.Option(help="What the converter applies: linear, sigmoid or tanh.")
+    ] = "tanh",
+    batch: Annotated[int, typer.Option(min=1, help="Random input vectors.")] = 1000,
+    seed: Seed = 0,
+    bits: Bits = None,
+    json: Json = False,
+    out: Out = None,
+) -> None:
+    """Program one array with random weights, read it, and compare with the exact product.
+
+    Weights are normal and inputs uniform in [-1, 1], scaled so that a pre-activation has a standard
+    deviation of one. Errors are in LSB, the step between two output codes; more rows or columns
+    than one array has are spread over several.
+    """
+    from aimc.cli import array
+
+    array.simulate(card, rows, cols, curve, batch, seed, bits, json, out)
+
+
+@bench.command()
+def kws(
+    card: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A card or a path; give it several times to compare.",
+            show_default="ideal-5bit and taox-1t1r-128",
+        ),
+    ] = None,
+    bits: Bits = None,
+    chips: Annotated[int, typer.Option(min=1, help="Chips to program of each card.")] = 10,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder in the layout of Google Speech Commands.",
+            show_default="synthesised speech",
+        ),
+    ] = None,
+    pretrained: Annotated[
+        bool,
+        typer.Option("--pretrained", help="Evaluate the trained model of the checkout."),
+    ] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Train for a few minutes only; less accurate.")
+    ] = False,
+    hidden: Annotated[int, typer.Option(min=1, help="State size of the LSTM.")] = 32,
+    seed: Seed = 0,
+    json: Json = False,
+    out: Annotated[Path, typer.Option(help="Folder for figures and JSON.")] = Path("results"),
+) -> None:
+    """Keyword spotting (12 classes) with an LSTM: its accuracy in floating point and on chips.
+
+    Trains the network, programs it into `--chips` simulated chips of each card, each with errors
+    of its own, and evaluates every chip on the test words. Without `--data` the words are spoken
+    by a synthesiser, and every output says so.
+    """
+    from aimc.cli import keywords
+
+    keywords.bench(
+        card or ["ideal-5bit", "taox-1t1r-128"],
+        bits, chips, data, pretrained, quick, hidden, seed, json, out,
+    )  # fmt: skip
+
+
+def main() -> None:
+    """Runs the command line and leaves with its exit status."""
+    sys.exit(app())

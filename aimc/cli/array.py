@@ -1,0 +1,103 @@
+"""`aimc simulate`: one array, random weights, measured against the exact product."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+from rich.table import Table
+
+import aimc
+from aimc import cards, plots
+from aimc.cli import show
+from aimc.curves import curve as named_curve
+from aimc.macro import Macro
+
+
+def simulate(
+    card: str,
+    rows: int | None,
+    cols: int | None,
+    curve: str,
+    batch: int,
+    seed: int,
+    bits: int | None,
+    json: bool,
+    out: Path | None,
+) -> None:
+    """Programs, reads, compares, prints; figures and JSON into `out`."""
+    hardware = cards.load(card)
+    if bits is not None:
+        hardware = hardware.replace(bits=bits)
+    rows, cols = rows or hardware.rows, cols or hardware.cols
+    function = named_curve(curve)
+    rng = np.random.default_rng(seed)
+    w = rng.normal(0.0, np.sqrt(3.0 / rows), size=(rows, cols))
+    x = rng.uniform(-1.0, 1.0, size=(batch, rows))
+    macro = aimc.tile(hardware, w, rng, function)
+    error = (macro(x, rng) - function.f(x @ w)) / macro.lsb
+
+    levels = hardware.adc.bits
+    exact = np.searchsorted(function.thresholds(levels), x @ w, side="right")
+    alone = (function.outputs(levels)[exact] - function.f(x @ w)) / macro.lsb
+    ramps = {r.curve: r for part in macro.macros for _, r in part.ramps}.values()
+    result: dict[str, Any] = {
+        "rms_error_lsb": _rms(error),
+        "max_error_lsb": float(np.abs(error).max()),
+        "rms_quantisation_lsb": _rms(alone),
+        "rms_weight_error": _rms(macro.w - w) / float(np.abs(w).max()),
+        "current_lost": _lost(macro.macros[0]),
+        "max_inl_lsb": max(float(np.abs(r.inl()).max(initial=0.0)) for r in ramps),
+        "max_dnl_lsb": max(float(np.abs(r.dnl()).max(initial=0.0)) for r in ramps),
+        "arrays": len(macro.macros),
+        "cells": sum(part.cells for part in macro.macros),
+    }
+    settings = {
+        "card": hardware.name, "digest": cards.digest(hardware), "rows": rows, "cols": cols,
+        "curve": curve, "batch": batch, "seed": seed, "bits": levels, "version": aimc.__version__,
+    }  # fmt: skip
+    text = show.as_json({**settings, **result})
+    if json:
+        typer.echo(text)
+    else:
+        _print(str(macro), result)
+    if out is not None:
+        first = macro.macros[0]
+        figures = {
+            "conductance-map.png": plots.conductance_map(first),
+            "transfer-curve.png": plots.transfer_curve(first.ramps[0][1]),
+            "ramp-levels.png": plots.ramp_levels(first.ramps[0][1]),
+        }
+        files = [plots.save(figure, out / name) for name, figure in figures.items()]
+        files.append(show.write_text(out / "simulate.json", text + "\n"))
+        typer.echo("wrote " + ", ".join(map(str, files)), err=True)
+
+
+def _print(macro: str, result: dict[str, Any]) -> None:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    rows = [
+        ("rms error", f"{result['rms_error_lsb']:.3f} LSB"),
+        ("of a perfect converter", f"{result['rms_quantisation_lsb']:.3f} LSB"),
+        ("largest error", f"{result['max_error_lsb']:.2f} LSB"),
+        ("weights off by (rms)", f"{result['rms_weight_error']:.2%} of the largest"),
+        ("current lost in wires", f"{result['current_lost']:.2%} with every row on"),
+        ("ramp, max |INL|", f"{result['max_inl_lsb']:.3f} LSB"),
+        ("ramp, max |DNL|", f"{result['max_dnl_lsb']:.3f} LSB"),
+    ]
+    for row in rows:
+        table.add_row(*row)
+    typer.echo(macro + "\n")
+    show.console().print(table)
+
+
+def _lost(macro: Macro) -> float:
+    """Share of the current that wire resistance takes when every row is driven."""
+    g = macro.crossbar.g
+    v = np.full((1, g.shape[0]), macro.hardware.driver.v_read)
+    return float(1.0 - macro.crossbar.read(v).sum() / (v @ g).sum())
+
+
+def _rms(error: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(error))))

@@ -1,0 +1,99 @@
+"""How results are printed and written."""
+
+from __future__ import annotations
+
+import json as json_format
+import sys
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from aimc import cards
+
+
+def console() -> Console:
+    """stdout; as wide as a table needs where it is no terminal."""
+    return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
+
+
+def progress() -> Progress:
+    """A progress display on stderr, gone when done; nothing where stderr is no terminal."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+
+
+def as_json(value: Any) -> str:
+    """`value` as indented JSON; a NaN would be no JSON and is an error."""
+    return json_format.dumps(value, indent=2, allow_nan=False)
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Writes a file whole or not at all, and makes its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def all_cards(json: bool) -> None:
+    """The shipped cards: name, size, bits, device and a sentence."""
+    read = {name: cards.read(name) for name in cards.names()}
+    if json:
+        found = {
+            name: {
+                "about": card.about,
+                "rows": card.hardware.rows,
+                "cols": card.hardware.cols,
+                "bits": card.hardware.adc.bits,
+                "device": card.hardware.device.name,
+                "digest": cards.digest(card.hardware),
+            }
+            for name, card in read.items()
+        }
+        typer.echo(as_json(found))
+        return
+    table = Table("card", "weights", "bits", "device", "what it is", box=None, padding=(0, 2, 0, 0))
+    for name, card in read.items():
+        h = card.hardware
+        size = f"{h.rows} x {h.cols}"
+        table.add_row(name, size, str(h.adc.bits), h.device.name or "inline", card.about)
+    console().print(table)
+
+
+def one_card(name: str, json: bool) -> None:
+    """Every number of one card, with its source."""
+    card = cards.read(name)
+    if json:
+        entries = [
+            {"table": e.table, "key": e.key, "value": e.text,
+             "source": e.source, "verified": e.verified}
+            for e in card.entries
+        ]  # fmt: skip
+        head = {"name": card.hardware.name, "about": card.about}
+        digest = cards.digest(card.hardware)
+        typer.echo(as_json({**head, "digest": digest, "numbers": entries}))
+        return
+    out = console()
+    out.print(f"[bold]{card.hardware.name}[/]  {card.about}\n")
+    table = Table("number", "value", "", "source", box=None, padding=(0, 2, 0, 0))
+    for e in card.entries:
+        mark = "" if e.verified else "[yellow]unverified[/]"
+        table.add_row(f"{e.table}.{e.key}".lstrip("."), e.text, mark, e.source)
+    out.print(table)
+    doubtful = sum(not e.verified for e in card.entries)
+    out.print(f"\n{len(card.entries)} numbers, {doubtful} of them unverified")

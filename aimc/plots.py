@@ -1,0 +1,154 @@
+"""Figures of what was built and measured: functions that give a matplotlib Figure, and `save`.
+
+Nothing here touches pyplot: no global state, no window, no display. Colours are those of Okabe and
+Ito, which the colour-blind can tell apart.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from aimc.errors import as_array, must
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.axes import Axes
+
+    from aimc.macro import Macro
+    from aimc.ramp import ProgrammedRamp
+
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6E6E6E"
+
+
+def conductance_map(macro: Macro) -> Figure:
+    """The cells of the array as they stand, and how their conductances are distributed."""
+    g = macro.crossbar.g * 1e6
+    figure = _figure(7.4, 3.6)
+    cells, counts = figure.subplots(1, 2, width_ratios=(1.7, 1))
+    image = cells.imshow(g, aspect="auto", cmap="viridis", interpolation="nearest", vmin=0)
+    cells.set(xlabel="column of cells", ylabel="row", title=f"{g.shape[0]} x {g.shape[1]} cells")
+    figure.colorbar(image, ax=cells, label="conductance [uS]")
+    counts.hist(g.ravel(), bins=60, color=BLUE)
+    counts.set(xlabel="conductance [uS]", ylabel="cells", yscale="log", title="distribution")
+    _open(counts)
+    return figure
+
+
+def transfer_curve(ramp: ProgrammedRamp) -> Figure:
+    """What the converter puts out over its pre-activation, over the function it is to apply."""
+    ideal = ramp.curve.thresholds(ramp.adc.bits)
+    margin = 0.12 * np.ptp(ideal) + 0.1
+    x = np.linspace(ideal[0] - margin, ideal[-1] + margin, 2001)
+    y = ramp.outputs[np.searchsorted(np.maximum.accumulate(ramp.thresholds), x, side="right")]
+    figure = _figure(6.4, 4.8)
+    curve, error = figure.subplots(2, 1, sharex=True, height_ratios=(2.2, 1))
+    curve.plot(x, ramp.curve.f(x), color=GREY, lw=1.2, label=f"{ramp.curve.name}, ideal")
+    curve.step(x, y, color=BLUE, lw=1.2, where="mid", label=f"converter, {ramp.adc.bits} bits")
+    curve.set(ylabel="output", title="Transfer curve of the programmed ramp")
+    curve.legend(frameon=False, loc="upper left")
+    error.plot(x, (y - ramp.curve.f(x)) / ramp.lsb, color=ORANGE, lw=0.8)
+    error.axhspan(-0.5, 0.5, color=GREY, alpha=0.18, lw=0, label="quantisation, +-0.5 LSB")
+    error.set(xlabel="pre-activation", ylabel="error [LSB]")
+    error.legend(frameon=False, loc="upper left", fontsize=8)
+    _open(curve, error)
+    return figure
+
+
+def ramp_levels(ramp: ProgrammedRamp) -> Figure:
+    """The ramp's levels as built beside the ideal ones, with INL and DNL."""
+    ideal = ramp.curve.thresholds(ramp.adc.bits) * ramp.gain * 1e3
+    code = np.arange(1, ideal.size + 1)
+    figure = _figure(6.4, 4.8)
+    levels, errors = figure.subplots(2, 1, sharex=True, height_ratios=(1.6, 1))
+    levels.plot(code, ideal, color=GREY, lw=1.2, label="ideal")
+    levels.plot(code, ramp.levels * 1e3, "o", color=BLUE, ms=3.5, label="as programmed")
+    levels.set(
+        ylabel="ramp level [mV]",
+        title=f"Ramp for {ramp.curve.name} at {ramp.adc.bits} bits",
+    )
+    levels.legend(frameon=False)
+    errors.axhline(0, color=GREY, lw=0.8)
+    errors.plot(code, ramp.inl(), ".-", color=BLUE, lw=1, label="INL")
+    errors.plot(code[:-1] + 0.5, ramp.dnl(), "x", color=ORANGE, ms=4, label="DNL")
+    errors.set(xlabel="threshold", ylabel="error [LSB]")
+    errors.legend(frameon=False, ncols=2)
+    _open(levels, errors)
+    return figure
+
+
+def confusion_matrix(counts: Any, classes: Sequence[str]) -> Figure:
+    """Which class was taken for which. counts (classes, classes): rows true, columns predicted.
+
+    Cells show the percentage of their true class; ArgumentError where the shape does not fit.
+    """
+    counts = as_array("counts", counts, (len(classes), len(classes)), minimum=0)
+    share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure = _figure(6.4, 5.6)
+    axes = figure.subplots()
+    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=100)
+    for (row, col), value in np.ndenumerate(share):
+        if value >= 0.5:
+            colour = "white" if value > 55 else "black"
+            axes.text(col, row, f"{value:.0f}", ha="center", va="center", color=colour, fontsize=8)
+    ticks = range(len(classes))
+    axes.set_xticks(ticks, classes, rotation=45, ha="right")
+    axes.set_yticks(ticks, classes)
+    correct = np.trace(counts) / max(counts.sum(), 1)
+    axes.set(
+        xlabel="predicted", ylabel="true", title=f"{correct:.1%} of {counts.sum():.0f} correct"
+    )
+    figure.colorbar(image, ax=axes, label="share of the true class [%]")
+    return figure
+
+
+def accuracy_over_chips(
+    accuracy: Mapping[str, Sequence[float]], float_accuracy: float, label: str = ""
+) -> Figure:
+    """Every chip's accuracy, card by card, beside the float model's. Fractions of one.
+
+    label: what the data is, printed in the title. ArgumentError where a card has no chip.
+    """
+    if not accuracy or not all(len(values) for values in accuracy.values()):
+        raise must("accuracy", "hold one accuracy or more for each card", f"is {dict(accuracy)}")
+    figure = _figure(max(4.6, 1.7 * len(accuracy) + 1.6), 4.2)
+    axes = figure.subplots()
+    axes.axhline(100 * float_accuracy, color=GREY, ls="--", lw=1.2, label="float model")
+    for place, values in enumerate(accuracy.values()):
+        percent = 100 * np.asarray(values, dtype=float)
+        spread = np.linspace(-0.16, 0.16, percent.size) if percent.size > 1 else [0.0]
+        axes.plot(place + np.asarray(spread), percent, "o", color=BLUE, ms=4.5, alpha=0.75, mew=0,
+                  label="one chip" if not place else None)  # fmt: skip
+        axes.plot([place - 0.28, place + 0.28], [percent.mean()] * 2, color=ORANGE, lw=2,
+                  label="mean" if not place else None)  # fmt: skip
+    axes.set_xticks(range(len(accuracy)), list(accuracy))
+    axes.set(ylabel="test accuracy [%]", xlim=(-0.6, len(accuracy) - 0.4), title=label)
+    axes.legend(frameon=False, fontsize=8)
+    _open(axes)
+    return figure
+
+
+def save(figure: Figure, path: str | Path) -> Path:
+    """Writes the figure in the format of its suffix (.png, .pdf, .svg), whole or not at all."""
+    path = Path(path)
+    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        figure.savefig(partial, dpi=160)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def _figure(width: float, height: float) -> Figure:
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _open(*axes: Axes) -> None:
+    for each in axes:
+        each.spines[["top", "right"]].set_visible(False)
