@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aimc.errors import as_array
-from aimc.kernels import network
+from aimc.kernels import network, noise
 from aimc.wires import Wires
 
 if TYPE_CHECKING:
@@ -71,8 +71,18 @@ class Crossbar:
         if self.wires.ideal:
             std = np.sqrt(v**2 @ self.sigma**2)
         else:
-            std = network.noise_std(self.g, v, self.sigma, self._noise_gain, *self._wires)
+            std = self._noise_std(v, self.sigma)
         return std * rng.standard_normal(std.shape)
+
+    def _noise_std(self, v: Array, sigma: Array) -> Array:
+        if self._noise_fields is not None:
+            return noise.std(v, self._noise_fields, self.g.shape[1])
+        return network.noise_std(self.g, v, sigma, self._noise_gain, *self._wires)
+
+    @cached_property
+    def _noise_fields(self) -> NDArray[np.float32] | None:
+        assert self.sigma is not None
+        return noise.fields(self.g, self.sigma, self._wires)
 
     @cached_property
     def _noise_gain(self) -> Array:

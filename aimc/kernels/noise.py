@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 Wires = tuple[float, float, float, float, str, str]
 
 LARGEST = 2**26  # elements of the fields, 256 MiB; larger arrays solve for each read instead
-_AT_ONCE = 2**20  # elements of a chunk of cell voltages: stays in the cache
+_AT_ONCE = 2**19  # elements of a chunk of cell voltages: stays in the cache
 
 
 def fields(g: Floats, sigma: Floats, wires: Wires) -> NDArray[np.float32] | None:
@@ -49,8 +49,10 @@ def std(v: Floats, fields: NDArray[np.float32], cols: int) -> Floats:
     """
     result = np.empty((len(v), cols))
     single = v.astype(np.float32)
-    step = max(1, _AT_ONCE // fields.shape[1])
+    step = max(1, min(len(v), _AT_ONCE // fields.shape[1]))
+    buffer = np.empty((step, fields.shape[1]), np.float32)
     for k in range(0, len(v), step):
-        noise = (single[k : k + step] @ fields).reshape(-1, len(fields), cols)
+        part = single[k : k + step]
+        noise = np.matmul(part, fields, out=buffer[: len(part)]).reshape(-1, len(fields), cols)
         result[k : k + step] = np.sqrt(np.einsum("bij,bij->bj", noise, noise))
     return result
