@@ -1,0 +1,137 @@
+"""Keyword spotting: twelve classes, one second of sound, speakers never trained on."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from aimc import __version__, nn
+from aimc.errors import as_count, as_number, must
+from aimc.tasks import network, speech_commands, synthetic
+from aimc.tasks.corpus import CLASSES, SPLITS, Split, noise_part
+from aimc.tasks.download import download
+from aimc.tasks.features import mfcc
+from aimc.tasks.network import KeywordNet
+from aimc.tasks.training import QUICK, Recipe, train
+
+CALIBRATION = 512  # training clips that set the ranges of converters
+
+
+class KeywordSpotting:
+    """The task: data, features, models, training and accuracy.
+
+    data: a folder in the layout of Google Speech Commands; None takes keywords spoken by a
+    synthesiser, made on first use and cached (`$AIMC_CACHE`, or the user's cache folder).
+    seed: of the synthetic clips. It does not change a folder.
+
+    Raises DataError on a bad folder, MissingExtra where a package of `aimc[speech]` is missing.
+    """
+
+    classes = CLASSES
+    download = staticmethod(download)
+    load = staticmethod(network.load)
+
+    def __init__(self, data: str | Path | None = None, seed: int = 0) -> None:
+        as_count("seed", seed, minimum=0)
+        self.corpus = synthetic.load(seed) if data is None else speech_commands.load(data)
+        self._features: dict[str, Tensor] = {}
+
+    @property
+    def label(self) -> str:
+        """The data: "Speech Commands, N clips" or "synthetic (espeak-ng), N clips"."""
+        return self.corpus.label
+
+    def split(self, name: str) -> Split:
+        """The clips of "train", "validation" or "test"."""
+        if name not in SPLITS:
+            raise must("split", f"be one of {', '.join(SPLITS)}", f"is {name!r}")
+        return self.corpus.splits[name]
+
+    def features(self, split: str = "test") -> Tensor:
+        """MFCCs of a split, shape (clips, 51, 40), float32; a model normalises them itself."""
+        clips = self.split(split)
+        if split not in self._features:
+            self._features[split] = mfcc(torch.from_numpy(clips.waves))
+        return self._features[split]
+
+    def labels(self, split: str = "test") -> Tensor:
+        """Class of each of a split's clips, shape (clips,)."""
+        return torch.from_numpy(self.split(split).labels)
+
+    def model(self, kind: str = "lstm", hidden: int = 32, seed: int = 0) -> KeywordNet:
+        """An untrained network of that kind ("lstm", "gru", "rnn"), normalised for this data."""
+        features = self.features("train").flatten(0, 1)
+        with torch.random.fork_rng(devices=[]):
+            torch.random.manual_seed(seed)
+            return KeywordNet(kind, hidden, features.mean(0), features.std(0))
+
+    def train(
+        self,
+        model: KeywordNet,
+        seed: int = 0,
+        epochs: int | None = None,
+        quick: bool = False,
+        weight_noise: float | None = None,
+        progress: bool = True,
+    ) -> KeywordNet:
+        """A trained copy of `model`, calibrated for chips; the same for a seed and thread count.
+
+        quick: the short recipe, `training.QUICK`. epochs, weight_noise: None takes the recipe's.
+        weight_noise: sigma of random weight errors while training, relative to each tensor's
+        largest weight. Raises ArgumentError where a value is out of range.
+        """
+        recipe = QUICK if quick else Recipe()
+        if epochs is not None:
+            recipe = replace(recipe, epochs=as_count("epochs", epochs))
+        if weight_noise is not None:
+            recipe = replace(recipe, weight_noise=as_number("weight_noise", weight_noise, 0))
+        noise = [
+            torch.from_numpy(part).float() / 32768
+            for part in noise_part(self.corpus.noise, "train")
+        ]
+        trained = train(model, self.split("train"), noise, seed, recipe, progress)
+        trained.info = {
+            "data": self.label,
+            "seed": seed,
+            "recipe": vars(recipe),
+            "validation accuracy": self.accuracy(trained, "validation"),
+            "version": __version__,
+        }
+        return self.calibrate(trained)
+
+    def calibrate(self, model: KeywordNet) -> KeywordNet:
+        """Note in `model` its layers' ranges on training clips (`aimc.nn.calibrate`); returns it."""
+        pick = torch.randperm(len(self.split("train")), generator=torch.Generator().manual_seed(0))
+        return nn.calibrate(model, self.features("train")[pick[:CALIBRATION]])
+
+    def predictions(
+        self, model: Callable[[Tensor], Tensor], split: str = "test", batch: int = 512
+    ) -> Tensor:
+        """The class that `model`, float or programmed, gives each clip, shape (clips,)."""
+        if isinstance(model, torch.nn.Module):
+            model.eval()
+        with torch.no_grad():
+            return torch.cat([model(x).argmax(1) for x in self.features(split).split(batch)])
+
+    def accuracy(self, model: Callable[[Tensor], Tensor], split: str = "test") -> float:
+        """The share of a split's clips that `model` puts into the right class."""
+        right = self.predictions(model, split) == self.labels(split)
+        return float(right.float().mean())
+
+    def confusion(
+        self, model: Callable[[Tensor], Tensor], split: str = "test"
+    ) -> NDArray[np.int64]:
+        """Clips by true class (rows) and given class (columns), shape (12, 12)."""
+        pairs = self.labels(split) * len(CLASSES) + self.predictions(model, split)
+        counts = torch.bincount(pairs, minlength=len(CLASSES) ** 2)
+        return counts.view(len(CLASSES), len(CLASSES)).numpy()
+
+    def save(self, model: KeywordNet, path: str | Path, **notes: Any) -> None:
+        """Write a float model to a safetensors file; `notes` join what it says of its training."""
+        model.info = {**model.info, **notes}
+        network.save(model, path)
