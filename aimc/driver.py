@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 class Driver(ABC):
     """v_read: amplitude of a full activation [V]. bits: of the magnitude; None is not quantised.
 
-    With b bits the activation is rounded to n 2^-b, |n| <= 2^b - 1, half to even: a code of a b-bit
-    converter is carried without a second rounding.
+    With b bits the activation is rounded to n 2^-b, |n| <= 2^b - 1, half to even. The tanh or linear
+    outputs (2 k + 1 - 2^b) 2^-b of a b-bit converter are carried without a second rounding; the
+    sigmoid's (k + 1/2) 2^-b lie halfway between two pulse lengths.
     """
 
     v_read: float
@@ -45,9 +46,8 @@ class Driver(ABC):
 
     def quantise(self, x: Array) -> Array:
         """Activations as the rows carry them: rounded to the driver's grid, saturated."""
-        if self.bits is not None:
-            x = np.rint(x * 2.0**self.bits) * 2.0**-self.bits
-        return np.clip(x, -self.x_max, self.x_max)
+        x = np.clip(x, -self.x_max, self.x_max)
+        return x if self.bits is None else np.rint(x * 2.0**self.bits) * 2.0**-self.bits
 
     def drive(self, x: Array) -> Array:
         """Mean row voltage over the read window [V], shape of `x`."""

@@ -63,6 +63,8 @@ def as_array(
     import numpy as np
 
     try:
+        if np.iscomplexobj(value):
+            raise TypeError
         array = np.ascontiguousarray(value, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise must(name, "be an array of real numbers", f"is {type(value).__name__}") from error
@@ -100,7 +102,10 @@ def as_number(
 
     if isinstance(value, bool) or not hasattr(value, "__float__"):
         raise must(name, "be a number", f"is {value!r}")
-    number = float(value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as error:
+        raise must(name, "be a number", f"is {value!r}") from error
     if not math.isfinite(number):
         raise must(name, "be finite", f"is {number}")
     if above is not None and number <= above:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 from typing import TYPE_CHECKING
 
 from aimc.errors import ArgumentError
@@ -25,9 +26,17 @@ def _registry() -> pint.UnitRegistry:
     return pint.UnitRegistry()
 
 
+_UNIT = r"[A-Za-z\u00b5\u03bc\u03a9]+(?:(?:\^|\*\*)-?\d)?"
+_QUANTITY = re.compile(
+    r"\s*([+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|inf|nan))"
+    rf"\s*(%|{_UNIT}(?:\s*[*/]\s*{_UNIT})*)?\s*",
+    re.ASCII,
+)
+
+
 @functools.lru_cache(maxsize=4096)
 def parse(text: str, unit: str) -> float:
-    """The value of `text` in `unit`.
+    """The value of `text`, one number and its unit, in `unit`.
 
     `unit` is an SI unit ("S", "ohm", "V", "s", "F", "S/V") or "1" for a ratio. Raises
     ArgumentError where the text is no quantity, has another dimension, or is not finite.
@@ -35,12 +44,14 @@ def parse(text: str, unit: str) -> float:
     import pint
 
     wanted = "number" if unit == "1" else f"number with a unit in {unit}"
+    # pint alone would read "1,5 V" as 15 V and compute "9**9**9**9 V".
+    match = _QUANTITY.fullmatch(text)
+    if match is None:
+        raise ArgumentError(f"must be a {wanted}, but is {text!r}")
     try:
-        quantity = _registry().Quantity(text)
+        quantity = _registry().Quantity(float(match[1]), match[2] or "")
         value = float(quantity.to("" if unit == "1" else unit).magnitude)
-    except (pint.PintError, TypeError, ValueError, AttributeError, SyntaxError) as error:
-        raise ArgumentError(f"must be a {wanted}, but is {text!r}") from error
-    except Exception as error:  # pint's tokenizer lets errors of its parser escape
+    except (pint.PintError, AttributeError) as error:
         raise ArgumentError(f"must be a {wanted}, but is {text!r}") from error
     if not math.isfinite(value):
         raise ArgumentError(f"must be a finite {wanted}, but is {text!r}")
