@@ -72,12 +72,10 @@ class RampADC:
 
         start = -theta[0] * scale
         pulses = max(1, math.ceil(abs(start) / (self.bias_cells * device.g_max) - 1e-12))
-        target = _bias_targets(start / pulses, self.bias_cells, device)
+        target = bias_targets(start / pulses, self.bias_cells, device)
         g_bias = np.copysign(_write_used(device.write, target, rng), target)
         ramp = ProgrammedRamp(self, function, device, g_steps, counts, g_bias, pulses, scale)
-        if self.calibration == "one-point":
-            ramp = _trim(ramp, target, rng)
-        return ramp
+        return ramp.trimmed(rng) if self.calibration == "one-point" else ramp
 
     def _steps(
         self, steps: Array, function: Curve, device: Device
@@ -201,6 +199,25 @@ class ProgrammedRamp:
             g_bias=np.copysign(g_bias, self.g_bias),
         )
 
+    def trimmed(self, rng: np.random.Generator) -> ProgrammedRamp:
+        """One-point calibration: one bias cell is written again so that the measured middle
+        threshold is met; what remains there is that cell's own write error, and what its range
+        cannot reach. A cell that stands more than a fifth of g_max from its target counts as
+        stuck, and the next is taken.
+        """
+        ideal = self.curve.thresholds(self.adc.bits)
+        middle = ideal.size // 2
+        error = (self.thresholds[middle] - ideal[middle]) * self.scale / self.pulses
+        target = bias_targets(-ideal[0] * self.scale / self.pulses, self.g_bias.size, self.device)
+        healthy = np.flatnonzero(np.abs(self.g_bias - target) <= 0.2 * self.device.g_max)
+        if not healthy.size:
+            return self
+        cell = healthy[-1]
+        wanted = np.array([_reachable(float(self.g_bias[cell]) + error, self.device)])
+        g_bias = self.g_bias.copy()
+        g_bias[cell] = np.copysign(_write_used(self.device.rewrite, wanted, rng), wanted)[0]
+        return dataclasses.replace(self, g_bias=g_bias)
+
     def __str__(self) -> str:
         return (
             f"{self.curve.name} at {self.adc.bits} bits: {self.g_steps.size} ramp and "
@@ -209,7 +226,7 @@ class ProgrammedRamp:
         )
 
 
-def _bias_targets(start: float, cells: int, device: Device) -> Array:
+def bias_targets(start: float, cells: int, device: Device) -> Array:
     """Signed targets (cells,) [S] that sum to `start`; the last cell is the trim.
 
     The other cells are full; where that leaves the trim little room (outside a quarter to three
@@ -242,21 +259,3 @@ def _write_used(write: Any, target: Array, rng: np.random.Generator) -> Array:
     used = target != 0
     g[used] = write(np.abs(target[used]), rng)
     return g
-
-
-def _trim(ramp: ProgrammedRamp, target: Array, rng: np.random.Generator) -> ProgrammedRamp:
-    """One-point calibration: the bias cell with the last place is written again so that the
-    middle threshold is met; its own write error remains. A cell that did not come within a fifth
-    of g_max of its target counts as stuck, and the next is taken.
-    """
-    middle = ramp.thresholds.size // 2
-    ideal = ramp.curve.thresholds(ramp.adc.bits)[middle]
-    error = (ramp.thresholds[middle] - ideal) * ramp.scale / ramp.pulses
-    healthy = np.flatnonzero(np.abs(ramp.g_bias - target) <= 0.2 * ramp.device.g_max)
-    if not healthy.size:
-        return ramp
-    cell = healthy[-1]
-    wanted = np.array([_reachable(float(ramp.g_bias[cell]) + error, ramp.device)])
-    g_bias = ramp.g_bias.copy()
-    g_bias[cell] = np.copysign(_write_used(ramp.device.rewrite, wanted, rng), wanted)[0]
-    return dataclasses.replace(ramp, g_bias=g_bias)

@@ -1,0 +1,25 @@
+"""The simulator against calculations that were made without it."""
+
+import pytest
+
+from aimc import reproduce
+from aimc.errors import ArgumentError
+
+
+def test_every_name_runs_and_prints():
+    assert list(reproduce.names()) == ["conductances", "inl"]
+    with pytest.raises(ArgumentError, match="`name` must be one of conductances, inl"):
+        reproduce.run("figure 9")
+
+
+def test_the_cells_of_the_curves_are_the_derived_ones_to_a_percent():
+    table = reproduce.run("conductances")
+    assert max(abs(row.difference) for row in table.rows) < 0.01
+    assert "derived" in str(table)
+
+
+def test_the_worst_inl_is_the_derived_one_to_ten_percent():
+    rows = [row for row in reproduce.run("inl").rows if row.expected is not None]
+    assert len(rows) == 16
+    for row in rows:
+        assert abs(row.difference) < 0.1, row
