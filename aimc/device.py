@@ -265,7 +265,7 @@ class Device:
             self.g_max + slack,
             empty=True,
         )
-        return self._apply(self.on_write, g_target, rng, 0.0)
+        return self._apply(self.on_write, np.maximum(g_target, 0.0), rng, 0.0)
 
     def rewrite(self, g_target: Any, rng: np.random.Generator) -> Array:
         """`write` for cells that are known to be sound: stuck cells are drawn once, not again."""

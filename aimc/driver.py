@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 class Driver(ABC):
     """v_read: amplitude of a full activation [V]. bits: of the magnitude; None is not quantised.
 
-    With b bits the activation is rounded to n 2^-b, |n| <= 2^b - 1, half to even. The tanh or linear
-    outputs (2 k + 1 - 2^b) 2^-b of a b-bit converter are carried without a second rounding; the
-    sigmoid's (k + 1/2) 2^-b lie halfway between two pulse lengths.
+    With b bits the activation is rounded to n 2^-b, |n| <= 2^b - 1, half to even. The outputs of a
+    b-bit converter between -1 and 1 (tanh), (2 k + 1 - 2^b) 2^-b, are carried without a second
+    rounding; those between 0 and 1 (sigmoid), (k + 1/2) 2^-b, lie halfway between two steps.
     """
 
     v_read: float
