@@ -133,7 +133,7 @@ def _cells(g, first, r_row, last, r_col, real, lanes, out):
 
 @jit
 def leaves(g, first, r_row, last, r_col, real, orders, lengths, begin, end, result):
-    """Hybrid matrices `result` (leaves, 32, 32) of leaves `begin` to `end`, row after row of leaves.
+    """Hybrid matrices `result` (leaves, 32, 32) of leaves `begin` to `end`, bottom row first.
 
     g        (rows, cols)  padded by open cells to multiples of 8, the bottom row first [S]
     first    (rows,)  ohm left of the first column; `last` ohm below the bottom row

@@ -26,10 +26,11 @@ LANES = 8
 def _factor_rows(g, first, r, end, gl, q, b):
     """Ladders of the rows; `first` (rows,) inf: no source, `end` 0: pinned, < 0: open [ohm]."""
     rows, cols = g.shape
-    gl[:] = 0.0
-    for i in range(rows):
+    for c in range(gl.shape[0]):
         for j in range(cols):
-            gl[i // LANES, j, i % LANES] = g[i, j]
+            for k in range(LANES):
+                i = c * LANES + k
+                gl[c, j, k] = g[i, j] if i < rows else 0.0
     y = np.zeros(LANES)
     for c in range(gl.shape[0]):
         for k in range(LANES):
@@ -77,7 +78,10 @@ def _solve_rows(q, b, x):
 def _factor_columns(g, last, r, end, q, b):
     """Ladders of the columns, top to bottom; `last` the sense resistance, `end` as for rows."""
     rows, cols = g.shape
-    y = np.full(cols, 1.0 / end if end > 0.0 else 0.0)
+    y = np.zeros(cols)
+    if end > 0.0:
+        for j in range(cols):
+            y[j] = 1.0 / end
     for i in range(rows):
         c = r if i < rows - 1 else last
         for j in range(cols):
@@ -87,9 +91,10 @@ def _factor_columns(g, last, r, end, q, b):
             b[i, j] = c * t
             y[j] = total * t
         if i == 0 and end == 0.0:
-            q[0] = 0.0
-            b[0] = 0.0
-            y[:] = 1.0 / r
+            for j in range(cols):
+                q[0, j] = 0.0
+                b[0, j] = 0.0
+                y[j] = 1.0 / r
 
 
 @jit
@@ -117,11 +122,30 @@ def _cell_currents(gl, x, out):
 
 
 @jit
-def _total(a):
+def _dot(a, b, acc):
+    """Sum over a * b, both in lanes, one partial sum `acc` a lane."""
+    for k in range(LANES):
+        acc[k] = 0.0
+    for c in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            for k in range(LANES):
+                acc[k] += a[c, j, k] * b[c, j, k]
     total = 0.0
     for k in range(LANES):
-        total += a[k]
+        total += acc[k]
     return total
+
+
+@jit
+def _cross(gl, vl, e, x):
+    """`x` in lanes: voltages across the cells had the wires no resistance; gives the power."""
+    power = 0.0
+    for c in range(gl.shape[0]):
+        for j in range(gl.shape[1]):
+            for k in range(LANES):
+                x[c, j, k] = vl[c, k] - e[j]
+                power += gl[c, j, k] * x[c, j, k] * x[c, j, k]
+    return power
 
 
 @jit
@@ -148,77 +172,57 @@ def reads(
     rows, cols = g.shape[1:]
     chunks = (rows + LANES - 1) // LANES
     shape = (chunks, cols, LANES)
-    gl = np.empty(shape)
-    q, b = np.empty(shape), np.empty(shape)
+    gl, q, b = np.empty(shape), np.empty(shape), np.empty(shape)
     qc, bc = np.empty((rows, cols)), np.empty((rows, cols))
-    d, r, z, p, tp = (
-        np.empty(shape),
-        np.empty(shape),
-        np.empty(shape),
-        np.empty(shape),
-        np.empty(shape),
-    )
-    w = np.zeros((chunks * LANES, cols))
-    y = np.zeros((chunks * LANES, cols))
-    vl = np.zeros((chunks, LANES))
+    x, d, r, z = np.empty(shape), np.empty(shape), np.empty(shape), np.empty(shape)
+    p, tp = np.empty(shape), np.empty(shape)
+    w, y = np.zeros((chunks * LANES, cols)), np.zeros((chunks * LANES, cols))
+    vl, acc = np.zeros((chunks, LANES)), np.empty(LANES)
     bottom = np.empty(cols)
-    acc, acc2 = np.empty(LANES), np.empty(LANES)
     for n in range(start, stop):
-        a = n if g.shape[0] > 1 else 0
+        own = n if g.shape[0] > 1 else 0
         if n == start or g.shape[0] > 1:
-            _factor_rows(g[a], first, r_row, row_end, gl, q, b)
-            _factor_columns(g[a], last, r_col, col_end, qc, bc)
+            _factor_rows(g[own], first, r_row, row_end, gl, q, b)
+            _factor_columns(g[own], last, r_col, col_end, qc, bc)
         for i in range(rows):
             vl[i // LANES, i % LANES] = v[n, i]
-        if guess.shape[0] > 0:
-            y[:rows] = guess[n if guess.shape[0] > 1 else 0]
-        else:
-            y[:] = 0.0
+            for j in range(cols):
+                y[i, j] = guess[n if guess.shape[0] > 1 else 0, i, j] if guess.shape[0] else 0.0
+        power = _cross(gl, vl, e[n], x)
         # Rows with the guessed columns held, then columns with those rows held.
         for c in range(chunks):
             for j in range(cols):
                 for k in range(LANES):
-                    d[c, j, k] = gl[c, j, k] * (y[c * LANES + k, j] - vl[c, k] + e[n, j])
+                    d[c, j, k] = gl[c, j, k] * (y[c * LANES + k, j] - x[c, j, k])
         _solve_rows(q, b, d)
-        acc[:] = 0.0
         for c in range(chunks):
             for j in range(cols):
                 for k in range(LANES):
-                    x = vl[c, k] - e[n, j]
-                    p[c, j, k] = x + d[c, j, k]
-                    acc[k] += gl[c, j, k] * x * x
-        power = _total(acc)
+                    p[c, j, k] = x[c, j, k] + d[c, j, k]
         _cell_currents(gl, p, w)
-        _solve_columns(qc, bc, w[:rows], bottom)
+        _solve_columns(qc, bc, w, bottom)
         for c in range(chunks):
             for j in range(cols):
                 for k in range(LANES):
                     r[c, j, k] = gl[c, j, k] * (w[c * LANES + k, j] - y[c * LANES + k, j])
-        z[:] = r
+                    z[c, j, k] = r[c, j, k]
         _solve_rows(q, b, z)
-        p[:] = z
-        tp[:] = r
-        acc[:] = 0.0
-        for c in range(chunks):
-            for j in range(cols):
-                for k in range(LANES):
-                    acc[k] += r[c, j, k] * z[c, j, k]
-        rz = _total(acc)
-        converged = rz <= tol * tol * power
-        for _ in range(limit):
-            if converged:
-                break
-            _cell_currents(gl, p, y)
-            _solve_columns(qc, bc, y[:rows], bottom)
-            acc[:] = 0.0
-            acc2[:] = 0.0
+        rz = _dot(r, z, acc)
+        beta = 0.0
+        steps = 0
+        while rz > tol * tol * power and steps < limit:
             for c in range(chunks):
                 for j in range(cols):
                     for k in range(LANES):
-                        s = tp[c, j, k] - gl[c, j, k] * y[c * LANES + k, j]
-                        z[c, j, k] = s
-                        acc[k] += p[c, j, k] * s
-            alpha = rz / _total(acc)
+                        p[c, j, k] = z[c, j, k] + (beta * p[c, j, k] if steps else 0.0)
+                        tp[c, j, k] = r[c, j, k] + (beta * tp[c, j, k] if steps else 0.0)
+            _cell_currents(gl, p, y)
+            _solve_columns(qc, bc, y, bottom)
+            for c in range(chunks):
+                for j in range(cols):
+                    for k in range(LANES):
+                        z[c, j, k] = tp[c, j, k] - gl[c, j, k] * y[c * LANES + k, j]
+            alpha = rz / _dot(p, z, acc)
             for c in range(chunks):
                 for j in range(cols):
                     for k in range(LANES):
@@ -229,62 +233,52 @@ def reads(
                 for j in range(cols):
                     w[i, j] += alpha * y[i, j]
             _solve_rows(q, b, z)
-            for c in range(chunks):
-                for j in range(cols):
-                    for k in range(LANES):
-                        acc2[k] += r[c, j, k] * z[c, j, k]
-            rz_new = _total(acc2)
-            beta = rz_new / rz
-            rz = rz_new
-            for c in range(chunks):
-                for j in range(cols):
-                    for k in range(LANES):
-                        p[c, j, k] = z[c, j, k] + beta * p[c, j, k]
-                        tp[c, j, k] = r[c, j, k] + beta * tp[c, j, k]
-            converged = rz <= tol * tol * power
+            before = rz
+            rz = _dot(r, z, acc)
+            beta = rz / before
+            steps += 1
         # z is the preconditioned residual: a last row sweep, for nothing. The columns then obey
         # their equations to rounding; the rows miss what the cells' currents changed by.
         for c in range(chunks):
             for j in range(cols):
                 for k in range(LANES):
                     d[c, j, k] += z[c, j, k]
-                    p[c, j, k] = vl[c, k] - e[n, j] + d[c, j, k]
+                    p[c, j, k] = x[c, j, k] + d[c, j, k]
         _cell_currents(gl, p, y)
-        if col_end == 0.0:
-            current[n] = y[0]
-        _solve_columns(qc, bc, y[:rows], bottom)
-        if col_end < 0.0:
-            current[n] = bottom
-        elif col_end > 0.0:
-            current[n] = bottom + y[0] / col_end
-        else:
-            current[n] += bottom + y[1] / r_col
+        for j in range(cols):
+            current[n, j] = y[0, j] if col_end == 0.0 else 0.0
+        _solve_columns(qc, bc, y, bottom)
         error, scale = 0.0, 0.0
+        for j in range(cols):
+            current[n, j] += bottom[j]
+            if col_end > 0.0:
+                current[n, j] += y[0, j] / col_end
+            elif col_end == 0.0:
+                current[n, j] += y[1, j] / r_col
+            scale = max(scale, abs(current[n, j]))
         for c in range(chunks):
-            acc[:] = 0.0
-            acc2[:] = 0.0
+            for k in range(LANES):
+                acc[k] = 0.0
             for j in range(cols):
                 for k in range(LANES):
                     i = c * LANES + k
                     miss = gl[c, j, k] * abs(y[i, j] - w[i, j])
-                    acc2[k] = miss if miss > acc2[k] else acc2[k]
+                    error = miss if miss > error else error
                     w[i, j] = p[c, j, k] - y[i, j]
                     acc[k] += gl[c, j, k] * w[i, j]
             for k in range(LANES):
                 scale = max(scale, abs(acc[k]))
-                error = max(error, acc2[k])
-        for j in range(cols):
-            scale = max(scale, abs(current[n, j]))
         residual[n] = error / scale if scale > 0.0 else 0.0
-        if not converged or not np.isfinite(power):
+        if not rz <= tol * tol * power or not np.isfinite(power):
             residual[n] = np.inf
         if noise.shape[0] > 0:
-            noise[n] = 0.0
+            for j in range(cols):
+                noise[n, j] = 0.0
             for i in range(rows):
                 for j in range(cols):
                     noise[n, j] += weight[i, j] * w[i, j] * w[i, j]
         if row.shape[0] > 0:
             for i in range(rows):
                 for j in range(cols):
-                    row[n, i, j] = vl[i // LANES, i % LANES] + d[i // LANES, j, i % LANES]
+                    row[n, i, j] = v[n, i] + d[i // LANES, j, i % LANES]
                     col[n, i, j] = y[i, j] + e[n, j]
