@@ -169,6 +169,8 @@ class Drift(Effect):
 
     def __post_init__(self) -> None:
         as_number("t_0", self.t_0, above=0)
+        for name in ("nu", "nu_std", "nu_slope", "nu_std_slope"):
+            as_number(name, getattr(self, name))
         for name in ("nu_limits", "nu_std_limits"):
             low, high = getattr(self, name)
             if not low <= high:
