@@ -81,10 +81,11 @@ def ramp_levels(ramp: ProgrammedRamp) -> Figure:
     return figure
 
 
-def confusion_matrix(counts: Any, classes: Sequence[str]) -> Figure:
+def confusion_matrix(counts: Any, classes: Sequence[str], label: str = "") -> Figure:
     """Which class was taken for which. counts (classes, classes): rows true, columns predicted.
 
-    Cells show the percentage of their true class; ArgumentError where the shape does not fit.
+    label: what was measured, printed in the title. Cells show the percentage of their true class.
+    Raises ArgumentError where the shape does not fit.
     """
     counts = as_array("counts", counts, (len(classes), len(classes)), minimum=0)
     share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -100,7 +101,9 @@ def confusion_matrix(counts: Any, classes: Sequence[str]) -> Figure:
     axes.set_yticks(ticks, classes)
     correct = np.trace(counts) / max(counts.sum(), 1)
     axes.set(
-        xlabel="predicted", ylabel="true", title=f"{correct:.1%} of {counts.sum():.0f} correct"
+        xlabel="predicted",
+        ylabel="true",
+        title=f"{label}\n{correct:.1%} of {counts.sum():.0f} correct".strip(),
     )
     figure.colorbar(image, ax=axes, label="share of the true class [%]")
     return figure

@@ -1,0 +1,195 @@
+"""What a user of the command line sees: results on stdout, mistakes as one line, exit statuses."""
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import aimc
+from aimc import cards
+from aimc.cli import app
+
+run = CliRunner().invoke
+
+
+def ok(*args):
+    result = run(app, [str(arg) for arg in args])
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def refused(*args):
+    result = run(app, [str(arg) for arg in args])
+    assert result.exit_code == 2, result.output
+    assert "Traceback" not in result.output
+    assert result.stdout == ""
+    return result.stderr
+
+
+def test_no_command_shows_help():
+    result = run(app, [])
+    assert "Usage" in result.output
+    assert "simulate" in result.output
+
+
+@pytest.mark.parametrize("command", [["cards"], ["simulate"], ["bench"], ["bench", "kws"]])
+def test_every_command_explains_itself(command):
+    text = ok(*command, "--help").stdout
+    assert "Usage" in text
+    assert len(text) > 200
+
+
+def test_version():
+    assert ok("--version").stdout.strip() == f"aimc {aimc.__version__}"
+
+
+def test_cards_lists_every_card():
+    text = ok("cards").stdout
+    assert all(name in text for name in cards.names())
+    found = json.loads(ok("cards", "--json").stdout)
+    assert list(found) == cards.names()
+    assert found["ideal-5bit"]["digest"] == cards.digest(aimc.load("ideal-5bit"))
+
+
+def test_a_card_shows_its_sources_and_its_doubts():
+    text = ok("cards", "taox-1t1r-128").stdout
+    assert "2.67 uS" in text
+    assert "unverified" in text
+    numbers = json.loads(ok("cards", "taox-1t1r-128", "--json").stdout)["numbers"]
+    by_name = {f"{n['table']}.{n['key']}": n for n in numbers}
+    assert not by_name["device.g_max"]["verified"]
+    assert by_name["adc.bias_cells"]["verified"]
+    assert all(number["source"] for number in numbers)
+
+
+def test_simulate_of_ideal_hardware_errs_by_quantisation_only():
+    args = ("simulate", "ideal-5bit", "--rows", 8, "--cols", 4, "--bits", 10, "--curve", "sigmoid")
+    result = json.loads(ok(*args, "--json").stdout)
+    assert result["max_inl_lsb"] < 1e-9
+    assert result["rms_weight_error"] < 1e-12
+    assert result["current_lost"] == 0
+    assert result["rms_quantisation_lsb"] == pytest.approx(1 / np.sqrt(12), rel=0.1)
+    assert result["rms_error_lsb"] < 0.5
+
+
+def test_simulate_is_the_same_for_a_seed():
+    args = ("simulate", "taox-1t1r-128", "--rows", 8, "--cols", 4, "--batch", 20, "--json")
+    first = ok(*args, "--seed", 1).stdout
+    assert first == ok(*args, "--seed", 1).stdout
+    assert first != ok(*args, "--seed", 2).stdout
+
+
+def test_simulate_writes_figures_and_json(tmp_path):
+    args = ("simulate", "taox-1t1r-128", "--rows", 8, "--cols", 4, "--batch", 20)
+    text = ok(*args, "--out", tmp_path / "new").stdout
+    assert "rms error" in text
+    found = {path.name for path in (tmp_path / "new").iterdir()}
+    assert found == {
+        "conductance-map.png",
+        "transfer-curve.png",
+        "ramp-levels.png",
+        "simulate.json",
+    }
+    assert json.loads((tmp_path / "new" / "simulate.json").read_text())["card"] == "taox-1t1r-128"
+
+
+def test_simulate_tiles_a_large_matrix():
+    args = ("simulate", "ideal-5bit", "--rows", 150, "--cols", 70, "--batch", 5, "--json")
+    assert json.loads(ok(*args).stdout)["arrays"] == 4
+
+
+def test_mistakes_are_one_line_and_status_2(tmp_path):
+    assert "Did you mean taox-1t1r-128" in refused("simulate", "taox-1t1r-182")
+    assert "`curve` must be one of" in refused("simulate", "ideal-5bit", "--curve", "cosh")
+    assert "--bits" in refused("simulate", "ideal-5bit", "--bits", 99)
+    assert "There is no card" in refused("bench", "kws", "--card", "nothing")
+    assert "must be a folder" in refused("bench", "kws", "--data", tmp_path / "none")
+    (tmp_path / "file").write_text("")
+    small = ("simulate", "ideal-5bit", "--rows", 4, "--cols", 4, "--batch", 2)
+    result = run(app, [*map(str, small), "--out", str(tmp_path / "file")])
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+
+
+def test_interruption_is_status_130(monkeypatch):
+    from aimc.cli import show
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(show, "all_cards", interrupt)
+    result = run(app, ["cards"])
+    assert result.exit_code == 130
+    assert result.stderr.strip() == "interrupted"
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """A keyword data set of noise, and a recipe of one epoch."""
+    from aimc.tasks import corpus, keyword_spotting
+    from aimc.tasks.training import Recipe
+
+    rng = np.random.default_rng(0)
+    words = {
+        split: (list(rng.integers(-3000, 3000, (11, 16000)).astype(np.int16)), list(range(11)),
+                [split] * 11)
+        for split in corpus.SPLITS
+    }  # fmt: skip
+    noise = [rng.integers(-500, 500, 400_000).astype(np.int16)]
+    data = corpus.assemble("synthetic (noise)", words, noise)
+    monkeypatch.setattr(keyword_spotting.synthetic, "load", lambda seed: data)
+    monkeypatch.setattr(keyword_spotting, "QUICK", Recipe(epochs=1, variants=1, batch=6))
+
+
+def test_bench_kws_from_training_to_record(small, tmp_path):
+    args = ("bench", "kws", "--quick", "--chips", 2, "--hidden", 4, "--card", "ideal-5bit",
+            "--card", "taox-1t1r-128", "--seed", 5)  # fmt: skip
+    text = ok(*args, "--out", tmp_path).stdout
+    assert "SYNTHETIC" in text
+    assert "synthetic (noise)" in text
+    (path,) = tmp_path.glob("*.json")
+    assert path.name == "kws-synthetic-lstm4-quick.json"
+    record = json.loads(path.read_text())
+    assert record["synthetic"] is True
+    assert set(record["float"]) == {"validation", "test"}
+    assert list(record["cards"]) == ["ideal-5bit", "taox-1t1r-128"]
+    for name, card in record["cards"].items():
+        assert card["seeds"] == [5, 6]
+        assert len(card["accuracy"]) == 2
+        assert card["digest"] == cards.digest(aimc.load(name))
+        assert card["energy_per_step"] > 0
+    figures = {figure.name for figure in (tmp_path / path.stem).iterdir()}
+    assert {"accuracy.png", "confusion.png", "ramp-levels.png", "transfer-curve.png"} <= figures
+
+    args = ("bench", "kws", "--quick", "--chips", 1, "--hidden", 4, "--card", "ideal-5bit")
+    result = ok(*args, "--bits", 3, "--json", "--out", tmp_path)
+    assert json.loads(result.stdout)["cards"]["ideal-5bit"]["bits"] == 3
+
+
+def test_bench_kws_pretrained(small, tmp_path, monkeypatch):
+    from aimc import tasks
+    from aimc.cli import keywords
+
+    monkeypatch.setattr(keywords, "CHECKPOINT", "nowhere.safetensors")
+    assert "nowhere.safetensors" in refused("bench", "kws", "--pretrained", "--out", tmp_path)
+
+    task = tasks.KeywordSpotting()
+    path = tmp_path / "model.safetensors"
+    task.save(task.calibrate(task.model("lstm", hidden=3)), path, data="other words")
+    monkeypatch.setattr(keywords, "_checkpoint", lambda: path)
+    args = ("bench", "kws", "--pretrained", "--chips", 1, "--card", "ideal-5bit", "--out", tmp_path)
+    assert "trained on other words" in ok(*args).stdout
+    record = json.loads((tmp_path / "kws-synthetic-lstm3.json").read_text())
+    assert record["cards"]["ideal-5bit"]["interval_95"] is None
+
+
+def test_interval_covers_the_mean_of_chips_as_often_as_it_says():
+    from aimc.cli.keywords import statistics
+
+    rng = np.random.default_rng(0)
+    hits = 0
+    for _ in range(2000):
+        low, high = statistics(list(rng.normal(0.8, 0.02, 5)))["interval_95"]
+        hits += low <= 0.8 <= high
+    assert 0.935 < hits / 2000 < 0.965

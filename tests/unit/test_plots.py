@@ -1,0 +1,107 @@
+"""Each figure shows the numbers it was given, needs no display, and is written whole or not."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import aimc
+from aimc import plots
+from aimc.errors import ArgumentError
+
+CLASSES = ("yes", "no", "silence")
+
+
+@pytest.fixture(scope="module")
+def macro():
+    rng = np.random.default_rng(0)
+    hardware = aimc.load("ideal-5bit").replace(rows=12, cols=6)
+    return hardware.program(rng.normal(size=(12, 6)), rng, "tanh")
+
+
+@pytest.fixture(scope="module")
+def ramp(macro):
+    return macro.ramps[0][1]
+
+
+def labels(figure):
+    return [label for axes in figure.axes for label in (axes.get_xlabel(), axes.get_ylabel())]
+
+
+def test_conductance_map_shows_every_cell(macro):
+    figure = plots.conductance_map(macro)
+    shown = figure.axes[0].images[0].get_array()
+    np.testing.assert_allclose(shown, macro.crossbar.g * 1e6)
+    assert sum(bar.get_height() for bar in figure.axes[1].patches) == macro.crossbar.g.size
+    assert "conductance [uS]" in labels(figure)
+
+
+def test_transfer_curve_of_an_ideal_ramp_stays_within_half_an_lsb(ramp):
+    figure = plots.transfer_curve(ramp)
+    x, error = figure.axes[1].lines[0].get_data()
+    theta = ramp.curve.thresholds(5)
+    inside = (x > theta[0]) & (x < theta[-1])
+    assert inside.sum() > 1000
+    assert np.abs(error[inside]).max() == pytest.approx(0.5, abs=0.05)
+    assert {"pre-activation", "output", "error [LSB]"} <= set(labels(figure))
+
+
+def test_ramp_levels_shows_built_beside_ideal(ramp):
+    figure = plots.ramp_levels(ramp)
+    ideal, built = (line.get_ydata() for line in figure.axes[0].lines)
+    np.testing.assert_allclose(built, ramp.levels * 1e3)
+    np.testing.assert_allclose(built, ideal, atol=1e-9)
+    np.testing.assert_allclose(figure.axes[1].lines[1].get_ydata(), ramp.inl())
+    assert "ramp level [mV]" in labels(figure)
+
+
+def test_one_bit_ramp_can_be_drawn(macro):
+    one_bit = macro.hardware.replace(bits=1)
+    ramp = one_bit.program(np.eye(3), np.random.default_rng(0), "sigmoid").ramps[0][1]
+    assert plots.ramp_levels(ramp).axes
+    assert plots.transfer_curve(ramp).axes
+
+
+def test_confusion_matrix_shows_shares_of_the_true_class():
+    counts = np.array([[8, 2, 0], [0, 5, 0], [0, 0, 0]])
+    figure = plots.confusion_matrix(counts, CLASSES, "a test")
+    shown = figure.axes[0].images[0].get_array()
+    np.testing.assert_allclose(shown, [[80, 20, 0], [0, 100, 0], [0, 0, 0]])
+    assert figure.axes[0].get_title() == "a test\n86.7% of 15 correct"
+    with pytest.raises(ArgumentError, match="`counts` must have shape \\(3, 3\\)"):
+        plots.confusion_matrix(counts[:2], CLASSES)
+
+
+def test_accuracy_over_chips_shows_every_chip():
+    figure = plots.accuracy_over_chips({"one": [0.5, 0.7], "two": [0.9]}, 0.95, "the data")
+    lines = figure.axes[0].lines
+    np.testing.assert_allclose(lines[0].get_ydata(), 95)
+    np.testing.assert_allclose(lines[1].get_ydata(), [50, 70])
+    np.testing.assert_allclose(lines[2].get_ydata(), 60)
+    assert figure.axes[0].get_title() == "the data"
+    for empty in ({}, {"one": []}):
+        with pytest.raises(ArgumentError, match="`accuracy` must hold"):
+            plots.accuracy_over_chips(empty, 0.9)
+
+
+@pytest.mark.parametrize("suffix", ["png", "pdf", "svg"])
+def test_save_leaves_one_whole_file(ramp, tmp_path, suffix):
+    path = plots.save(plots.ramp_levels(ramp), tmp_path / "deep" / f"ramp.{suffix}")
+    assert path.stat().st_size > 1000
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_failed_save_leaves_nothing_and_keeps_what_was_there(ramp, tmp_path):
+    path = tmp_path / "ramp.nonsense"
+    path.write_text("old")
+    with pytest.raises(ValueError, match="nonsense"):
+        plots.save(plots.ramp_levels(ramp), path)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_plots_need_no_pyplot():
+    code = "import aimc.plots, sys; print('matplotlib.pyplot' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "False"
