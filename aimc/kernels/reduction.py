@@ -138,6 +138,37 @@ def join(kp, kq, shared_p, shared_q, stay_p, stay_q, out):
     return done
 
 
+@jit
+def _join_root(kp, kq, shared_p, shared_q, left, bottom, far, beside, out):
+    """The left-to-bottom part `out` of a join; `far`: the second block's bottom (left)."""
+    k, n, m = len(shared_p), len(left), len(far)
+    words, reals, work = np.empty(k + 8, np.int32), np.empty(2), np.empty(32 * k)
+    d, a, f = np.empty((k, k)), np.empty((k, k)), np.zeros((k, k))
+    x_left, x_bottom, x_far = np.empty((k, n)), np.empty((k, len(bottom))), np.empty((k, m))
+    y, z = np.empty((k, n)), np.empty((k, len(bottom)))
+    _gather(kp, shared_p, shared_p, -1.0, d)
+    _gather(kq, shared_q, shared_q, 1.0, a)
+    _gather(kp, shared_p, left, 1.0, x_left)
+    _gather(kp, shared_p, bottom, 1.0, x_bottom)
+    _gather(kq, shared_q, far, 1.0, x_far)
+    for i in range(k):
+        f[i, i] = 1.0
+    blas.gemm(1.0, a, False, d, False, 1.0, f, words, reals)
+    done = blas.invert(f, words, work)
+    blas.gemm(1.0, f, True, x_left, False, 0.0, y, words, reals)
+    blas.gemm(1.0, a, False, x_bottom, False, 0.0, z, words, reals)
+    here = out[: len(bottom), :n]
+    _gather(kp, bottom, left, 1.0, here)
+    blas.gemm(1.0, z, True, y, False, 1.0, here, words, reals)
+    if beside:
+        blas.gemm(-1.0, x_far, True, y, False, 0.0, out[len(bottom) :], words, reals)
+    else:
+        z = np.empty((k, m))
+        blas.gemm(1.0, f, False, x_far, False, 0.0, z, words, reals)
+        blas.gemm(-1.0, x_bottom, True, z, False, 0.0, out[:, n:], words, reals)
+    return done
+
+
 def _make(block: Block, cells: Floats) -> Floats:
     if block.parts is None:
         return cells[block.leaf]
@@ -151,7 +182,7 @@ def _make(block: Block, cells: Floats) -> Floats:
 def _root(block: Block, cells: Floats) -> Floats:
     """Only the left-to-bottom part (bottom, left) of the last join."""
     if block.parts is None:
-        return cells[block.leaf][np.ix_(block.bottom, block.left)]
+        return cells[block.leaf][SIDE : 2 * SIDE, :SIDE]
     first, second = block.parts
     made: list[Floats] = [cells[0], cells[0]]
 
@@ -161,19 +192,11 @@ def _root(block: Block, cells: Floats) -> Floats:
 
     spread(work, 2, cost=20.0 * SIDE * SIDE * len(cells))
     p, q = made
-    sp, sq = block.shared
-    d, a = -p[np.ix_(sp, sp)], q[np.ix_(sq, sq)]
-    left = p[np.ix_(sp, first.left)]
-    beside = sp is first.right
-    z = a @ d
-    z[np.diag_indices(len(z))] += 1.0
-    y = np.linalg.solve(z.T, left)
-    bottom = p[np.ix_(sp, first.bottom)]
-    here = p[np.ix_(first.bottom, first.left)] + (a @ bottom).T @ y
-    if beside:
-        return np.concatenate([here, -q[np.ix_(sq, second.bottom)].T @ y])
-    above = np.linalg.solve(z, q[np.ix_(sq, second.left)])
-    return np.concatenate([here, -bottom.T @ above], axis=1)
+    beside = block.shared[0] is first.right
+    out = np.empty((len(block.bottom), len(block.left)))
+    far = second.bottom if beside else second.left
+    _join_root(p, q, *block.shared, first.left, first.bottom, far, beside, out)
+    return out
 
 
 def hybrid(g: Floats, wires: Wires, right: bool, top: bool) -> tuple[Floats, Block]:
