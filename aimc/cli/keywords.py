@@ -6,6 +6,7 @@ import datetime
 import os
 import platform
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,17 @@ def _print(record: dict[str, Any]) -> None:
     trained_on = record["model"].get("data", "unknown data")
     if trained_on != record["data"]:
         out.print(f"model: trained on {trained_on}")
-    columns = ("", "bits", "chips", "accuracy", "std", "95 % interval", "worst", "best", "energy")
+    columns = (
+        "",
+        "bits",
+        "chips",
+        "accuracy",
+        "std",
+        "95 % interval",
+        "worst",
+        "best",
+        "energy/step",
+    )
     table = Table(*columns, box=None, padding=(0, 2, 0, 0))
     table.add_row("float", "", "", f"{record['float']['test']:.2%}")
     for name, r in record["cards"].items():
@@ -152,7 +163,10 @@ def _print(record: dict[str, Any]) -> None:
             f"{r['worst']:.2%}", f"{r['best']:.2%}", quantity(r["energy_per_step"], "J", 3),
         )  # fmt: skip
     out.print(table)
-    out.print("energy: one time step of all arrays, inputs half on; digital logic left out")
+    out.print(
+        "interval: of the mean over chips, for this one trained model and these clips\n"
+        "energy: one time step of all arrays, rows half on; digital logic left out"
+    )
 
 
 def _figures(
@@ -181,15 +195,12 @@ def _figures(
 
 
 def _machine() -> dict[str, Any]:
-    import torch
-
     return {
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
-        "torch_threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "torch": torch.__version__,
+        "torch": metadata.version("torch"),
     }
 
 
