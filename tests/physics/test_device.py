@@ -74,13 +74,14 @@ class EffectContract:
         assert np.shape(out) == shape
         assert np.asarray(out).dtype == np.float64
 
-    def test_the_input_is_left_as_it_was(self):
+    def test_the_input_is_left_as_it_was_and_not_shared(self):
         g = np.linspace(0, self.g_max, 50).reshape(5, 10)
         before = g.copy()
         g.flags.writeable = False
-        out = self.effect(g, np.random.default_rng(0), self.g_max, self.t)
-        np.testing.assert_array_equal(g, before)
-        assert not np.shares_memory(out, g)
+        for t in (0.0, self.t):
+            out = self.effect(g, np.random.default_rng(0), self.g_max, t)
+            np.testing.assert_array_equal(g, before)
+            assert not np.shares_memory(out, g)
 
     def test_the_same_generator_state_gives_the_same_cells(self):
         g = np.linspace(0, self.g_max, 50)

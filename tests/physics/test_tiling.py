@@ -190,6 +190,13 @@ def test_a_matrix_of_zeros_errs_by_half_a_step_a_block():
     assert np.abs(y).max() <= (3 + 1) * 2.0**-12
 
 
+def test_a_sum_on_a_threshold_has_crossed_it_as_in_the_converter():
+    """Two blocks of half a step above zero add up to the threshold after the middle one."""
+    coarse = FINE.replace(bits=5)
+    y = tile(coarse, np.zeros((32, 4)), new(), "linear", partial_range=1.0)(np.ones((1, 32)))
+    np.testing.assert_array_equal(y, 1.5 * 2 / 2**5)
+
+
 def test_a_wide_linear_curve_is_resolved_over_its_own_range():
     w, x = case(40, 8)
     tiled = tile(FINE, w, new(), linear(-4, 4), partial_range=reach(w, x, 13) + 1)
