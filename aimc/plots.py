@@ -54,6 +54,8 @@ def transfer_curve(ramp: ProgrammedRamp) -> Figure:
     error.plot(x, (y - ramp.curve.f(x)) / ramp.lsb, color=ORANGE, lw=0.8)
     error.axhspan(-0.5, 0.5, color=GREY, alpha=0.18, lw=0, label="quantisation, +-0.5 LSB")
     error.set(xlabel="pre-activation", ylabel="error [LSB]")
+    low, high = error.get_ylim()
+    error.set_ylim(low, high + 0.35 * (high - low))
     error.legend(frameon=False, loc="upper left", fontsize=8)
     _open(curve, error)
     return figure
@@ -130,6 +132,9 @@ def accuracy_over_chips(
                   label="mean" if not place else None)  # fmt: skip
     axes.set_xticks(range(len(accuracy)), list(accuracy))
     axes.set(ylabel="test accuracy [%]", xlim=(-0.6, len(accuracy) - 0.4), title=label)
+    low, high = axes.get_ylim()
+    spare = max(0.0, 1.0 - (high - low)) / 2  # less than a percent would show rounding
+    axes.set_ylim(low - spare, high + spare)
     axes.legend(frameon=False, fontsize=8)
     _open(axes)
     return figure

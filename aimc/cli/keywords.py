@@ -52,7 +52,7 @@ def bench(
     else:
         untrained = task.model("lstm", hidden=hidden, seed=seed)
         model = task.train(untrained, seed=seed, quick=quick, progress=sys.stderr.isatty())
-    measured = {split: task.accuracy(model, split) for split in ("validation", "test")}
+    measured = {split: _accuracy(task.confusion(model, split)) for split in ("validation", "test")}
     _say(f"float model: {measured['test']:.2%} of the test clips")
 
     results, confusion = {}, np.zeros((len(task.classes),) * 2, np.int64)
@@ -64,7 +64,7 @@ def bench(
             for chip_seed in range(seed, seed + chips):
                 chip = nn.program(model, each, np.random.default_rng(chip_seed))
                 counts = task.confusion(chip)
-                accuracies.append(float(np.trace(counts) / counts.sum()))
+                accuracies.append(_accuracy(counts))
                 confusion += counts
                 energy = energy or cost.bill(nn.macros(chip)).energy
                 bar.advance(every)
@@ -118,6 +118,10 @@ def statistics(accuracy: list[float]) -> dict[str, Any]:
     std = float(values.std(ddof=1))
     half = float(stats.t.ppf(0.975, n - 1)) * std / np.sqrt(n)
     return {**summary, "std": std, "interval_95": [mean - half, mean + half]}
+
+
+def _accuracy(counts: np.ndarray) -> float:
+    return float(np.trace(counts) / counts.sum())
 
 
 def _checkpoint() -> Path:
