@@ -105,7 +105,7 @@ class KeywordSpotting:
         return self.calibrate(trained)
 
     def calibrate(self, model: KeywordNet) -> KeywordNet:
-        """Note in `model` its layers' ranges on training clips (`aimc.nn.calibrate`); returns it."""
+        """Note in `model` its ranges on training clips, by `aimc.nn.calibrate`; returns it."""
         pick = torch.randperm(len(self.split("train")), generator=torch.Generator().manual_seed(0))
         return nn.calibrate(model, self.features("train")[pick[:CALIBRATION]])
 

@@ -1,0 +1,124 @@
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+
+from aimc.errors import ArgumentError, DataError
+from aimc.tasks import KeywordSpotting, speech_commands, training
+
+
+@pytest.fixture
+def task(corpus, monkeypatch):
+    monkeypatch.setattr(speech_commands, "load", lambda folder: corpus)
+    return KeywordSpotting("tones")
+
+
+@pytest.fixture
+def trained(task):
+    return task.train(task.model("lstm", hidden=16), epochs=12, progress=False)
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru", "rnn"])
+def test_model_is_plain_torch_and_gives_twelve_scores(task, kind):
+    model = task.model(kind, hidden=8)
+    assert (
+        type(model.recurrent)
+        is {
+            "lstm": torch.nn.LSTM,
+            "gru": torch.nn.GRU,
+            "rnn": torch.nn.RNN,
+        }[kind]
+    )
+    assert type(model.readout) is torch.nn.Linear
+    assert model(task.features("test")[:5]).shape == (5, 12)
+
+
+def test_training_learns_and_leaves_the_model_as_it_was(task):
+    model = task.model("lstm", hidden=16)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    trained = task.train(model, epochs=25, progress=False)
+    assert task.accuracy(trained) > task.accuracy(model) + 0.3
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+def test_a_seed_gives_the_same_model(task):
+    one, two, other = (
+        task.train(task.model("gru", hidden=4), seed=seed, epochs=2, progress=False).state_dict()
+        for seed in (1, 1, 2)
+    )
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert any(not torch.equal(one[name], other[name]) for name in one)
+
+
+def test_random_numbers_of_the_caller_stay_untouched(task):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    task.train(task.model("rnn", hidden=4), epochs=1, weight_noise=0.1, progress=False)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_weights_stay_within_the_limit(task):
+    recipe = training.Recipe(epochs=2, weight_limit=0.05, averaging=0.0)
+    noise = [torch.zeros(17000)]
+    model = training.train(task.model(), task.split("train"), noise, 0, recipe, False)
+    weights = model.recurrent.weight_hh_l0.detach()
+    assert 0.02 < float(weights.abs().max()) <= 0.05 + 1e-6
+
+
+def test_an_epoch_hears_every_class_equally_often(task):
+    noise = [torch.rand(40000) - 0.5]
+    features, labels = training.draw(task.split("train"), noise, 5, torch.Generator())
+    assert torch.bincount(labels).tolist() == [5] * 12
+    assert features.shape == (60, 51, 40)
+
+
+def test_accuracy_is_the_diagonal_of_the_confusion_matrix(task, trained):
+    confusion = task.confusion(trained)
+    assert confusion.shape == (12, 12)
+    np.testing.assert_array_equal(confusion.sum(1), np.bincount(task.split("test").labels))
+    assert np.trace(confusion) / confusion.sum() == pytest.approx(task.accuracy(trained))
+    assert task.accuracy(lambda x: torch.eye(12)[torch.zeros(len(x), dtype=int)]) == pytest.approx(
+        4 / len(task.labels())
+    )
+
+
+def test_checkpoint_gives_the_same_model_back(task, trained, tmp_path):
+    path = tmp_path / "new" / "model.safetensors"
+    task.save(trained, path, purpose="test")
+    again = KeywordSpotting.load(path)
+    x = task.features("test")
+    assert torch.equal(trained.eval()(x), again(x))
+    assert (again.kind, again.hidden) == ("lstm", 16)
+    assert again.info["data"] == task.label
+    assert again.info["seed"] == 0
+    assert again.info["purpose"] == "test"
+    assert again.recurrent.aimc_ranges == trained.recurrent.aimc_ranges
+    assert again.readout.aimc_ranges == trained.readout.aimc_ranges != {}
+    assert [p.name for p in path.parent.iterdir()] == ["model.safetensors"]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a checkpoint", "other"])
+def test_bad_checkpoint_is_named(tmp_path, content):
+    path = tmp_path / "model.safetensors"
+    if content == "other":
+        safetensors.torch.save_file({"w": torch.zeros(2)}, path)
+    elif content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DataError, match=r"model\.safetensors must be a checkpoint"):
+        KeywordSpotting.load(path)
+
+
+def test_bad_arguments(task):
+    model = task.model(hidden=4)
+    with pytest.raises(ArgumentError, match="`kind` must be one of lstm, gru, rnn, but is 'cnn'"):
+        task.model("cnn")
+    with pytest.raises(ArgumentError, match="`hidden` must be at least 1, but is 0"):
+        task.model(hidden=0)
+    with pytest.raises(ArgumentError, match="`split` must be one of train, validation, test"):
+        task.accuracy(model, "dev")
+    with pytest.raises(ArgumentError, match="`epochs` must be at least 1"):
+        task.train(model, epochs=0)
+    with pytest.raises(ArgumentError, match="`weight_noise` must be at least 0"):
+        task.train(model, weight_noise=-1)
