@@ -90,6 +90,20 @@ def as_array(
     return array
 
 
+def as_batch(name: str, value: ArrayLike, width: int) -> NDArray[Any]:
+    """`value` of shape (batch, width), or one of shape (width,), as an array (batch, width).
+
+    The batch may be empty. Raises ArgumentError as `as_array`.
+    """
+    import numpy as np
+
+    try:
+        rows = np.atleast_2d(value)
+    except ValueError as error:
+        raise must(name, "be an array of real numbers", "has rows of unequal length") from error
+    return as_array(name, rows, (None, width), empty=True)
+
+
 def as_number(
     name: str,
     value: Any,

@@ -14,7 +14,7 @@ from aimc.crossbar import Crossbar
 from aimc.curves import Curve, curve
 from aimc.device import Device
 from aimc.driver import Driver
-from aimc.errors import as_array, as_count, as_number, must
+from aimc.errors import as_array, as_batch, as_count, as_number, must
 from aimc.mapping import DifferentialPair, Mapping
 from aimc.ramp import ProgrammedRamp, RampADC
 from aimc.sense import Integrator
@@ -165,7 +165,7 @@ class Macro:
         |x| beyond `x_max` saturates. With `rng` each read draws the cells' read noise; without,
         reads are noise-free. Raises ArgumentError on a wrong shape or NaN.
         """
-        x = as_array("x", np.atleast_2d(x), (None, self.shape[0]), empty=True)
+        x = as_batch("x", x, self.shape[0])
         hardware = self.hardware
         v = hardware.driver.drive(x)
         i = v @ self._matrix

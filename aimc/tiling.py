@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aimc.curves import Curve, linear
-from aimc.errors import as_array, as_number
+from aimc.errors import as_array, as_batch, as_number
 from aimc.macro import Curves, Hardware, Macro, curve_ranges, spread_curves
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Tiled:
 
     def __call__(self, x: Any, rng: np.random.Generator | None = None) -> Array:
         """Outputs (batch, cols) for activations x (batch, rows), as `Macro` gives them."""
-        x = as_array("x", np.atleast_2d(x), (None, self.shape[0]), empty=True)
+        x = as_batch("x", x, self.shape[0])
         blocks, start = [], 0
         for row in self.tiles:
             stop = start + row[0].shape[0]

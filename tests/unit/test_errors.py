@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from aimc import errors
-from aimc.errors import ArgumentError, as_array, as_count, as_number, must
+from aimc.errors import ArgumentError, as_array, as_batch, as_count, as_number, must
 
 
 @pytest.mark.parametrize(
@@ -87,6 +87,30 @@ def test_complex_numbers_are_refused():
 
 def test_an_empty_array_passes_where_it_is_allowed():
     assert as_array("g", np.zeros((0, 3)), empty=True).shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("value", "batch"), [([1, 2], 1), ([[1, 2]] * 3, 3), (np.zeros((0, 2)), 0)]
+)
+def test_a_batch_may_be_one_row_and_may_be_empty(value, batch):
+    rows = as_batch("x", value, 2)
+    assert rows.shape == (batch, 2)
+    assert rows.dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ([[1, 2], [3]], "`x` must be an array of real numbers, but has rows of unequal length"),
+        ([1, 2, 3], r"`x` must have shape \(any, 2\), but has shape \(1, 3\)"),
+        (np.zeros((1, 1, 2)), r"`x` must have shape \(any, 2\), but has shape \(1, 1, 2\)"),
+        ("abc", "`x` must be an array of real numbers"),
+        ([1, np.nan], r"`x` must be finite, but is nan at \(0, 1\)"),
+    ],
+)
+def test_a_bad_batch_is_refused(value, says):
+    with pytest.raises(ArgumentError, match=says):
+        as_batch("x", value, 2)
 
 
 @pytest.mark.parametrize("value", [1, 1.0, np.float32(1), np.int64(1), np.array(1.0)])
