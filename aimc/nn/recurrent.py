@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch.nn.utils.rnn import PackedSequence
 
 from aimc.errors import must
+from aimc.kernels.blas import one_thread
 from aimc.nn.bridge import Matrix
 from aimc.nn.layer import AnalogLayer, float64
 
@@ -116,9 +117,10 @@ class Recurrent(AnalogLayer, torch.nn.RNNBase):
             for end in self.ends(layer):
                 steps = range(len(x)) if not end.endswith("reverse") else range(len(x) - 1, -1, -1)
                 state, seen = states[len(finals)], {}
-                for t in steps:
-                    state = self.step(end, matrices, x[t], state)
-                    seen[t] = state[0]
+                with one_thread():  # many small products: a second thread of BLAS costs more
+                    for t in steps:
+                        state = self.step(end, matrices, x[t], state)
+                        seen[t] = state[0]
                 outputs.append(torch.stack([seen[t] for t in range(len(x))]))
                 finals.append(state)
             x = torch.cat(outputs, dim=2) if len(outputs) > 1 else outputs[0]
