@@ -162,6 +162,24 @@ def kws(
     )  # fmt: skip
 
 
+@app.command()
+def reproduce(
+    name: Annotated[
+        str | None, typer.Argument(help="What to reproduce.", show_default="list all")
+    ] = None,
+    seed: Seed = 0,
+    json: Json = False,
+    out: Out = None,
+) -> None:
+    """Simulate a figure of the literature, and print what came out beside what is expected.
+
+    Each table says whether its expected numbers are published or derived.
+    """
+    from aimc.cli import show
+
+    show.reproduced(name, seed, json, out)
+
+
 def main() -> None:
     """Runs the command line and leaves with its exit status."""
     sys.exit(app())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json as json_format
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from aimc import cards
+from aimc import __version__, cards, reproduce
 
 
 def console() -> Console:
@@ -48,6 +49,20 @@ def write_text(path: Path, text: str) -> Path:
     finally:
         partial.unlink(missing_ok=True)
     return path
+
+
+def reproduced(name: str | None, seed: int, json: bool, out: Path | None) -> None:
+    """One reproduced table, also written as JSON into `out`; the list of them without a name."""
+    if name is None:
+        listed = reproduce.names()
+        lines = [f"{key:<14}{what}" for key, what in listed.items()]
+        typer.echo(as_json(listed) if json else "\n".join(lines))
+        return
+    table = reproduce.run(name, seed)
+    record = as_json({"version": __version__, "seed": seed, **dataclasses.asdict(table)})
+    typer.echo(record if json else str(table))
+    if out is not None:
+        typer.echo(f"wrote {write_text(out / f'{name}.json', record + chr(10))}", err=True)
 
 
 def all_cards(json: bool) -> None:

@@ -1,8 +1,12 @@
 """The simulator against calculations that were made without it."""
 
+import json
+
 import pytest
+from typer.testing import CliRunner
 
 from aimc import reproduce
+from aimc.cli import app
 from aimc.errors import ArgumentError
 
 
@@ -10,6 +14,15 @@ def test_every_name_runs_and_prints():
     assert list(reproduce.names()) == ["conductances", "inl"]
     with pytest.raises(ArgumentError, match="`name` must be one of conductances, inl"):
         reproduce.run("figure 9")
+
+
+def test_the_command_lists_runs_and_writes(tmp_path):
+    runner = CliRunner()
+    assert "conductances" in runner.invoke(app, ["reproduce"]).output
+    done = runner.invoke(app, ["reproduce", "conductances", "--json", "--out", str(tmp_path)])
+    assert json.loads(done.stdout)["rows"][0]["unit"] == "uS"
+    assert json.loads((tmp_path / "conductances.json").read_text())["name"] == "conductances"
+    assert runner.invoke(app, ["reproduce", "figure 9"]).exit_code == 2
 
 
 def test_the_cells_of_the_curves_are_the_derived_ones_to_a_percent():
