@@ -27,7 +27,7 @@ def fields(g: Floats, sigma: Floats, wires: Wires) -> NDArray[np.float32] | None
                                     is far below the first order; None for more than LARGEST
     raises    ArgumentError, NotConverged
     """
-    rows, cols = g.shape
+    rows = len(g)
     if rows * g.size > LARGEST:
         return None
     weight = sigma * network.noise_gain(g, *wires)
