@@ -8,6 +8,7 @@ loudness, because few speakers were recorded; runs of frames blanked as in SpecA
 
 import torch
 from torch import Generator, Tensor
+from torch.nn import functional as F
 
 SHIFT = 1600  # samples: 100 ms
 SPEED = 0.15
@@ -47,19 +48,10 @@ def warp(waves: Tensor, speed: Tensor, shift: Tensor) -> Tensor:
     speed (clips,)          times as fast
     shift (clips,)          samples to the left; zeros come in from beyond the ends
     """
-    samples = waves.shape[1]
-    middle = (samples - 1) / 2
-    time = torch.arange(samples, dtype=torch.float32) - middle
-    at = time * speed[:, None] + middle + shift[:, None]
-    left = at.floor()
-    weight = at - left
-    index = left.long()
-
-    def take(k: Tensor) -> Tensor:
-        inside = (k >= 0) & (k < samples)
-        return waves.gather(1, k.clamp(0, samples - 1)) * inside
-
-    return take(index) * (1 - weight) + take(index + 1) * weight
+    full = waves.shape[1] - 1  # grid_sample counts from -1 at the first sample to 1 at the last
+    at = torch.linspace(-1, 1, full + 1) * speed[:, None] + 2 / full * shift[:, None]
+    grid = torch.stack([at, torch.zeros_like(at)], -1)[:, None]
+    return F.grid_sample(waves[:, None, None], grid, align_corners=True)[:, 0, 0]
 
 
 def cut(noise: list[Tensor], clips: int, samples: int, generator: Generator) -> Tensor:

@@ -23,7 +23,7 @@ FRAMES = 1 + SAMPLES // HOP
 BANDS = 80
 F_MIN, F_MAX = 20.0, 4000.0  # [Hz]
 FLOOR = 1e-10  # power below which the logarithm is cut off
-CHUNK = 256  # clips at a time: their spectra stay in the cache
+CHUNK = 32  # clips at a time: their spectra stay in the cache
 
 
 def mel(frequency: Tensor) -> Tensor:

@@ -75,17 +75,19 @@ class KeywordSpotting:
         model: KeywordNet,
         seed: int = 0,
         epochs: int | None = None,
-        quick: bool = False,
+        quick: bool | None = None,
         weight_noise: float | None = None,
         progress: bool = True,
     ) -> KeywordNet:
         """A trained copy of `model`, calibrated for chips; the same for a seed and thread count.
 
-        quick: the short recipe, `training.QUICK`. epochs, weight_noise: None takes the recipe's.
+        quick: the short recipe, `training.QUICK`; None takes it for synthetic clips alone, which
+        are learnt sooner. epochs, weight_noise: None takes the recipe's.
         weight_noise: sigma of random weight errors while training, relative to each tensor's
         largest weight. Raises ArgumentError where a value is out of range.
         """
-        recipe = QUICK if quick else Recipe()
+        synthetic_clips = self.corpus.name == synthetic.NAME
+        recipe = QUICK if (synthetic_clips if quick is None else quick) else Recipe()
         if epochs is not None:
             recipe = replace(recipe, epochs=as_count("epochs", epochs))
         if weight_noise is not None:
