@@ -67,6 +67,7 @@ def save(model: KeywordNet, path: str | Path) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         part = Path(folder) / target.name
         save_file(model.state_dict(), part, metadata)
+        part.chmod(0o644)  # safetensors writes for the owner alone
         part.replace(target)
 
 

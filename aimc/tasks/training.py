@@ -19,8 +19,8 @@ from aimc.tasks.network import KeywordNet
 class Recipe:
     """Settings of a training run; the model after the last epoch is taken, none is chosen."""
 
-    epochs: int = 60
-    variants: int = 15  # epochs' worth of augmented features; epochs beyond it use them again
+    epochs: int = 120
+    variants: int = 30  # epochs' worth of augmented features; epochs beyond it use them again
     batch: int = 128
     rate: float = 8e-3  # peak learning rate, one cycle [Smith 2018, arXiv 1708.07120]
     decay: float = 1e-4
@@ -28,10 +28,10 @@ class Recipe:
     averaging: float = 0.998  # of the weights, exponential, per step
     clip: float = 1.0  # norm of the gradient
     weight_limit: float = 2.0  # |w|; an outlier would take the conductance range of all others
-    weight_noise: float = 0.0  # sigma of fresh weight errors a step, relative to the largest |w|
+    weight_noise: float = 0.04  # sigma of fresh weight errors a step, relative to the largest |w|
 
 
-QUICK = Recipe(epochs=40, variants=6)
+QUICK = Recipe(epochs=40, variants=6, weight_noise=0.0)
 
 
 def train(
