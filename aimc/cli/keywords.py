@@ -95,8 +95,12 @@ def bench(
     }  # fmt: skip
     text = show.as_json(record)
     stem = f"kws-{'synthetic' if data is None else 'recorded'}-{model.kind}{model.hidden}"
-    stem += f"{'-quick' if quick and not pretrained else ''}{f'-{bits}bit' if bits else ''}"
+    stem += "-pretrained" if pretrained else "-quick" if quick else ""
+    stem += f"-{bits}bit" if bits else ""
     files = [show.write_text(out / f"{stem}.json", text + "\n")]
+    if not pretrained:
+        files.append(out / f"{stem}.safetensors")
+        task.save(model, files[-1])
     files += _figures(out / stem, task, hardware, results, measured["test"], confusion, model)
     if json:
         typer.echo(text)
