@@ -180,7 +180,7 @@ def test_bench_kws_pretrained(small, tmp_path, monkeypatch):
     monkeypatch.setattr(keywords, "_checkpoint", lambda: path)
     args = ("bench", "kws", "--pretrained", "--chips", 1, "--card", "ideal-5bit", "--out", tmp_path)
     assert "trained on other words" in ok(*args).stdout
-    record = json.loads((tmp_path / "kws-synthetic-lstm3.json").read_text())
+    record = json.loads((tmp_path / "kws-synthetic-lstm3-pretrained.json").read_text())
     assert record["cards"]["ideal-5bit"]["interval_95"] is None
 
 
