@@ -20,12 +20,12 @@ setup: $(READY) ## install everything into .venv (the other targets do it by the
 demo: $(READY) ## spoken keywords: float against two kinds of chip; table and figures into demo-results/
 	@$(BIN)/aimc $(DEMO)
 
-test: $(READY) lint ## linters, type check, tests; with SLOW=1 also the script that trains a network
+test: $(READY) lint ## linters, type check, tests
 	@if ! command -v ngspice >/dev/null; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ngspice >/dev/null; \
 	  else echo "ngspice is missing, so tests against SPICE are skipped: sudo apt-get install ngspice"; fi; fi
-	@$(ONE_THREAD) $(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadfile $(if $(SLOW),,-m 'not slow')
+	@$(ONE_THREAD) $(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(READY) ## import rules, ruff, pyright
 	@$(BIN)/lint-imports --no-cache --no-logo

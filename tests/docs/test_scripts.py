@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
-
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
 
@@ -15,7 +13,6 @@ def test_simulate(python, tmp_path):
     assert 0.0 < float(error[1]) < 3.0
 
 
-@pytest.mark.slow
 def test_benchmark(python, tmp_path):
     out = python("-W", "error", SCRIPTS / "benchmark.py", cwd=tmp_path)
     line = re.compile(r"^(\S+) +([\d.]+)% \+- [\d.]+% +(\S+) J per step$", re.MULTILINE)

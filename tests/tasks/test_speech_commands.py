@@ -116,7 +116,6 @@ def test_bad_folder_says_which_file_and_what_must_hold(folder, damage, message):
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason=f"no recordings in {REAL}")
-@pytest.mark.slow
 def test_the_recordings_load_whole():
     corpus = speech_commands.load(REAL)
     assert corpus.label == "Speech Commands, 7618 clips"
