@@ -119,6 +119,8 @@ def digest(hardware: Hardware) -> str:
 
 def _find(folder: str, card: str | Path, beside: Path) -> Path:
     """The file of a shipped card, or of a path, which is relative to the folder `beside`."""
+    if not isinstance(card, str | Path):
+        raise CardError(f"A card must be a name or a path, but is {card!r}.")
     if isinstance(card, Path) or card.endswith(".toml") or "/" in card:
         path = beside / Path(card).expanduser()
         if not path.is_file():

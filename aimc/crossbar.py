@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aimc.errors import as_array
+from aimc.errors import as_array, as_rng, must
 from aimc.kernels import network, noise
 from aimc.wires import Wires
 
@@ -37,6 +37,8 @@ class Crossbar:
         g = as_array("g", self.g, minimum=0).copy()
         g.flags.writeable = False
         object.__setattr__(self, "g", g)
+        if not isinstance(self.wires, Wires):
+            raise must("wires", "be a Wires", f"is {self.wires!r}")
         if self.sigma is not None:
             object.__setattr__(self, "sigma", as_array("sigma", self.sigma, g.shape, minimum=0))
 
@@ -57,7 +59,7 @@ class Crossbar:
         """
         v = as_array("v", v, (None, self.g.shape[0]))
         i = v @ self.transfer
-        return i if rng is None else i + self.noise(v, rng)
+        return i if rng is None else i + self.noise(v, as_rng(rng))
 
     def noise(self, v: Array, rng: np.random.Generator) -> Array:
         """What the cells' noise adds to the currents (batch, cols) [A], first order in sigma.

@@ -34,6 +34,9 @@ class Curve:
     inverse: Callable[[Any], Any] | None = None
 
     def __post_init__(self) -> None:
+        for name in ("f", "inverse"):
+            if getattr(self, name) is not None and not callable(getattr(self, name)):
+                raise must(name, "be a function of an array", f"is {getattr(self, name)!r}")
         as_number("lo", self.lo)
         as_number("hi", self.hi, above=self.lo)
 
@@ -70,7 +73,7 @@ class Curve:
             with np.errstate(all="ignore"):
                 x = np.asarray(self.inverse(y), dtype=float)
         else:
-            x = _roots(self.f, y)
+            x = _roots(self.name, self.f, y)
         bad = ~np.isfinite(x)
         if bad.any():
             raise must(
@@ -87,10 +90,10 @@ def _thresholds(curve: Curve, bits: int) -> Array:
         raise must("curve", "be strictly monotonic", f"{curve.name} is not: its inverse turns back")
     if theta.size > 1:
         x = np.interp(np.linspace(0, theta.size - 1, 4 * theta.size), np.arange(theta.size), theta)
-        y = np.asarray(curve.f(x), dtype=float)
+        y = _values(curve.name, curve.f, x)
+        if not np.all(np.isfinite(y)):
+            raise must("curve", "be finite", f"{curve.name} is not, between its thresholds")
         steps = np.diff(y) * (-1 if curve.falling else 1)
-        if y.shape != x.shape or not np.all(np.isfinite(y)):
-            raise must("curve", "give a finite array of the shape of x", f"{curve.name} does not")
         if np.any(steps <= 0):
             at = x[int(np.argmax(steps <= 0))]
             raise must("curve", "be strictly monotonic", f"{curve.name} is not, near x = {at:.4g}")
@@ -103,12 +106,22 @@ def _thresholds(curve: Curve, bits: int) -> Array:
     return theta
 
 
-def _roots(f: Callable[[Any], Any], y: Array) -> Array:
+def _values(name: str, f: Callable[[Any], Any], x: Array) -> Array:
+    try:
+        y = np.asarray(f(x), dtype=float)
+    except (TypeError, ValueError) as error:
+        raise must("curve", "take and give an array", f"{name} fails: {error}") from error
+    if y.shape != x.shape:
+        raise must("curve", f"give shape {x.shape} for that shape", f"{name} gives {y.shape}")
+    return y
+
+
+def _roots(name: str, f: Callable[[Any], Any], y: Array) -> Array:
     """x with f(x) = y for monotonic f: a growing bracket, then Chandrupatla's method."""
     from scipy.optimize import elementwise
 
     def gap(x: Array, y: Array) -> Array:
-        return np.asarray(f(x), dtype=float) - y
+        return _values(name, f, x) - y
 
     with np.errstate(all="ignore"):
         low, high = np.full(y.shape, -1.0), np.full(y.shape, 1.0)

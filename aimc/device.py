@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aimc.errors import as_array, as_number, must
+from aimc.errors import as_array, as_number, as_rng, must
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -244,6 +244,8 @@ class Device:
         if self.g_min >= self.g_max:
             raise must("g_min", f"be below g_max = {self.g_max:g} S", f"is {self.g_min:g} S")
         for name, kind in (("on_write", Effect), ("on_age", Effect), ("on_read", Noise)):
+            if not isinstance(getattr(self, name), tuple):
+                raise must(name, f"be a tuple of {kind.__name__}s", f"is {getattr(self, name)!r}")
             for effect in getattr(self, name):
                 if not isinstance(effect, kind):
                     raise must(name, f"hold {kind.__name__}s", f"holds {effect!r}")
@@ -298,6 +300,7 @@ class Device:
     def _apply(
         self, effects: Sequence[Effect], g: Array, rng: np.random.Generator, t: float
     ) -> Array:
+        as_rng(rng)
         for effect in effects:
             g = np.maximum(effect(g, rng, self.g_max, t), 0.0)
         return g

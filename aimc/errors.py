@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from numpy.random import Generator
     from numpy.typing import ArrayLike, NDArray
 
 
@@ -63,11 +64,13 @@ def as_array(
     import numpy as np
 
     try:
-        if np.iscomplexobj(value):
-            raise TypeError
-        array = np.ascontiguousarray(value, dtype=np.float64)
+        given = np.asarray(value)
     except (TypeError, ValueError) as error:
         raise must(name, "be an array of real numbers", f"is {type(value).__name__}") from error
+    if np.ma.isMaskedArray(value) or given.dtype.kind not in "biuf":
+        came = "masked" if np.ma.isMaskedArray(value) else f"of dtype {given.dtype}"
+        raise must(name, "be an array of real numbers", f"is {came}")
+    array = np.ascontiguousarray(given, dtype=np.float64)
     if np.ndim(value) != len(shape) or any(
         want is not None and want != got for want, got in zip(shape, array.shape, strict=True)
     ):
@@ -102,6 +105,20 @@ def as_batch(name: str, value: ArrayLike, width: int) -> NDArray[Any]:
     except ValueError as error:
         raise must(name, "be an array of real numbers", "has rows of unequal length") from error
     return as_array(name, rows, (None, width), empty=True)
+
+
+def as_rng(rng: Any) -> Generator:
+    """`rng` itself; ArgumentError where it is no numpy.random.Generator."""
+    import numpy as np
+
+    if not isinstance(rng, np.random.Generator):
+        raise must(
+            "rng",
+            "be a numpy.random.Generator",
+            f"is {type(rng).__name__}",
+            "Use np.random.default_rng(seed).",
+        )
+    return rng
 
 
 def as_number(

@@ -14,7 +14,7 @@ from aimc.crossbar import Crossbar
 from aimc.curves import Curve, curve
 from aimc.device import Device
 from aimc.driver import Driver
-from aimc.errors import as_array, as_batch, as_count, as_number, must
+from aimc.errors import as_array, as_batch, as_count, as_number, as_rng, must
 from aimc.mapping import DifferentialPair, Mapping
 from aimc.ramp import ProgrammedRamp, RampADC
 from aimc.sense import Integrator
@@ -96,11 +96,11 @@ class Hardware:
                 "w", f"have shape ({self.rows}, {self.cols}) or smaller", f"has shape {w.shape}",
                 "For a larger matrix use `aimc.tile`.",
             )  # fmt: skip
-        if not isinstance(rng, np.random.Generator):
-            raise must("rng", "be a numpy.random.Generator", f"is {type(rng).__name__}",
-                       "Use np.random.default_rng(seed).")  # fmt: skip
+        as_rng(rng)
         curves = spread_curves(curve, w.shape[1])
         w_max = self.mapping.scale(w)
+        if not 1e-200 < w_max < 1e200:
+            raise must("w", "reach between 1e-200 and 1e200", f"its scale is {w_max:g}")
         g = self.device.write(self.mapping.to_conductance(w, self.device, w_max), rng)
 
         ranges = curve_ranges(curves)
@@ -166,6 +166,8 @@ class Macro:
         reads are noise-free. Raises ArgumentError on a wrong shape or NaN.
         """
         x = as_batch("x", x, self.shape[0])
+        if rng is not None:
+            as_rng(rng)
         hardware = self.hardware
         v = hardware.driver.drive(x)
         i = v @ self._matrix
@@ -180,6 +182,7 @@ class Macro:
 
     def aged(self, t: float, rng: np.random.Generator) -> Macro:
         """This macro `t` seconds after programming, array and ramps alike."""
+        as_rng(rng)
         device = self.hardware.device
         g = device.age(self.g_written, t, rng)
         sigma = device.read_sigma(g, t) if device.on_read else None

@@ -158,7 +158,10 @@ class ProgrammedRamp:
         """Codes of comparator voltages `u` (..., cols) [V]: the steps made before the first that
         exceeds u. First crossing, not nearest level; a code is 0 to 2^bits - 1.
         """
-        return np.searchsorted(self._crossings, np.asarray(u) - self.offset, side="right")
+        u = np.asarray(u, dtype=float)
+        if np.isnan(u).any():
+            raise must("u", "be a number", "holds NaN")
+        return np.searchsorted(self._crossings, u - self.offset, side="right")
 
     def decode(self, code: Any) -> Array:
         """Outputs of codes, in the curve's unit. Raises ArgumentError outside 0 to 2^bits - 1."""

@@ -107,7 +107,7 @@ def _flat(macros: Any) -> Iterable[Macro]:
         yield macros
     elif hasattr(macros, "macros"):
         yield from macros.macros
-    elif isinstance(macros, Iterable):
+    elif isinstance(macros, Iterable) and not isinstance(macros, str | bytes):
         for item in macros:
             yield from _flat(item)
     else:

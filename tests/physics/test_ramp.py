@@ -1,6 +1,7 @@
 """Laws of the ramp converter."""
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -99,6 +100,8 @@ def test_a_curve_without_inverse_is_inverted_by_root_finding():
         (Curve("bump", lambda x: np.sin(3 * x) + x / 2, -4.0, 4.0), "monotonic"),
         (Curve("wrong", np.tanh, -1.0, 1.0, lambda y: y), "undo f"),
         (Curve("jagged", np.tanh, -1.0, 1.0, lambda y: -np.arctanh(y) * np.sign(y)), "monotonic"),
+        (Curve("scalar", math.atan, -1.0, 1.0), "take and give an array"),
+        (Curve("constant", lambda x: 0.5, 0.0, 1.0), "give shape"),
         ("relu", "be one of linear, sigmoid, tanh"),
     ],
 )
@@ -176,3 +179,13 @@ def test_linear_takes_its_range():
 def test_bad_fields_are_refused(fields):
     with pytest.raises(ArgumentError, match=next(iter(fields))):
         RampADC(**fields)
+
+
+def test_what_is_no_voltage_has_no_code():
+    with pytest.raises(ArgumentError, match="`u` must be a number, but holds NaN"):
+        ramp("linear").convert(np.array([0.0, np.nan]))
+
+
+def test_a_curve_is_made_of_functions():
+    with pytest.raises(ArgumentError, match="`f` must be a function"):
+        Curve("three", 3, -1.0, 1.0)

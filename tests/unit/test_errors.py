@@ -66,7 +66,7 @@ def test_whole_numbers_and_booleans_become_float64():
             r"`g` must have shape \(any, 2\), but has shape \(2, 3\)",
         ),
         (np.zeros((0, 3)), {}, r"`g` must not be empty, but has shape \(0, 3\)"),
-        ([["a", "b"]], {}, "`g` must be an array of real numbers, but is list"),
+        ([["a", "b"]], {}, "`g` must be an array of real numbers, but is of dtype <U1"),
         ([[1.0], [1.0, 2.0]], {}, "`g` must be an array of real numbers, but is list"),
         (None, {}, "`g` must"),
         ([[1.0, np.nan]], {}, r"`g` must be finite, but is nan at \(0, 1\)"),
