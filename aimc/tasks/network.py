@@ -98,6 +98,11 @@ def load(path: str | Path) -> KeywordNet:
         for name, ranges in json.loads(metadata["ranges"]).items():
             model.get_submodule(name).aimc_ranges = ranges  # pyright: ignore
         model.info = json.loads(metadata["info"])
+        if not isinstance(model.info, dict):
+            raise ValueError(f"its info is {model.info!r}, not a dict")
+        for name, value in model.state_dict().items():
+            if not value.isfinite().all():
+                raise ValueError(f"its {name} is not finite")
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
         raise DataError(
             f"{path} must be a checkpoint written by `KeywordSpotting.save`, but is not ({error})."

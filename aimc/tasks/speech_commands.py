@@ -5,6 +5,7 @@
 all other words are "unknown"; validation and test use every unknown clip that their lists name.
 """
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +24,22 @@ def load(folder: str | Path) -> Corpus:
     """The 12-class corpus in `folder`; takes about a second per thousand clips.
 
     Raises DataError, naming the file, where the folder, a list, the noise recordings or every clip
-    of a split is missing, where a listed clip does not exist, where a speaker is in two splits, or
-    where a file is not 16 kHz mono audio.
+    of a split is missing, where a listed clip does not exist, where two files hold the same clip,
+    where a speaker is in two splits, or where a file is damaged or not 16 kHz mono audio.
     """
     root = Path(folder)
     if not root.is_dir():
         came = "is a file" if root.exists() else "does not exist"
         raise DataError(f"{root} must be a folder in the layout of Speech Commands, but {came}.")
-    clips = {
-        f"{path.parent.name}/{path.stem}": path
-        for path in sorted(root.glob("[!_.]*/*"))
-        if path.suffix.lower() in SUFFIXES
-    }
+    clips: dict[str, Path] = {}
+    for path in sorted(root.glob("[!_.]*/*")):
+        if path.suffix.lower() in SUFFIXES:
+            first = clips.setdefault(f"{path.parent.name}/{path.stem}", path)
+            if first != path:
+                raise DataError(
+                    f"{root} must hold each clip once, but {first} and {path} have the same name. "
+                    "Delete one."
+                )
     if not clips:
         raise DataError(
             f"{root} must hold folders named after words, with WAV or FLAC clips inside, but holds "
@@ -62,6 +67,8 @@ def read(path: Path) -> NDArray[np.int16]:
     try:
         wave: NDArray[Any]
         wave, rate = soundfile.read(path, dtype="int16")
+        if path.suffix.lower() == ".wav":
+            _whole(path)
     except (soundfile.SoundFileError, OSError) as error:
         raise DataError(
             f"{path} must be a readable WAV or FLAC file, but is damaged ({error}). "
@@ -76,6 +83,24 @@ def read(path: Path) -> NDArray[np.int16]:
     return wave
 
 
+def _whole(path: Path) -> None:
+    """OSError where a WAV file ends before its data chunk does; soundfile reads what is left."""
+    with path.open("rb") as file:
+        end = file.seek(0, 2)
+        file.seek(0)
+        if file.read(12)[:4] != b"RIFF":
+            return
+        while len(header := file.read(8)) == 8:
+            name, size = struct.unpack("<4sI", header)
+            start = file.tell()
+            if name == b"data":
+                unknown = 0xFFFFFFFF  # of a writer that could not seek back
+                if size != unknown and start + size > end:
+                    raise OSError(f"{end - start} of {size} bytes of samples")
+                return
+            file.seek(start + size + size % 2)
+
+
 def _list(path: Path, clips: dict[str, Path]) -> set[str]:
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
@@ -86,7 +111,8 @@ def _list(path: Path, clips: dict[str, Path]) -> set[str]:
         ) from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path} must be text in UTF-8, but is not ({error}).") from error
-    names = {str(Path(line.strip()).with_suffix("").as_posix()) for line in lines if line.strip()}
+    named = [Path(line.strip()) for line in lines if line.strip()]
+    names = {(name.parent / name.stem).as_posix() for name in named}  # "." has no suffix to cut
     missing = sorted(names - set(clips))
     if missing:
         raise DataError(

@@ -16,6 +16,8 @@ import re
 import subprocess
 import sys
 import tempfile
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -52,27 +54,43 @@ def cache_folder() -> Path:
 def load(seed: int = 0) -> Corpus:
     """The synthetic corpus of that seed: from the cache, or synthesised (some seconds) and cached.
 
-    Raises MissingExtra where espeakng-loader is not installed and nothing is cached.
+    Raises MissingExtra where espeakng-loader is not installed and nothing is cached, DataError
+    where the cached clips are damaged or cannot be written.
     """
     recipe = [NAME, VERSION, seed, KEYWORDS, OTHERS, ACCENTS, TAKES, SHARE]
     key = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:16]
     path = cache_folder() / f"keywords-{key}.npz"
     if not path.is_file():
         Synthesiser()  # says what is missing, before a second process would
+        _writable(path.parent)
         # The library's state outlives each word: only a fresh process speaks the same way again.
         code = f"from aimc.tasks.synthetic import write; write({seed}, {str(path)!r})"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         if done.returncode:
-            raise DataError(f"{path} must be written by eSpeak NG, but it failed:\n{done.stderr}")
+            said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+            raise DataError(f"{path} must be written by eSpeak NG, but it failed ({said[-1]}).")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here because np.load leaves a damaged file open.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             words: dict[str, Words] = {
                 split: tuple(list(file[f"{split}_{part}"]) for part in PARTS)  # pyright: ignore
                 for split in SPLITS
             }
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} must be a cache of clips, but is damaged. Delete it.") from error
     return assemble(NAME, words, noise(np.random.default_rng((seed, 1))))
+
+
+def _writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise DataError(
+            f"{folder} must be a folder to keep clips in, but cannot be written "
+            f"({error.strerror}). Set AIMC_CACHE to another folder."
+        ) from error
 
 
 def synthesise(seed: int) -> dict[str, Words]:
@@ -209,6 +227,11 @@ def write(seed: int, target: str) -> None:
         for part, values in zip(PARTS, words, strict=True)
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        np.savez(file, allow_pickle=False, **arrays)
-    Path(file.name).replace(path)
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -4,7 +4,7 @@ import safetensors.torch
 import torch
 
 from aimc.errors import ArgumentError, DataError
-from aimc.tasks import KeywordSpotting, speech_commands, training
+from aimc.tasks import KeywordSpotting, network, speech_commands, training
 
 
 @pytest.fixture
@@ -107,6 +107,25 @@ def test_bad_checkpoint_is_named(tmp_path, content):
     elif content is not None:
         path.write_bytes(content)
     with pytest.raises(DataError, match=r"model\.safetensors must be a checkpoint"):
+        KeywordSpotting.load(path)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_checkpoint_with_a_weight_that_is_no_number_is_named(task, tmp_path, value):
+    path = tmp_path / "model.safetensors"
+    model = task.model("gru", 4)
+    model.readout.weight.data[0, 0] = value
+    network.save(model, path)
+    with pytest.raises(DataError, match=r"readout\.weight is not finite"):
+        KeywordSpotting.load(path)
+
+
+def test_checkpoint_whose_info_is_no_dict_is_named(task, tmp_path):
+    path = tmp_path / "model.safetensors"
+    model = task.model("gru", 4)
+    model.info = ["test"]
+    network.save(model, path)
+    with pytest.raises(DataError, match=r"info is \['test'\], not a dict"):
         KeywordSpotting.load(path)
 
 

@@ -72,6 +72,11 @@ def test_splits_hear_different_parts_of_the_noise(folder):
     assert sum(lengths) == length
 
 
+def cut(folder):
+    path = folder / "yes" / "a0_nohash_0.wav"
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -93,6 +98,12 @@ def test_splits_hear_different_parts_of_the_noise(folder):
         (lambda f: shutil.rmtree(f / "_background_noise_"), "background noise"),
         (lambda f: (f / "yes" / "a0_nohash_0.wav").write_bytes(b"RIFF, no more"), "is damaged"),
         (lambda f: (f / "yes" / "a0_nohash_0.wav").write_bytes(b""), "is damaged"),
+        (cut, r"a0_nohash_0.wav .* is damaged \(\d+ of \d+ bytes of samples\)"),
+        (
+            lambda f: soundfile.write(f / "yes" / "a0_nohash_0.flac", np.zeros(16000), 16000),
+            "a0_nohash_0.flac and .*a0_nohash_0.wav have the same name",
+        ),
+        (lambda f: (f / "testing_list.txt").write_text(".\n"), r"clips that exist, but \. \("),
         (
             lambda f: soundfile.write(f / "yes" / "a0_nohash_0.wav", np.zeros(8000), 8000),
             "at 8000 Hz",

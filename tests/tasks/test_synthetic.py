@@ -66,7 +66,6 @@ def test_cache_is_named_synthetic_and_read_again(small, tmp_path, monkeypatch):
 
     def fake(command, **_):
         target = command[-1].split("'")[1]
-        synthetic.Path(target).parent.mkdir()
         synthetic.Path(target).write_bytes(small[0].read_bytes())
         return synthetic.subprocess.CompletedProcess(command, 0)
 
@@ -97,3 +96,46 @@ def test_damaged_cache_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(synthetic.subprocess, "run", fake)
     with pytest.raises(DataError, match=r"keywords-.*is damaged. Delete it"):
         KeywordSpotting()
+
+
+def test_cut_cache_is_named(small, tmp_path, monkeypatch):
+    monkeypatch.setenv("AIMC_CACHE", str(tmp_path))
+    whole = small[0].read_bytes()
+
+    def fake(command, **_):
+        synthetic.Path(command[-1].split("'")[1]).write_bytes(whole[: len(whole) // 2])
+        return synthetic.subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(synthetic.subprocess, "run", fake)
+    with pytest.raises(DataError, match=r"keywords-.*is damaged. Delete it"):
+        synthetic.load()
+
+
+def test_cache_folder_that_is_a_file_is_named(tmp_path, monkeypatch):
+    pytest.importorskip("espeakng_loader", reason="the speech synthesiser is not installed")
+    taken = tmp_path / "cache"
+    taken.write_text("")
+    monkeypatch.setenv("AIMC_CACHE", str(taken))
+    with pytest.raises(DataError, match=r"cache must be a folder .* Set AIMC_CACHE"):
+        synthetic.load()
+
+
+def test_failed_synthesis_is_told_in_one_line(tmp_path, monkeypatch):
+    pytest.importorskip("espeakng_loader", reason="the speech synthesiser is not installed")
+    monkeypatch.setenv("AIMC_CACHE", str(tmp_path))
+
+    def fake(command, **_):
+        stderr = "Traceback (most recent call last):\n  ...\nMemoryError: no room\n"
+        return synthetic.subprocess.CompletedProcess(command, 1, stderr=stderr)
+
+    monkeypatch.setattr(synthetic.subprocess, "run", fake)
+    with pytest.raises(DataError, match=r"it failed \(MemoryError: no room\)\.$") as caught:
+        synthetic.load()
+    assert "Traceback" not in str(caught.value)
+
+
+def test_failed_write_leaves_no_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(synthetic, "synthesise", lambda seed: {"train": ([0], [0], [object()])})
+    with pytest.raises(ValueError, match="Object arrays"):
+        synthetic.write(0, str(tmp_path / "clips.npz"))
+    assert not list(tmp_path.iterdir())
