@@ -21,6 +21,11 @@ class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:  # the reader has left, as `| head` does: click ends quietly
+            raise
+        except MemoryError as error:
+            typer.echo(f"aimc: not enough memory: {str(error) or 'an allocation failed'}", err=True)
+            raise typer.Exit(2) from error
         except (AimcError, OSError) as error:
             typer.echo(f"aimc: {error}", err=True)
             raise typer.Exit(2) from error
@@ -110,8 +115,10 @@ def simulate(
     """Program one array with random weights, read it, and compare with the exact product.
 
     Weights are normal and inputs uniform in [-1, 1], scaled so that a pre-activation has a standard
-    deviation of one. Errors are in LSB, the step between two output codes; more rows or columns
-    than one array has are spread over several.
+    deviation of one; with `--curve linear` of 0.25, so that the range of the converter, +-1, holds
+    four of them. Errors are in LSB, the step between two output codes; more rows or columns than
+    one array has are spread over several. Where rows are split, INL and DNL are those of the
+    linear converters of the partial sums.
     """
     from aimc.cli import array
 
@@ -143,7 +150,9 @@ def kws(
     quick: Annotated[
         bool, typer.Option("--quick", help="Train for a few minutes only; less accurate.")
     ] = False,
-    hidden: Annotated[int, typer.Option(min=1, help="State size of the LSTM.")] = 32,
+    hidden: Annotated[
+        int | None, typer.Option(min=1, help="State size of the LSTM.", show_default="32")
+    ] = None,
     seed: Seed = 0,
     json: Json = False,
     out: Annotated[Path, typer.Option(help="Folder for figures and JSON.")] = Path("results"),
@@ -152,7 +161,8 @@ def kws(
 
     Trains the network, programs it into `--chips` simulated chips of each card, each with errors
     of its own, and evaluates every chip on the test words. Without `--data` the words are spoken
-    by a synthesiser, and every output says so.
+    by a synthesiser, and every output says so. `--pretrained` trains nothing, and so takes neither
+    `--hidden` nor `--quick`.
     """
     from aimc.cli import keywords
 

@@ -33,8 +33,11 @@ def simulate(
         hardware = hardware.replace(bits=bits)
     rows, cols = rows or hardware.rows, cols or hardware.cols
     function = named_curve(curve)
+    if out is not None:
+        show.folder(out)
+    std = 0.25 if curve == "linear" else 1.0  # of a pre-activation: four of them in +-1
     rng = np.random.default_rng(seed)
-    w = rng.normal(0.0, np.sqrt(3.0 / rows), size=(rows, cols))
+    w = rng.normal(0.0, std * np.sqrt(3.0 / rows), size=(rows, cols))
     x = rng.uniform(-1.0, 1.0, size=(batch, rows))
     macro = aimc.tile(hardware, w, rng, function)
     error = (macro(x, rng) - function.f(x @ w)) / macro.lsb
@@ -42,13 +45,14 @@ def simulate(
     levels = hardware.adc.bits
     exact = np.searchsorted(function.thresholds(levels), x @ w, side="right")
     alone = (function.outputs(levels)[exact] - function.f(x @ w)) / macro.lsb
-    ramps = {r.curve: r for part in macro.macros for _, r in part.ramps}.values()
+    ramps = [r for part in macro.macros for _, r in part.ramps]
     result: dict[str, Any] = {
         "rms_error_lsb": _rms(error),
         "max_error_lsb": float(np.abs(error).max()),
         "rms_quantisation_lsb": _rms(alone),
         "rms_weight_error": _rms(macro.w - w) / float(np.abs(w).max()),
         "current_lost": _lost(macro.macros[0]),
+        "ramps_of": "linear partial sums" if rows > hardware.rows else curve,
         "max_inl_lsb": max(float(np.abs(r.inl()).max(initial=0.0)) for r in ramps),
         "max_dnl_lsb": max(float(np.abs(r.dnl()).max(initial=0.0)) for r in ramps),
         "arrays": len(macro.macros),
@@ -76,6 +80,7 @@ def simulate(
 
 
 def _print(macro: str, result: dict[str, Any]) -> None:
+    ramp = "partial ramps" if result["ramps_of"] == "linear partial sums" else "ramp"
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     rows = [
         ("rms error", f"{result['rms_error_lsb']:.3f} LSB"),
@@ -83,13 +88,16 @@ def _print(macro: str, result: dict[str, Any]) -> None:
         ("largest error", f"{result['max_error_lsb']:.2f} LSB"),
         ("weights off by (rms)", f"{result['rms_weight_error']:.2%} of the largest"),
         ("current lost in wires", f"{result['current_lost']:.2%} with every row on"),
-        ("ramp, max |INL|", f"{result['max_inl_lsb']:.3f} LSB"),
-        ("ramp, max |DNL|", f"{result['max_dnl_lsb']:.3f} LSB"),
+        (f"{ramp}, max |INL|", f"{result['max_inl_lsb']:.3f} LSB"),
+        (f"{ramp}, max |DNL|", f"{result['max_dnl_lsb']:.3f} LSB"),
     ]
     for row in rows:
         table.add_row(*row)
     typer.echo(macro + "\n")
-    show.console().print(table)
+    out = show.console()
+    out.print(table)
+    if result["ramps_of"] == "linear partial sums":
+        out.print("\nrows are split: INL and DNL are of the linear converters of the partial sums")
 
 
 def _lost(macro: Macro) -> float:

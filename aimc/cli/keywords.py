@@ -14,12 +14,13 @@ import numpy as np
 import rich
 import typer
 from rich.table import Table
+from rich.text import Text
 from scipy import stats
 
 import aimc
 from aimc import cards, cost, nn, plots, tasks
 from aimc.cli import show
-from aimc.errors import DataError
+from aimc.errors import ArgumentError, DataError
 from aimc.macro import Hardware
 from aimc.units import show as quantity
 
@@ -33,16 +34,23 @@ def bench(
     data: Path | None,
     pretrained: bool,
     quick: bool,
-    hidden: int,
+    hidden: int | None,
     seed: int,
     json: bool,
     out: Path,
 ) -> None:
     """Float accuracy, then `chips` chips of each card; prints, and writes JSON and figures."""
+    if pretrained and (quick or hidden is not None):
+        option = "--quick" if quick else "--hidden"
+        raise ArgumentError(
+            f"`--pretrained` evaluates a trained model as it is, so `{option}` has no effect. "
+            "Leave one of the two out."
+        )
     hardware = {name: cards.load(name) for name in dict.fromkeys(names)}
     if bits is not None:
         hardware = {name: each.replace(bits=bits) for name, each in hardware.items()}
     checkpoint = _checkpoint() if pretrained else None
+    show.folder(out)
     rich.reconfigure(stderr=True)  # the bars of training, too, leave stdout to the results
 
     task = tasks.KeywordSpotting(data)
@@ -50,7 +58,7 @@ def bench(
     if checkpoint:
         model = task.load(checkpoint)
     else:
-        untrained = task.model("lstm", hidden=hidden, seed=seed)
+        untrained = task.model("lstm", hidden=hidden or 32, seed=seed)
         model = task.train(untrained, seed=seed, quick=quick, progress=sys.stderr.isatty())
     measured = {split: _accuracy(task.confusion(model, split)) for split in ("validation", "test")}
     _say(f"float model: {measured['test']:.2%} of the test clips")
@@ -97,15 +105,15 @@ def bench(
     stem = f"kws-{'synthetic' if data is None else 'recorded'}-{model.kind}{model.hidden}"
     stem += "-pretrained" if pretrained else "-quick" if quick else ""
     stem += f"-{bits}bit" if bits else ""
+    if json:
+        typer.echo(text)
+    else:
+        _print(record)
     files = [show.write_text(out / f"{stem}.json", text + "\n")]
     if not pretrained:
         files.append(out / f"{stem}.safetensors")
         task.save(model, files[-1])
     files += _figures(out / stem, task, hardware, results, measured["test"], confusion, model)
-    if json:
-        typer.echo(text)
-    else:
-        _print(record)
     _say("wrote " + ", ".join(map(str, files)))
 
 
@@ -145,7 +153,7 @@ def _print(record: dict[str, Any]) -> None:
         "SYNTHETIC speech, not comparable with published accuracies" if record["synthetic"] else ""
     )
     out.print(f"Keyword spotting, 12 classes, {record['test_clips']} test clips")
-    out.print(f"data: {record['data']}{f'  [bold]{kind}[/]' if kind else ''}")
+    out.print(Text.assemble(f"data: {record['data']}", (f"  {kind}" if kind else "", "bold")))
     trained_on = record["model"].get("data", "unknown data")
     if trained_on != record["data"]:
         out.print(f"model: trained on {trained_on}")

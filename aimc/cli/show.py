@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json as json_format
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,19 +13,22 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from aimc import __version__, cards, reproduce
+from aimc.errors import must
 
 
 def console() -> Console:
-    """stdout; as wide as a table needs where it is no terminal."""
-    return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
+    """stdout; as wide as a table needs where it is no terminal. Brackets and colons are text."""
+    width = None if sys.stdout.isatty() else 140
+    return Console(width=width, highlight=False, markup=False, emoji=False)
 
 
 def progress() -> Progress:
     """A progress display on stderr, gone when done; nothing where stderr is no terminal."""
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
@@ -37,6 +41,20 @@ def progress() -> Progress:
 def as_json(value: Any) -> str:
     """`value` as indented JSON; a NaN would be no JSON and is an error."""
     return json_format.dumps(value, indent=2, allow_nan=False)
+
+
+def folder(out: Path) -> None:
+    """Makes the folder of `--out`. Raises ArgumentError where it cannot be written."""
+    came = ""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if not os.access(out, os.W_OK | os.X_OK):
+            came = f"`{out}` is write-protected"
+    except OSError as error:
+        file = next((each for each in (out, *out.parents) if each.is_file()), None)
+        came = f"`{file}` is a file" if file else f"`{out}` cannot be made: {error.strerror}"
+    if came:
+        raise must("--out", "be a folder that can be written", came, "Choose another.")
 
 
 def write_text(path: Path, text: str) -> Path:
@@ -58,6 +76,8 @@ def reproduced(name: str | None, seed: int, json: bool, out: Path | None) -> Non
         lines = [f"{key:<14}{what}" for key, what in listed.items()]
         typer.echo(as_json(listed) if json else "\n".join(lines))
         return
+    if out is not None:
+        folder(out)
     table = reproduce.run(name, seed)
     record = as_json({"version": __version__, "seed": seed, **dataclasses.asdict(table)})
     typer.echo(record if json else str(table))
@@ -104,10 +124,10 @@ def one_card(name: str, json: bool) -> None:
         typer.echo(as_json({**head, "digest": digest, "numbers": entries}))
         return
     out = console()
-    out.print(f"[bold]{card.hardware.name}[/]  {card.about}\n")
+    out.print(Text.assemble((card.hardware.name, "bold"), f"  {card.about}\n"))
     table = Table("number", "value", "", "source", box=None, padding=(0, 2, 0, 0))
     for e in card.entries:
-        mark = "" if e.verified else "[yellow]unverified[/]"
+        mark = "" if e.verified else Text("unverified", "yellow")
         table.add_row(f"{e.table}.{e.key}".lstrip("."), e.text, mark, e.source)
     out.print(table)
     doubtful = sum(not e.verified for e in card.entries)

@@ -63,6 +63,16 @@ def test_a_card_shows_its_sources_and_its_doubts():
     assert all(number["source"] for number in numbers)
 
 
+def test_brackets_and_colons_of_a_card_are_text(tmp_path):
+    about = "see [red]text[/blue] :smile: [1]"
+    path = tmp_path / "mine.toml"
+    text = cards.dump(aimc.load("ideal-5bit"), source="[/] of [bold]us")
+    path.write_text(f'about = "{about}"\n{text}')
+    printed = ok("cards", path).stdout
+    assert about in printed
+    assert "[/] of [bold]us" in printed
+
+
 def test_simulate_of_ideal_hardware_errs_by_quantisation_only():
     args = ("simulate", "ideal-5bit", "--rows", 8, "--cols", 4, "--bits", 10, "--curve", "sigmoid")
     result = json.loads(ok(*args, "--json").stdout)
@@ -96,7 +106,28 @@ def test_simulate_writes_figures_and_json(tmp_path):
 
 def test_simulate_tiles_a_large_matrix():
     args = ("simulate", "ideal-5bit", "--rows", 150, "--cols", 70, "--batch", 5, "--json")
-    assert json.loads(ok(*args).stdout)["arrays"] == 4
+    result = json.loads(ok(*args).stdout)
+    assert result["arrays"] == 4
+    assert result["ramps_of"] == "linear partial sums"
+    assert "linear converters of the partial sums" in ok(*args[:-1]).stdout
+
+
+def test_simulate_takes_the_worst_ramp_of_all_arrays():
+    args = ("simulate", "taox-1t1r-128", "--rows", 4, "--cols", 300, "--batch", 5, "--json")
+    result = json.loads(ok(*args).stdout)
+    rng = np.random.default_rng(0)
+    w = rng.normal(0.0, np.sqrt(3 / 4), (4, 300))
+    rng.uniform(-1.0, 1.0, (5, 4))
+    parts = aimc.tile(aimc.load("taox-1t1r-128"), w, rng, "tanh").macros
+    worst = [np.abs(part.ramps[0][1].inl()).max() for part in parts]
+    assert len(set(worst)) == len(parts) > 1
+    assert result["max_inl_lsb"] == max(worst)
+
+
+def test_linear_pre_activations_fit_the_range_of_the_converter():
+    args = ("simulate", "ideal-5bit", "--rows", 64, "--curve", "linear", "--json")
+    result = json.loads(ok(*args).stdout)
+    assert result["rms_quantisation_lsb"] == pytest.approx(1 / np.sqrt(12), rel=0.1)
 
 
 def test_mistakes_are_one_line_and_status_2(tmp_path):
@@ -104,12 +135,54 @@ def test_mistakes_are_one_line_and_status_2(tmp_path):
     assert "`curve` must be one of" in refused("simulate", "ideal-5bit", "--curve", "cosh")
     assert "--bits" in refused("simulate", "ideal-5bit", "--bits", 99)
     assert "There is no card" in refused("bench", "kws", "--card", "nothing")
-    assert "must be a folder" in refused("bench", "kws", "--data", tmp_path / "none")
-    (tmp_path / "file").write_text("")
-    small = ("simulate", "ideal-5bit", "--rows", 4, "--cols", 4, "--batch", 2)
-    result = run(app, [*map(str, small), "--out", str(tmp_path / "file")])
-    assert result.exit_code == 2
-    assert result.stderr.count("\n") == 1
+    assert "must be a folder" in refused(
+        "bench", "kws", "--data", tmp_path / "none", "--out", tmp_path
+    )
+    for option in (["--quick"], ["--hidden", 32]):
+        text = refused("bench", "kws", "--pretrained", *option, "--out", tmp_path)
+        assert f"`{option[0]}` has no effect" in text
+
+
+@pytest.mark.parametrize("command", [["simulate", "ideal-5bit"], ["bench", "kws"],
+                                     ["reproduce", "inl"]])  # fmt: skip
+def test_a_folder_that_cannot_be_written_is_refused_before_any_work(command, tmp_path, monkeypatch):
+    from aimc import reproduce, tasks
+
+    def work(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(aimc, "tile", work)
+    monkeypatch.setattr(tasks, "KeywordSpotting", work)
+    monkeypatch.setattr(reproduce, "run", work)
+    file = tmp_path / "afile"
+    file.write_text("")
+    for out in (file, file / "below"):
+        text = refused(*command, "--out", out)
+        assert f"`--out` must be a folder that can be written, but `{file}` is a file." in text
+        assert text.count("\n") == 1
+
+
+def test_want_of_memory_is_one_line_and_status_2(monkeypatch):
+    def huge(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(aimc, "tile", huge)
+    text = refused("simulate", "ideal-5bit")
+    assert text == "aimc: not enough memory: an allocation failed\n"
+
+
+def test_a_reader_that_leaves_early_ends_the_command_quietly():
+    import subprocess
+    import sys
+
+    code = "from aimc.cli import main; main()"
+    args = [sys.executable, "-c", code, "cards", "--json"]
+    with subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        process.stdout = None
+        assert process.communicate()[1] == b""
+    assert process.returncode == 1
 
 
 def test_interruption_is_status_130(monkeypatch):
