@@ -165,22 +165,22 @@ def test_wires_lower_the_output_and_zero_wires_change_nothing():
     assert total[0] > total[1] > total[2] > 0
 
 
-def test_one_seed_is_one_chip_in_another_process():
+def test_one_seed_is_one_chip_in_any_process_on_any_number_of_threads():
     script = (
         "import numpy as np, hashlib\n"
         "from aimc.device import *; from aimc.driver import *; from aimc.macro import *\n"
         "h = Hardware(Device(150e-6, 1e-6, (WriteError(2.67e-6),), on_read=(ReadNoise(1e-6),)),"
-        " PulseDriver(0.2, 5), 32, 16, wires=Wires(1., 1., 1., 1.))\n"
+        " PulseDriver(0.2, 5), 128, 64, wires=Wires(1., 1., 1., 1.))\n"
         "rng = np.random.default_rng(7)\n"
-        "m = h.program(rng.normal(size=(32, 16)), rng, 'sigmoid')\n"
-        "t = m.trace(rng.uniform(-1, 1, (50, 32)), rng)\n"
+        "m = h.program(rng.normal(size=(128, 64)), rng, 'sigmoid')\n"
+        "t = m.trace(rng.uniform(-1, 1, (3000, 128)), rng)\n"
         "parts = (m.crossbar.g, m.ramps[0][1].levels, t.u, t.code)\n"
         "data = b''.join(np.ascontiguousarray(p).tobytes() for p in parts)\n"
         "print(hashlib.sha256(data).hexdigest())\n"
     )
     out = [
         subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True,
-                       env={**os.environ, "NUMBA_NUM_THREADS": n}).stdout
+                       env={**os.environ, "NUMBA_NUM_THREADS": n, "OPENBLAS_NUM_THREADS": n}).stdout
         for n in ("1", "2")
     ]  # fmt: skip
     assert out[0] == out[1]

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from aimc.kernels import network
+from aimc.crossbar import Crossbar
+from aimc.kernels import network, noise
+from aimc.wires import Wires
 
 
 @pytest.mark.parametrize(
@@ -62,3 +64,25 @@ def test_without_wires_it_is_the_ideal_spread(rng):
     assert np.allclose(gain, 1.0, rtol=1e-15)
     std = network.noise_std(g, v, sigma, gain, 0, 0, 0, 0)
     assert np.allclose(std, np.sqrt(v**2 @ sigma**2), rtol=1e-14)
+
+
+@pytest.mark.parametrize("drive", ["left", "both"])
+def test_fields_found_once_give_what_a_solve_for_each_read_gives(drive, rng):
+    g, sigma = rng.uniform(0, 1e-4, (40, 30)), rng.uniform(0, 1e-6, (40, 30))
+    v = rng.uniform(-0.2, 0.2, (70, 40))
+    wires = (3.0, 2.0, 5.0, 1.0, drive, "bottom")
+    gain = network.noise_gain(g, *wires)
+    each = network.noise_std(g, v, sigma, gain, *wires, tol=1e-9)
+    found = noise.fields(g, sigma, wires)
+    np.testing.assert_allclose(noise.std(v, found, 30), each, rtol=1e-5)
+
+
+def test_an_array_too_large_for_fields_solves_for_each_read(monkeypatch, rng):
+    g, sigma = rng.uniform(0, 1e-4, (20, 10)), np.full((20, 10), 1e-6)
+    v = rng.uniform(-0.2, 0.2, (5, 20))
+    wires = Wires(3.0, 2.0, 5.0, 1.0)
+    quick = Crossbar(g, wires, sigma).noise(v, np.random.default_rng(1))
+    monkeypatch.setattr(noise, "LARGEST", 0)
+    slow = Crossbar(g, wires, sigma).noise(v, np.random.default_rng(1))
+    np.testing.assert_allclose(quick, slow, rtol=5e-3)
+    assert not np.array_equal(quick, slow)
