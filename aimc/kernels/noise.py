@@ -23,14 +23,14 @@ def fields(g: Floats, sigma: Floats, wires: Wires) -> NDArray[np.float32] | None
 
     g, sigma  (rows, cols)          conductances and their deviations in one read [S]
     wires     r_row, r_col, r_source, r_sense, drive, sense, as in `network`
-    returns   (rows, rows * cols)   sigma_ij A_ij U_ij(1 V on row k) [A/V], float32: its rounding
+    returns   (rows, rows * cols)   sigma_ij A_ij U_ij(1 V on row k) [nA/V], float32: its rounding
                                     is far below the first order; None for more than LARGEST
     raises    ArgumentError, NotConverged
     """
     rows = len(g)
     if rows * g.size > LARGEST:
         return None
-    weight = sigma * network.noise_gain(g, *wires)
+    weight = sigma * network.noise_gain(g, *wires) * 1e9  # in nA, so that squares keep in range
     result = np.empty((rows, g.size), np.float32)
     step = max(1, _AT_ONCE // g.size)
     for k in range(0, rows, step):
@@ -56,4 +56,4 @@ def std(v: Floats, fields: NDArray[np.float32], cols: int) -> Floats:
             part = single[k : k + step]
             noise = np.matmul(part, fields, out=buffer[: len(part)]).reshape(-1, len(fields), cols)
             result[k : k + step] = np.sqrt(np.einsum("bij,bij->bj", noise, noise))
-    return result
+    return result * 1e-9
