@@ -24,39 +24,35 @@ def _external(module: str, name: str, arguments: int) -> types.ExternalFunction:
 
 
 _dgemm = _external("cython_blas", "dgemm", 13)
+_sgemm = _external("cython_blas", "sgemm", 13)
 _dgetrf = _external("cython_lapack", "dgetrf", 6)
+_sgetrf = _external("cython_lapack", "sgetrf", 6)
 _dgetri = _external("cython_lapack", "dgetri", 7)
+_sgetri = _external("cython_lapack", "sgetri", 7)
 
 
 @jit
 def gemm(alpha, a, ta, b, tb, beta, c, words, reals):
     """c = alpha op(a) op(b) + beta c; rows of each may lie apart, their elements not.
 
-    `ta`, `tb`: transpose. `words` (>= 8,) int32, `reals` (>= 2,): scratch that the caller keeps.
+    `ta`, `tb`: transpose. `words` (>= 8,) int32, `reals` (>= 2,) of the arrays' type, float64 or
+    float32: scratch that the caller keeps.
     """
     # BLAS sees our rows as its columns, so it forms c' = op(b)' op(a)'.
+    size = c.itemsize
     words[0], words[1] = c.shape[1], c.shape[0]
     words[2] = a.shape[0] if ta else a.shape[1]
-    words[3], words[4], words[5] = b.strides[0] // 8, a.strides[0] // 8, c.strides[0] // 8
+    words[3], words[4] = b.strides[0] // size, a.strides[0] // size
+    words[5] = c.strides[0] // size
     words[6] = 84 if tb else 78
     words[7] = 84 if ta else 78
     reals[0], reals[1] = alpha, beta
     w, x = words.ctypes.data, reals.ctypes.data
-    _dgemm(
-        w + 24,
-        w + 28,
-        w,
-        w + 4,
-        w + 8,
-        x,
-        b.ctypes.data,
-        w + 12,
-        a.ctypes.data,
-        w + 16,
-        x + 8,
-        c.ctypes.data,
-        w + 20,
-    )
+    pa, pb, pc = a.ctypes.data, b.ctypes.data, c.ctypes.data
+    if size == 8:
+        _dgemm(w + 24, w + 28, w, w + 4, w + 8, x, pb, w + 12, pa, w + 16, x + 8, pc, w + 20)
+    else:
+        _sgemm(w + 24, w + 28, w, w + 4, w + 8, x, pb, w + 12, pa, w + 16, x + 4, pc, w + 20)
 
 
 @jit
@@ -68,10 +64,15 @@ def invert(a, words, work):
     words[0] = a.shape[0]
     words[1] = 0
     words[2] = len(work)
-    w = words.ctypes.data
-    _dgetrf(w, w, a.ctypes.data, w, w + 16, w + 4)
-    if words[1] == 0:
-        _dgetri(w, a.ctypes.data, w, w + 16, work.ctypes.data, w + 8, w + 4)
+    w, pa = words.ctypes.data, a.ctypes.data
+    if a.itemsize == 8:
+        _dgetrf(w, w, pa, w, w + 16, w + 4)
+        if words[1] == 0:
+            _dgetri(w, pa, w, w + 16, work.ctypes.data, w + 8, w + 4)
+    else:
+        _sgetrf(w, w, pa, w, w + 16, w + 4)
+        if words[1] == 0:
+            _sgetri(w, pa, w, w + 16, work.ctypes.data, w + 8, w + 4)
     return words[1] == 0
 
 

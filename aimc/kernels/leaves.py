@@ -63,6 +63,9 @@ def _schedule() -> tuple[np.ndarray, np.ndarray]:
 
 
 ORDERS, LENGTHS = _schedule()
+_WIDEST = ORDERS.shape[1]
+# Scratch: a join's matrix and its multipliers, and the blocks before and after a level of joins.
+WORK = LANES * (_WIDEST * _WIDEST + 2 * _WIDEST + 2 * SIDE * SIDE * 18)
 
 
 @jit
@@ -108,18 +111,26 @@ def _pair(one, two, order, size, z, ta, tb, out):
 
 
 @jit
-def _cells(g, first, r_row, last, r_col, real, lanes, out):
-    """Single cells of the leaves `lanes`, `out` (64, 4, 4, LANES), cell = 8 row + column."""
-    wide = g.shape[1] // SIDE
-    for k in range(lanes[0], lanes[1]):
+def _cells(g, first, r_row, last, r_col, places, out):
+    """Single cells of up to LANES leaves, `out` (64, 4, 4, LANES), cell = 8 row + column."""
+    rows, cols = g.shape
+    for lane in range(len(places)):
         for cell in range(SIDE * SIDE):
-            i = (k // wide) * SIDE + cell // SIDE
-            j = (k % wide) * SIDE + cell % SIDE
-            r = first[i] if j == 0 else (r_row if j < real[1] else 0.0)
-            c = last if i == 0 else (r_col if i < real[0] else 0.0)
-            s = g[i, j] / (1.0 + g[i, j] * (r + c))
+            i = places[lane, 0] * SIDE + cell // SIDE
+            j = places[lane, 1] * SIDE + cell % SIDE
+            r, c, conductance = 0.0, 0.0, 0.0
+            if i < rows and j < cols:
+                conductance = g[i, j]
+            if j == 0 and i < rows:
+                r = first[i]
+            elif j < cols:
+                r = r_row
+            if i == 0:
+                c = last
+            elif i < rows:
+                c = r_col
+            s = conductance / (1.0 + conductance * (r + c))
             a = (1.0, -1.0, r, -c)
-            lane = k - lanes[0]
             for p in range(4):
                 for q in range(4):
                     out[cell, p, q, lane] = s * a[p] * a[q]
@@ -132,30 +143,35 @@ def _cells(g, first, r_row, last, r_col, real, lanes, out):
 
 
 @jit
-def leaves(g, first, r_row, last, r_col, real, orders, lengths, begin, end, result):
-    """Hybrid matrices `result` (leaves, 32, 32) of leaves `begin` to `end`, bottom row first.
+def leaves(g, first, r_row, last, r_col, places, orders, lengths, work, result):
+    """Hybrid matrices `result` (leaves, 32, 32) of the leaves at `places`, bottom row first.
 
-    g        (rows, cols)  padded by open cells to multiples of 8, the bottom row first [S]
-    first    (rows,)  ohm left of the first column; `last` ohm below the bottom row
-    real     (rows, cols)  before padding; the padding's wires have no resistance
+    g        (rows, cols)  conductances, the bottom row first [S]; open cells and wires without
+                           resistance fill up the leaves at the right and at the top
+    first    (rows,)       ohm left of the first column; `last` ohm below the bottom row
+    places   (leaves, 2)   row and column of each leaf
+    work     (WORK,)       scratch
     """
     widest = orders.shape[1]
-    z = np.empty((widest, widest, LANES))
-    ta, tb = np.empty((widest, LANES)), np.empty((widest, LANES))
-    # Unused lanes of the last group keep harmless numbers of an earlier one, or these zeros.
-    now = np.zeros((SIDE * SIDE, 4, 4, LANES))
-    levels = len(lengths)
-    for start in range(begin, end, LANES):
-        stop = min(end, start + LANES)
-        blocks = now
-        _cells(g, first, r_row, last, r_col, real, (start, stop), blocks)
+    at = widest * widest * LANES
+    z = work[:at].reshape(widest, widest, LANES)
+    ta = work[at : at + widest * LANES].reshape(widest, LANES)
+    tb = work[at + widest * LANES : at + 2 * widest * LANES].reshape(widest, LANES)
+    at += 2 * widest * LANES
+    half = (WORK - at) // 2
+    for start in range(0, len(places), LANES):
+        stop = min(len(places), start + LANES)
+        now, then = work[at : at + half], work[at + half : at + 2 * half]
+        blocks = now[: SIDE * SIDE * 16 * LANES].reshape(SIDE * SIDE, 4, 4, LANES)
+        _cells(g, first, r_row, last, r_col, places[start:stop], blocks)
         wide, high = SIDE, SIDE
-        for level in range(levels):
+        for level in range(len(lengths)):
             beside = level % 2 == 0
             stay = lengths[level] - 2 * ((1 if beside else 2) << (level // 2))
             wide_next, high_next = (wide // 2, high) if beside else (wide, high // 2)
-            joined = np.empty((wide_next * high_next, stay, stay, LANES))
-            for n in range(wide_next * high_next):
+            number = wide_next * high_next
+            joined = then[: number * stay * stay * LANES].reshape(number, stay, stay, LANES)
+            for n in range(number):
                 i, j = n // wide_next, n % wide_next
                 if beside:
                     one, two = i * wide + 2 * j, i * wide + 2 * j + 1
@@ -163,6 +179,7 @@ def leaves(g, first, r_row, last, r_col, real, orders, lengths, begin, end, resu
                     one, two = 2 * i * wide + j, (2 * i + 1) * wide + j
                 _pair(blocks[one], blocks[two], orders[level], lengths[level], z, ta, tb, joined[n])
             blocks, wide, high = joined, wide_next, high_next
+            now, then = then, now
         for k in range(start, stop):
             for p in range(4 * SIDE):
                 for q in range(4 * SIDE):

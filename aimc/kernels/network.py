@@ -21,80 +21,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aimc.errors import ArgumentError, NotConverged, as_array, as_number
-from aimc.kernels import blas, pcg, reduction
-from aimc.kernels.threads import spread
+from aimc.kernels import blas, closing, pcg, reduction
+from aimc.kernels.threads import scratch, spread
+from aimc.kernels.topology import Topology, topology
 
 Floats = NDArray[np.float64]
-_PINNED, _OPEN = 0.0, -1.0
-
-
-class Topology(NamedTuple):
-    """Resistances and sources, once mirrored to drive at the left and sense at the bottom."""
-
-    rows: slice
-    cols: slice
-    first: Floats  # (rows,) from the source to the first node; inf: the row floats [ohm]
-    r_row: float
-    row_end: float  # from the last node of a driven row to its second source; < 0: there is none
-    last: float
-    r_col: float
-    col_end: float
-
-    @property
-    def ladder(self) -> tuple[Floats, float, float, float, float, float]:
-        return self.first, self.r_row, self.row_end, self.last, self.r_col, self.col_end
-
-    @property
-    def ideal(self) -> bool:
-        """Whether no wire has resistance, so that the sensed currents are `v @ g`."""
-        source = self.first[np.isfinite(self.first)].any()
-        return not (self.r_row or self.r_col or self.last or source)
-
-
-def topology(
-    shape: tuple[int, int],
-    r_row: float,
-    r_col: float,
-    r_source: float,
-    r_sense: float,
-    drive: str = "left",
-    sense: str = "bottom",
-    active: ArrayLike | None = None,
-) -> Topology:
-    """Checks the wires of a `shape` array and mirrors them to the one form the kernels know."""
-    values = {"r_row": r_row, "r_col": r_col, "r_source": r_source, "r_sense": r_sense}
-    for name, value in values.items():
-        as_number(name, value, minimum=0.0)
-    for name, value, allowed in (
-        ("drive", drive, ("left", "right", "both")),
-        ("sense", sense, ("bottom", "top", "both")),
-    ):
-        if value not in allowed:
-            raise ArgumentError(f"`{name}` must be one of {', '.join(allowed)}, but is {value!r}.")
-    rows = slice(None, None, -1) if sense == "top" else slice(None)
-    cols = slice(None, None, -1) if drive == "right" else slice(None)
-    row_end = col_end = _OPEN
-    # Two sources at the ends of a wire without resistance are one, through half the resistance.
-    if drive == "both":
-        if r_row == 0.0 or shape[1] == 1:
-            r_source /= 2
-        else:
-            row_end = float(r_source)
-    if sense == "both":
-        if r_col == 0.0 or shape[0] == 1:
-            r_sense /= 2
-        else:
-            col_end = float(r_sense)
-    first = np.full(shape[0], float(r_source))
-    if active is not None:
-        mask = np.asarray(active)
-        if mask.shape != shape[:1] or mask.dtype != np.bool_:
-            raise ArgumentError(
-                f"`active` must be a boolean array of shape ({shape[0]},), "
-                f"but has shape {mask.shape} and type {mask.dtype}."
-            )
-        first[~mask[rows]] = np.inf
-    return Topology(rows, cols, first, float(r_row), row_end, float(r_sense), float(r_col), col_end)
 
 
 def transfer(
@@ -119,57 +50,19 @@ def transfer(
         return _transfer(g, top)
 
 
-def _transfer(g: Floats, top: Topology) -> Floats:
-    driven = np.isfinite(top.first)
+def _transfer(g: Floats, top: Topology, dtype: type = np.float64) -> Floats:
+    driven = top.driven
     if top.ideal:
-        return np.where(driven[top.rows, None], g, 0.0)
-    g = np.ascontiguousarray(g[top.rows, top.cols])
-    wires = (np.where(driven, top.first, 0.0)[::-1], top.r_row, top.last, top.r_col)
+        return np.where(driven[top.rows, None], g, 0.0).astype(dtype, copy=False)
+    g = np.ascontiguousarray(g[top.rows, top.cols][::-1])
+    first = np.ascontiguousarray(np.where(driven, top.first, 0.0)[::-1])
+    wires = reduction.Wires(first, top.r_row, top.last, top.r_col)
     if driven.all() and top.row_end < 0.0 and top.col_end < 0.0:
-        result = reduction.left_to_bottom(g[::-1], wires)[::-1]
+        result = reduction.left_to_bottom(g, wires, dtype)[::-1]
     else:
-        result = _close(g[::-1], driven[::-1], top, wires)[::-1]
-    _check(g, result, top)
+        result = closing.close(g, driven[::-1], top, wires)[::-1].astype(dtype, copy=False)
+    _check(g[::-1], result, top)
     return np.ascontiguousarray(result[top.rows, top.cols])
-
-
-def _close(g: Floats, driven: NDArray[np.bool_], top: Topology, wires: reduction.Wires) -> Floats:
-    """Floats rows and closes the far ends of an array whose bottom row comes first.
-
-    The unknowns are the voltages of floating rows, whose current is 0, and the currents into the
-    far ends, which lie at their source or at ground through `row_end` or `col_end`.
-    """
-    rows, cols = g.shape
-    k, at = reduction.hybrid(g, wires, top.row_end >= 0.0, top.col_end >= 0.0)
-    left, bottom = at.left[:rows], at.bottom[:cols]
-    right = at.right[:rows][driven] if top.row_end >= 0.0 else at.right[:0]
-    up = at.top[:cols] if top.col_end >= 0.0 else at.top[:0]
-    # A floating row without closed cells carries nothing; its voltage would be undefined.
-    unknown = np.concatenate([left[~driven & g.any(axis=1)], right, up])
-    known = left[driven]
-    system = k[np.ix_(unknown, unknown)]
-    ends = np.concatenate(
-        [
-            np.zeros(len(unknown) - len(right) - len(up)),
-            np.full(len(right), top.row_end),
-            np.full(len(up), top.col_end),
-        ]
-    )
-    system[np.diag_indices(len(unknown))] -= ends
-    drive = -k[np.ix_(unknown, known)]
-    first = len(unknown) - len(right) - len(up)
-    if len(right):
-        drive[first : first + len(right)] -= np.eye(len(right))
-    scale = 1.0 / np.sqrt(np.abs(np.diag(system)))
-    answer = scale[:, None] * np.linalg.solve(
-        scale[:, None] * system * scale, scale[:, None] * drive
-    )
-    sensed = -(k[np.ix_(bottom, known)] + k[np.ix_(bottom, unknown)] @ answer)
-    if len(up):
-        sensed -= answer[-len(up) :]
-    result = np.zeros((rows, cols))
-    result[driven] = sensed.T
-    return result
 
 
 def _check(g: Floats, result: Floats, top: Topology) -> None:
@@ -261,7 +154,7 @@ def reads(
     drive: str = "left",
     sense: str = "bottom",
     active: ArrayLike | None = None,
-    tol: float = 1e-11,
+    tol: float = 1e-9,
     guess: ArrayLike | None = None,
 ) -> tuple[Floats, float]:
     """Sensed currents without a transfer matrix: for single reads, or noise in every read.
@@ -364,10 +257,6 @@ def _iterate(
     rows, cols = g.shape[1:]
     v = as_array("v", v, (None, rows))
     batch = len(v)
-    e = np.zeros((batch, cols)) if e is None else np.ascontiguousarray(e[:, top.cols])
-    noise = np.empty((0 if weight is None else batch, cols))
-    weight = np.zeros((rows, cols)) if weight is None else weight[top.rows, top.cols]
-    weight = np.ascontiguousarray(weight)
     if len(g) not in (1, batch):
         raise ArgumentError(f"`g` must hold 1 or {batch} arrays, one a read, but holds {len(g)}.")
     mirror = (slice(None), top.rows, top.cols)
@@ -377,8 +266,14 @@ def _iterate(
         start = np.ascontiguousarray((start if start.ndim == 3 else start[None])[mirror])
         if len(start) not in (1, batch):
             raise ArgumentError(f"`guess` must hold 1 or {batch} arrays, but holds {len(start)}.")
+    e = np.zeros((batch, cols)) if e is None else np.ascontiguousarray(e[:, top.cols])
+    noise = np.empty((0 if weight is None else batch, cols))
+    weight = np.zeros((0, cols)) if weight is None else weight[top.rows, top.cols]
+    weight = np.ascontiguousarray(weight)
     g = np.ascontiguousarray(g[mirror])
-    v = np.where(np.isfinite(top.first), v[:, top.rows], 0.0)
+    v = np.where(top.driven, v[:, top.rows], 0.0)
+    first = top.first[None]
+    gate, s = np.zeros((0, rows)), np.zeros((0, rows, cols))
     current, residual = np.empty((batch, cols)), np.zeros(batch)
     row = np.empty((batch if fields else 0, rows, cols))
     col = np.empty_like(row)
@@ -386,7 +281,11 @@ def _iterate(
 
     def work(lo: int, hi: int) -> None:
         out = (current, row, col, noise, residual)
-        pcg.reads(g, v, e, start, weight, top.ladder, float(tol), limit, lo, hi, *out)
+        memory = scratch(pcg.size(rows, cols))
+        pcg.reads(
+            g, gate, v, first, e, s, start, weight, top.ladder, float(tol), limit, lo, hi, memory,
+            *out,
+        )  # fmt: skip
 
     spread(work, batch, cost=batch * rows * cols)
     worst = float(residual.max(initial=0.0))

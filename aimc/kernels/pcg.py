@@ -1,284 +1,310 @@
 """One read of a crossbar with wires: conjugate gradients on the row lines.
 
-Unknowns are the drops `d` of the row nodes below their source, `u = v + d`. With `D = diag(g)`, `T`
-the row lines (tridiagonal, shunted by `g`) and `A` the column lines, Kirchhoff's current law reads
+Unknowns are the drops `d` of the row nodes below their source, `u = v + d`, and the column
+voltages `w`. With `D = diag(g)`, `T` the row lines (tridiagonal, shunted by `g`), `A` the column
+lines and `s` currents that flow through the cells besides g u, Kirchhoff's current law reads
 
-    T d - D w = -D v,    A w - D d = D v,    hence    (T - D A^-1 D) d = -D v + D A^-1 D v,
+    T d - D w = -D v - s,    A w - D d = D v + s,    hence    S d = b,    S = T - D A^-1 D,
 
-which is solved by conjugate gradients preconditioned with `T`. Both line solves run as ladders of
-Norton equivalents (`q = 1 / (1 + r Y)`): no `1 / r` appears and a resistance may be zero.
+which is solved by conjugate gradients preconditioned with `T`. Neither `T` nor `A` is ever applied,
+only their inverses (`lines`): with the search direction p, y = A^-1 D p and u = T^-1 D y, the
+preconditioned residual z = T^-1 (b - S d) changes by T^-1 S p = p - u, and with a = p'Dy, c = u'Dy
+
+    p'Sp = p'Tp - a,    z'Tz <- alpha^2 (p'Tp - 2 a + c) - z'Tz,    p'Tp <- z'Tz + beta^2 p'Tp,
+
+since z is orthogonal to the earlier directions. What is kept is `w`; rows follow from it by one
+sweep, columns from these by another, and the change of `w` then is the true residual.
 
 A voltage `e_j` at the sense terminal of column j replaces `v_i` by `v_i - e_j`, and `w` then counts
-from `e_j`. Row quantities lie as `(chunk, cols, LANES)`, lane = row within the chunk, so
-that row sweeps are SIMD; column quantities lie as `(rows, cols)`.
+from `e_j`.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from aimc.kernels.jit import jit
+from aimc.kernels.jit import jit, reduction
+from aimc.kernels.lines import (
+    ROWS,
+    factor_columns,
+    factor_rows,
+    rise,
+    solve_rows,
+)
 
-LANES = 8
-
-
-@jit
-def _factor_rows(g, first, r, end, gl, q, b):
-    """Ladders of the rows; `first` (rows,) inf: no source, `end` 0: pinned, < 0: open [ohm]."""
-    rows, cols = g.shape
-    for c in range(gl.shape[0]):
-        for j in range(cols):
-            for k in range(LANES):
-                i = c * LANES + k
-                gl[c, j, k] = g[i, j] if i < rows else 0.0
-    y = np.zeros(LANES)
-    for c in range(gl.shape[0]):
-        for k in range(LANES):
-            i = c * LANES + k
-            y[k] = 1.0 / end if end > 0.0 and i < rows and first[i] < np.inf else 0.0
-        for j in range(cols - 1, 0, -1):
-            for k in range(LANES):
-                total = gl[c, j, k] + y[k]
-                t = 1.0 / (1.0 + r * total)
-                q[c, j, k] = t
-                b[c, j, k] = r * t
-                y[k] = total * t
-            if j == cols - 1 and end == 0.0:
-                for k in range(LANES):
-                    if c * LANES + k < rows and first[c * LANES + k] < np.inf:
-                        q[c, j, k] = 0.0
-                        b[c, j, k] = 0.0
-                        y[k] = 1.0 / r
-        for k in range(LANES):
-            i = c * LANES + k
-            total = gl[c, 0, k] + y[k]
-            q[c, 0, k] = 0.0
-            if i < rows and first[i] < np.inf:
-                b[c, 0, k] = first[i] / (1.0 + first[i] * total)
-            else:
-                b[c, 0, k] = 1.0 / total if total > 0.0 else 0.0
+ARRAYS = 7  # arrays of the padded size that a read works in
+_DEPTH = 1e-20  # of z'Tz in one go: beyond, rounding of z shows, and the residual is found anew
 
 
-@jit
-def _solve_rows(q, b, x):
-    """Overwrites the injected currents `x` [A] by the voltages of the row nodes [V]."""
-    chunks, cols, _ = x.shape
-    for c in range(chunks):
-        for j in range(cols - 1, 0, -1):
-            for k in range(LANES):
-                x[c, j - 1, k] += q[c, j, k] * x[c, j, k]
-        for k in range(LANES):
-            x[c, 0, k] *= b[c, 0, k]
-        for j in range(1, cols):
-            for k in range(LANES):
-                x[c, j, k] = b[c, j, k] * x[c, j, k] + q[c, j, k] * x[c, j - 1, k]
+def size(rows: int, cols: int) -> int:
+    """Numbers that `reads` needs to work in."""
+    return (ARRAYS * (rows + ROWS) + 3) * cols
 
 
-@jit
-def _factor_columns(g, last, r, end, q, b):
-    """Ladders of the columns, top to bottom; `last` the sense resistance, `end` as for rows."""
-    rows, cols = g.shape
-    y = np.zeros(cols)
-    if end > 0.0:
-        for j in range(cols):
-            y[j] = 1.0 / end
-    for i in range(rows):
-        c = r if i < rows - 1 else last
-        for j in range(cols):
-            total = g[i, j] + y[j]
-            t = 1.0 / (1.0 + c * total)
-            q[i, j] = t
-            b[i, j] = c * t
-            y[j] = total * t
-        if i == 0 and end == 0.0:
-            for j in range(cols):
-                q[0, j] = 0.0
-                b[0, j] = 0.0
-                y[j] = 1.0 / r
-
-
-@jit
-def _solve_columns(q, b, x, bottom):
-    """Overwrites the injected currents `x` [A] by the column voltages [V]; `bottom` (cols,) [A]."""
-    rows, cols = q.shape
-    for i in range(1, rows):
-        for j in range(cols):
-            x[i, j] += q[i - 1, j] * x[i - 1, j]
-    for j in range(cols):
-        bottom[j] = q[rows - 1, j] * x[rows - 1, j]
-        x[rows - 1, j] *= b[rows - 1, j]
-    for i in range(rows - 2, -1, -1):
-        for j in range(cols):
-            x[i, j] = b[i, j] * x[i, j] + q[i, j] * x[i + 1, j]
-
-
-@jit
-def _cell_currents(gl, x, out):
-    """`out` (rows, cols) = g x, with `x` in lanes."""
-    for c in range(gl.shape[0]):
-        for j in range(gl.shape[1]):
-            for k in range(LANES):
-                out[c * LANES + k, j] = gl[c, j, k] * x[c, j, k]
-
-
-@jit
-def _dot(a, b, acc):
-    """Sum over a * b, both in lanes, one partial sum `acc` a lane."""
-    for k in range(LANES):
-        acc[k] = 0.0
-    for c in range(a.shape[0]):
-        for j in range(a.shape[1]):
-            for k in range(LANES):
-                acc[k] += a[c, j, k] * b[c, j, k]
+@reduction
+def _dot(a, b):
     total = 0.0
-    for k in range(LANES):
-        total += acc[k]
+    for j in range(len(a)):
+        total += a[j] * b[j]
+    return total
+
+
+@reduction
+def _power(g, v, e):
+    total = 0.0
+    for j in range(len(g)):
+        total += g[j] * (v - e[j]) * (v - e[j])
     return total
 
 
 @jit
-def _cross(gl, vl, e, x):
-    """`x` in lanes: voltages across the cells had the wires no resistance; gives the power."""
-    power = 0.0
-    for c in range(gl.shape[0]):
-        for j in range(gl.shape[1]):
-            for k in range(LANES):
-                x[c, j, k] = vl[c, k] - e[j]
-                power += gl[c, j, k] * x[c, j, k] * x[c, j, k]
-    return power
+def _into_rows(g, q, b, r, v, e, s, w, x):
+    """x = T^-1 (D (w - v + e) - s): drops of the rows for column voltages `w`."""
+    rows, cols = w.shape
+    for c in range(0, rows, ROWS):
+        for i in range(c, c + ROWS):
+            gi, wi, xi, vi = g[i], w[i], x[i], v[i]
+            for j in range(cols):
+                xi[j] = gi[j] * (wi[j] + e[j] - vi)
+            if i < s.shape[0]:
+                si = s[i]
+                for j in range(cols):
+                    xi[j] -= si[j]
+        solve_rows(q, b, r, x, c)
+
+
+@jit
+def _through_columns(g, q, rows, last, r, v, e, s, d, y, bottom, carry):
+    """y = A^-1 (D (v - e + d) + s), and the currents `bottom` (cols,) into the sense resistances.
+
+    Afterwards `carry` (cols,) holds the current injected into the first row's nodes.
+    """
+    cols = y.shape[1]
+    for j in range(cols):
+        bottom[j] = 0.0
+    for i in range(rows):
+        gi, di, yi, qi, vi = g[i], d[i], y[i], q[i], v[i]
+        for j in range(cols):
+            yi[j] = gi[j] * (vi - e[j] + di[j])
+        if s.shape[0] > 0:
+            si = s[i]
+            for j in range(cols):
+                yi[j] += si[j]
+        if i == 0:
+            for j in range(cols):
+                carry[j] = yi[j]
+        for j in range(cols):
+            a = yi[j] + bottom[j]
+            yi[j] = a
+            bottom[j] = qi[j] * a
+    scratch = d[0]  # no longer needed
+    rise(q, rows, last, r, y, scratch)
+
+
+@jit
+def _direction(g, q, rows, last, r, beta, z, p, y, acc):
+    """p = z + beta p, y = A^-1 D p; returns p'Dy."""
+    cols = y.shape[1]
+    for j in range(cols):
+        acc[j] = 0.0
+    for i in range(rows):
+        zi, pi, yi, gi, qi = z[i], p[i], y[i], g[i], q[i]
+        if beta == 0.0:
+            for j in range(cols):
+                pi[j] = zi[j]
+        else:
+            for j in range(cols):
+                pi[j] = zi[j] + beta * pi[j]
+        for j in range(cols):
+            a = gi[j] * pi[j] + acc[j]
+            yi[j] = a
+            acc[j] = qi[j] * a
+    rise(q, rows, last, r, y, acc)
+    for j in range(cols):
+        acc[j] = 0.0
+    for i in range(rows):
+        pi, yi, gi = p[i], y[i], g[i]
+        for j in range(cols):
+            acc[j] += pi[j] * (gi[j] * yi[j])
+    return acc.sum()
+
+
+@jit
+def _step(g, q, b, r, alpha, p, y, w, z, x, acc):
+    """w += alpha y, u = T^-1 D y, z -= alpha (p - u); returns u'Dy. `x` (4, cols) is scratch."""
+    rows, cols = y.shape
+    for j in range(cols):
+        acc[j] = 0.0
+    for c in range(0, rows, ROWS):
+        for k in range(ROWS):
+            gi, yi, wi, xi = g[c + k], y[c + k], w[c + k], x[k]
+            for j in range(cols):
+                xi[j] = gi[j] * yi[j]
+                wi[j] += alpha * yi[j]
+        solve_rows(q[c : c + ROWS], b[c : c + ROWS], r, x, 0)
+        for k in range(ROWS):
+            gi, yi, xi, pi, zi = g[c + k], y[c + k], x[k], p[c + k], z[c + k]
+            for j in range(cols):
+                acc[j] += xi[j] * (gi[j] * yi[j])
+                zi[j] -= alpha * (pi[j] - xi[j])
+    return acc.sum()
+
+
+@jit
+def _residual(g, q, b, r, w, y, z, acc):
+    """z = T^-1 D (y - w), w = y; returns z'Tz."""
+    rows, cols = y.shape
+    for j in range(cols):
+        acc[j] = 0.0
+    for c in range(0, rows, ROWS):
+        for i in range(c, c + ROWS):
+            gi, yi, wi, zi = g[i], y[i], w[i], z[i]
+            for j in range(cols):
+                zi[j] = gi[j] * (yi[j] - wi[j])
+                wi[j] = zi[j]
+        solve_rows(q, b, r, z, c)
+        for i in range(c, c + ROWS):
+            yi, wi, zi = y[i], w[i], z[i]
+            for j in range(cols):
+                acc[j] += wi[j] * zi[j]
+                wi[j] = yi[j]
+    return acc.sum()
 
 
 @jit
 def reads(
-    g, v, e, guess, weight, ladder, tol, limit, start, stop, current, row, col, noise, residual
-):
+    g, gate, v, first, e, s, guess, weight, ladder, tol, limit, start, stop, work,
+    current, row, col, noise, residual,
+):  # fmt: skip
     """Solves reads `start` to `stop`; the others are left as they are.
 
     g        (1 or batch, rows, cols)  conductances [S]
+    gate     (0 or batch, rows)        0 for rows whose cells are switched off, else 1
     v        (batch, rows)             row voltages [V], 0 where the row floats
+    first    (1 or batch, rows)        from the source to the first node, inf: the row floats [ohm]
     e        (batch, cols)             voltages of the sense terminals [V]
+    s        (0 or batch, rows, cols)  currents through the cells besides g u [A]
     guess    (0, 1 or batch, rows, cols) column voltages above `e` to start from [V]
     weight   (rows, cols)              of each cell's squared voltage in `noise`
-    ladder   (first, r_row, row_end, last, r_col, col_end)  resistances [ohm], see `network`
+    ladder   (r_row, row_end, last, r_col, col_end)  resistances [ohm], see `network`
     tol      energy norm of the residual over that of the drive, at which to stop
     limit    steps at most
+    work     (`size(rows, cols)`,)     scratch
     current  (batch, cols)             out: sensed currents [A]
     row, col (0 or batch, rows, cols)  out: node voltages [V]
     noise    (0 or batch, cols)        out: sum of the weighted squares along each column
     residual (batch,)                  out: largest error of the current law over the largest source
                                        or column current; inf where `limit` was reached
     """
-    first, r_row, row_end, last, r_col, col_end = ladder
+    r_row, row_end, last, r_col, col_end = ladder
     rows, cols = g.shape[1:]
-    chunks = (rows + LANES - 1) // LANES
-    shape = (chunks, cols, LANES)
-    gl, q, b = np.empty(shape), np.empty(shape), np.empty(shape)
-    qc, bc = np.empty((rows, cols)), np.empty((rows, cols))
-    x, d, r, z = np.empty(shape), np.empty(shape), np.empty(shape), np.empty(shape)
-    p, tp = np.empty(shape), np.empty(shape)
-    w, y = np.zeros((chunks * LANES, cols)), np.zeros((chunks * LANES, cols))
-    vl, acc = np.zeros((chunks, LANES)), np.empty(LANES)
-    bottom = np.empty(cols)
+    high = (rows + ROWS - 1) // ROWS * ROWS
+    area = high * cols
+    gw, q = work[:area].reshape(high, cols), work[area : 2 * area].reshape(high, cols)
+    qc, p = work[2 * area : 3 * area], work[3 * area : 4 * area]
+    qc, p = qc.reshape(high, cols), p.reshape(high, cols)
+    y, w = work[4 * area : 5 * area], work[5 * area : 6 * area]
+    y, w = y.reshape(high, cols), w.reshape(high, cols)
+    z = work[6 * area : 7 * area].reshape(high, cols)
+    x = work[7 * area : 7 * area + ROWS * cols].reshape(ROWS, cols)
+    b, fw, vw = np.empty(high), np.full(high, np.inf), np.zeros(high)
+    acc, bottom, carry = np.empty(cols), np.empty(cols), np.empty(cols)
+    for i in range(rows, high):
+        for j in range(cols):
+            gw[i, j], p[i, j], y[i, j], w[i, j] = 0.0, 0.0, 0.0, 0.0
     for n in range(start, stop):
         own = n if g.shape[0] > 1 else 0
-        if n == start or g.shape[0] > 1:
-            _factor_rows(g[own], first, r_row, row_end, gl, q, b)
-            _factor_columns(g[own], last, r_col, col_end, qc, bc)
-        for i in range(rows):
-            vl[i // LANES, i % LANES] = v[n, i]
-            for j in range(cols):
-                y[i, j] = guess[n if guess.shape[0] > 1 else 0, i, j] if guess.shape[0] else 0.0
-        power = _cross(gl, vl, e[n], x)
-        # Rows with the guessed columns held, then columns with those rows held.
-        for c in range(chunks):
-            for j in range(cols):
-                for k in range(LANES):
-                    d[c, j, k] = gl[c, j, k] * (y[c * LANES + k, j] - x[c, j, k])
-        _solve_rows(q, b, d)
-        for c in range(chunks):
-            for j in range(cols):
-                for k in range(LANES):
-                    p[c, j, k] = x[c, j, k] + d[c, j, k]
-        _cell_currents(gl, p, w)
-        _solve_columns(qc, bc, w, bottom)
-        for c in range(chunks):
-            for j in range(cols):
-                for k in range(LANES):
-                    r[c, j, k] = gl[c, j, k] * (w[c * LANES + k, j] - y[c * LANES + k, j])
-                    z[c, j, k] = r[c, j, k]
-        _solve_rows(q, b, z)
-        rz = _dot(r, z, acc)
-        beta = 0.0
-        steps = 0
-        while rz > tol * tol * power and steps < limit:
-            for c in range(chunks):
-                for j in range(cols):
-                    for k in range(LANES):
-                        p[c, j, k] = z[c, j, k] + (beta * p[c, j, k] if steps else 0.0)
-                        tp[c, j, k] = r[c, j, k] + (beta * tp[c, j, k] if steps else 0.0)
-            _cell_currents(gl, p, y)
-            _solve_columns(qc, bc, y, bottom)
-            for c in range(chunks):
-                for j in range(cols):
-                    for k in range(LANES):
-                        z[c, j, k] = tp[c, j, k] - gl[c, j, k] * y[c * LANES + k, j]
-            alpha = rz / _dot(p, z, acc)
-            for c in range(chunks):
-                for j in range(cols):
-                    for k in range(LANES):
-                        d[c, j, k] += alpha * p[c, j, k]
-                        r[c, j, k] -= alpha * z[c, j, k]
-                        z[c, j, k] = r[c, j, k]
+        if n == start or g.shape[0] > 1 or first.shape[0] > 1 or gate.shape[0] > 0:
             for i in range(rows):
+                gi, wi = g[own, i], gw[i]
+                factor = gate[n, i] if gate.shape[0] > 0 else 1.0
                 for j in range(cols):
-                    w[i, j] += alpha * y[i, j]
-            _solve_rows(q, b, z)
-            before = rz
-            rz = _dot(r, z, acc)
-            beta = rz / before
-            steps += 1
-        # z is the preconditioned residual: a last row sweep, for nothing. The columns then obey
-        # their equations to rounding; the rows miss what the cells' currents changed by.
-        for c in range(chunks):
+                    wi[j] = gi[j] * factor
+                fw[i] = first[n if first.shape[0] > 1 else 0, i]
+            factor_rows(gw, fw, r_row, row_end, q, b)
+            factor_columns(gw, rows, last, r_col, col_end, qc, acc)
+        sn = s[n] if s.shape[0] > 0 else np.zeros((0, cols))
+        en = e[n]
+        power = 0.0
+        for i in range(rows):
+            gi, wi = gw[i], w[i]
+            vw[i] = v[n, i]
+            power += _power(gi, vw[i], en)
             for j in range(cols):
-                for k in range(LANES):
-                    d[c, j, k] += z[c, j, k]
-                    p[c, j, k] = x[c, j, k] + d[c, j, k]
-        _cell_currents(gl, p, y)
-        for j in range(cols):
-            current[n, j] = y[0, j] if col_end == 0.0 else 0.0
-        _solve_columns(qc, bc, y, bottom)
+                wi[j] = 0.0
+            if guess.shape[0] > 0:
+                hi = guess[n if guess.shape[0] > 1 else 0, i]
+                for j in range(cols):
+                    wi[j] = hi[j]
+        _into_rows(gw, q, b, r_row, vw, en, sn, w, z)
+        _through_columns(gw, qc, rows, last, r_col, vw, en, sn, z, y, bottom, carry)
+        enough = tol * tol * power
+        steps = 0
+        rz = _residual(gw, q, b, r_row, w, y, z, acc)
+        found = rz <= enough
+        while rz > enough and steps < limit:
+            goal = max(enough, _DEPTH * rz)
+            beta, pp = 0.0, 0.0
+            while rz > goal and steps < limit:
+                pp = rz + beta * beta * pp
+                a = _direction(gw, qc, rows, last, r_col, beta, z, p, y, acc)
+                alpha = rz / (pp - a)
+                c = _step(gw, q, b, r_row, alpha, p, y, w, z, x, acc)
+                before = rz
+                rz = alpha * alpha * (pp - 2.0 * a + c) - rz
+                beta = rz / before
+                steps += 1
+            found = rz <= enough
+            if not found and steps < limit:
+                _into_rows(gw, q, b, r_row, vw, en, sn, w, z)
+                _through_columns(gw, qc, rows, last, r_col, vw, en, sn, z, y, bottom, carry)
+                rz = _residual(gw, q, b, r_row, w, y, z, acc)
+                found = rz <= enough
+        # Two more sweeps: columns obey their equations to rounding, rows miss what the cells'
+        # currents change by.
+        _into_rows(gw, q, b, r_row, vw, en, sn, w, z)
+        for i in range(rows):
+            pi, zi, vi = p[i], z[i], vw[i]
+            for j in range(cols):
+                pi[j] = vi + zi[j]
+        _through_columns(gw, qc, rows, last, r_col, vw, en, sn, z, y, bottom, carry)
         error, scale = 0.0, 0.0
         for j in range(cols):
-            current[n, j] += bottom[j]
+            current[n, j] = bottom[j]
             if col_end > 0.0:
                 current[n, j] += y[0, j] / col_end
             elif col_end == 0.0:
-                current[n, j] += y[1, j] / r_col
+                current[n, j] += carry[j] + y[1, j] / r_col
             scale = max(scale, abs(current[n, j]))
-        for c in range(chunks):
-            for k in range(LANES):
-                acc[k] = 0.0
+        for j in range(cols):
+            acc[j] = 0.0
+        for i in range(rows):
+            gi, pi, yi, wi = gw[i], p[i], y[i], w[i]
             for j in range(cols):
-                for k in range(LANES):
-                    i = c * LANES + k
-                    miss = gl[c, j, k] * abs(y[i, j] - w[i, j])
-                    error = miss if miss > error else error
-                    w[i, j] = p[c, j, k] - y[i, j]
-                    acc[k] += gl[c, j, k] * w[i, j]
-            for k in range(LANES):
-                scale = max(scale, abs(acc[k]))
+                acc[j] = max(acc[j], gi[j] * abs(yi[j] - wi[j]))
+                yi[j] += en[j]
+                wi[j] = pi[j] - yi[j]
+            total = _dot(gi, wi)
+            if s.shape[0] > 0:
+                total += sn[i].sum()
+            scale = max(scale, abs(total))
+        for j in range(cols):
+            error = max(error, acc[j])
         residual[n] = error / scale if scale > 0.0 else 0.0
-        if not rz <= tol * tol * power or not np.isfinite(power):
+        if not (found and np.isfinite(power) and np.isfinite(residual[n])):
             residual[n] = np.inf
         if noise.shape[0] > 0:
             for j in range(cols):
-                noise[n, j] = 0.0
+                acc[j] = 0.0
             for i in range(rows):
+                wi, hi = w[i], weight[i]
                 for j in range(cols):
-                    noise[n, j] += weight[i, j] * w[i, j] * w[i, j]
+                    acc[j] += hi[j] * (wi[j] * wi[j])
+            for j in range(cols):
+                noise[n, j] = acc[j]
         if row.shape[0] > 0:
             for i in range(rows):
+                pi, yi, ri, ci = p[i], y[i], row[n, i], col[n, i]
                 for j in range(cols):
-                    row[n, i, j] = v[n, i] + d[i // LANES, j, i % LANES]
-                    col[n, i, j] = y[i, j] + e[n, j]
+                    ri[j] = pi[j]
+                    ci[j] = yi[j]

@@ -13,7 +13,6 @@ No step divides by a resistance. Order of the hybrid ports: see `leaves`.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -21,107 +20,72 @@ from numpy.typing import NDArray
 
 from aimc.kernels import blas
 from aimc.kernels.jit import jit
-from aimc.kernels.leaves import LENGTHS, ORDERS, SIDE, leaves, ports
-from aimc.kernels.threads import spread
+from aimc.kernels.leaves import LENGTHS, ORDERS, SIDE, WORK, leaves
+from aimc.kernels.plan import Block, Join, Part, Plan, plan
+from aimc.kernels.threads import scratch, spread
 
-Floats = NDArray[np.float64]
-Index = NDArray[np.int64]
-Wires = tuple[Floats, float, float, float]
-
-
-class Block(NamedTuple):
-    """A block of leaves in the plan: where its ports are in its matrix, and how to make it."""
-
-    left: Index
-    bottom: Index
-    right: Index
-    top: Index
-    leaf: int  # >= 0: a leaf, else a join of `parts`
-    parts: tuple[Block, Block] | None
-    shared: tuple[Index, Index]
-    stay: tuple[Index, Index]
+Floats = NDArray[np.floating]
 
 
-_NONE = np.zeros(0, np.int64)
+class Wires(NamedTuple):
+    """Resistances [ohm] of an array whose bottom row comes first."""
 
-
-@lru_cache(32)
-def plan(high: int, wide: int, right: bool, top: bool) -> Block:
-    """How to join high x wide leaves; `right`, `top`: whether the array keeps its ports there."""
-
-    def block(i: int, j: int, h: int, w: int) -> Block:
-        if h == 1 and w == 1:
-            none = (_NONE, _NONE)
-            left, bottom, end, up = ports(SIDE, SIDE)
-            return Block(left, bottom, end, up, i * wide + j, None, none, none)
-        keep_right, keep_top = right or j + w < wide, top or i + h < high
-        beside = w >= h
-        if beside:
-            p, q = block(i, j, h, w - w // 2), block(i, j + w - w // 2, h, w // 2)
-            shared = (p.right, q.left)
-            p_stay = [p.left, p.bottom, _NONE, p.top if keep_top else _NONE]
-            q_stay = [
-                _NONE,
-                q.bottom,
-                q.right if keep_right else _NONE,
-                q.top if keep_top else _NONE,
-            ]
-        else:
-            p, q = block(i, j, h - h // 2, w), block(i + h - h // 2, j, h // 2, w)
-            shared = (p.top, q.bottom)
-            p_stay = [p.left, p.bottom, p.right if keep_right else _NONE, _NONE]
-            q_stay = [q.left, _NONE, q.right if keep_right else _NONE, q.top if keep_top else _NONE]
-        # Each block's own order is kept, so that reading its matrix runs along memory.
-        stay_p, stay_q = np.sort(np.concatenate(p_stay)), np.sort(np.concatenate(q_stay))
-        sides = [
-            np.concatenate(
-                [np.searchsorted(stay_p, a), np.searchsorted(stay_q, b) + len(stay_p)]
-            ).astype(np.int64)
-            for a, b in zip(p_stay, q_stay, strict=True)
-        ]
-        left, bottom, end, up = sides
-        return Block(left, bottom, end, up, -1, (p, q), shared, (stay_p, stay_q))
-
-    return block(0, 0, high, wide)
+    first: NDArray[np.float64]  # (rows,) from the source to the first node
+    r_row: float
+    last: float
+    r_col: float
 
 
 @jit
 def _gather(k, rows, cols, sign, out):
-    for i in range(len(rows)):
-        source, target = k[rows[i]], out[i]
-        for j in range(len(cols)):
-            target[j] = sign * source[cols[j]]
+    """out = sign k[rows][:, cols]; both index arrays hold the starts of runs of SIDE ports."""
+    for a in range(len(rows)):
+        for i in range(SIDE):
+            source, target = k[rows[a] + i], out[a * SIDE + i]
+            for b in range(len(cols)):
+                start = cols[b]
+                for j in range(SIDE):
+                    target[b * SIDE + j] = sign * source[start + j]
 
 
 @jit
 def _symmetric(x, y, sign, c, words, reals):
     """c += sign x' y, known to be symmetric: panels from the diagonal down, then their mirror."""
     n = c.shape[0]
-    step = n if n < 96 else (n + 3) // 4
+    step = n if n < 96 else (n // 4 + SIDE - 1) // SIDE * SIDE
     for a in range(0, n, step):
         b = min(n, a + step)
         blas.gemm(sign, x[:, a:], True, y[:, a:b], False, 1.0, c[a:, a:b], words, reals)
-    for i in range(step, n):
-        for j in range((i // step) * step):
-            c[j, i] = c[i, j]
+    for i in range(step, n, SIDE):
+        for j in range(0, (i // step) * step, SIDE):
+            for p in range(j, j + SIDE):
+                for q in range(i, i + SIDE):
+                    c[p, q] = c[q, p]
 
 
 @jit
-def join(kp, kq, shared_p, shared_q, stay_p, stay_q, out):
-    """Joins the blocks `kp` and `kq` into `out`; False where they cannot be joined."""
-    k, n, m = len(shared_p), len(stay_p), len(stay_q)
-    words, reals, work = np.empty(k + 8, np.int32), np.empty(2), np.empty(32 * k)
-    d, a, f, e = np.empty((k, k)), np.empty((k, k)), np.zeros((k, k)), np.empty((k, k))
-    xp, xq = np.empty((k, n)), np.empty((k, m))
-    yp, yq = np.empty((k, n)), np.empty((k, m))
+def join(kp, kq, shared_p, shared_q, stay_p, stay_q, work, out):
+    """Joins the blocks `kp` and `kq` into `out`; False where they cannot be joined.
+
+    Index arrays hold the starts of runs of SIDE ports; work: scratch of `plan.join_size(k, n, m)`.
+    """
+    k, n, m = SIDE * len(shared_p), SIDE * len(stay_p), SIDE * len(stay_q)
+    words, reals = np.empty(k + 8, np.int32), np.empty(2, kp.dtype)
+    square, at = k * k, 4 * k * k
+    d, a = work[:square].reshape(k, k), work[square : 2 * square].reshape(k, k)
+    f, e = work[2 * square : 3 * square].reshape(k, k), work[3 * square : at].reshape(k, k)
+    xp, yp = work[at : at + k * n], work[at + k * n : at + 2 * k * n]
+    at += 2 * k * n
+    xq, yq = work[at : at + k * m], work[at + k * m : at + 2 * k * m]
+    xp, yp, xq, yq = xp.reshape(k, n), yp.reshape(k, n), xq.reshape(k, m), yq.reshape(k, m)
     _gather(kp, shared_p, shared_p, -1.0, d)
     _gather(kq, shared_q, shared_q, 1.0, a)
+    blas.gemm(1.0, a, False, d, False, 0.0, f, words, reals)
+    for i in range(k):
+        f[i, i] += 1.0
+    done = blas.invert(f, words, work[4 * square :])
     _gather(kp, shared_p, stay_p, 1.0, xp)
     _gather(kq, shared_q, stay_q, 1.0, xq)
-    for i in range(k):
-        f[i, i] = 1.0
-    blas.gemm(1.0, a, False, d, False, 1.0, f, words, reals)
-    done = blas.invert(f, words, work)
     _gather(kp, stay_p, stay_p, 1.0, out[:n, :n])
     _gather(kq, stay_q, stay_q, 1.0, out[n:, n:])
     blas.gemm(1.0, f, False, a, False, 0.0, e, words, reals)
@@ -132,104 +96,181 @@ def join(kp, kq, shared_p, shared_q, stay_p, stay_q, out):
     _symmetric(xq, yq, -1.0, out[n:, n:], words, reals)
     blas.gemm(1.0, f, False, xq, False, 0.0, yq, words, reals)
     blas.gemm(-1.0, yq, True, xp, False, 0.0, out[n:, :n], words, reals)
-    for i in range(m):
-        for j in range(n):
-            out[j, n + i] = out[n + i, j]
+    for i in range(n, n + m, SIDE):
+        for j in range(0, n, SIDE):
+            for p in range(j, j + SIDE):
+                for q in range(i, i + SIDE):
+                    out[p, q] = out[q, p]
     return done
 
 
 @jit
-def _join_root(kp, kq, shared_p, shared_q, left, bottom, far, beside, out):
-    """The left-to-bottom part `out` of a join; `far`: the second block's bottom (left)."""
-    k, n, m = len(shared_p), len(left), len(far)
-    words, reals, work = np.empty(k + 8, np.int32), np.empty(2), np.empty(32 * k)
-    d, a, f = np.empty((k, k)), np.empty((k, k)), np.zeros((k, k))
-    x_left, x_bottom, x_far = np.empty((k, n)), np.empty((k, len(bottom))), np.empty((k, m))
-    y, z = np.empty((k, n)), np.empty((k, len(bottom)))
-    _gather(kp, shared_p, shared_p, -1.0, d)
-    _gather(kq, shared_q, shared_q, 1.0, a)
-    _gather(kp, shared_p, left, 1.0, x_left)
-    _gather(kp, shared_p, bottom, 1.0, x_bottom)
-    _gather(kq, shared_q, far, 1.0, x_far)
-    for i in range(k):
-        f[i, i] = 1.0
-    blas.gemm(1.0, a, False, d, False, 1.0, f, words, reals)
-    done = blas.invert(f, words, work)
-    blas.gemm(1.0, f, True, x_left, False, 0.0, y, words, reals)
-    blas.gemm(1.0, a, False, x_bottom, False, 0.0, z, words, reals)
-    here = out[: len(bottom), :n]
-    _gather(kp, bottom, left, 1.0, here)
-    blas.gemm(1.0, z, True, y, False, 1.0, here, words, reals)
-    if beside:
-        blas.gemm(-1.0, x_far, True, y, False, 0.0, out[len(bottom) :], words, reals)
-    else:
-        z = np.empty((k, m))
-        blas.gemm(1.0, f, False, x_far, False, 0.0, z, words, reals)
-        blas.gemm(-1.0, x_bottom, True, z, False, 0.0, out[:, n:], words, reals)
+def _make(g, wires, places, orders, lengths, table, index, memory, work, result):
+    """Makes a part: its leaves into `memory`, its joins there as the table says, the last into
+    `result`; `work`: scratch. False where blocks cannot be joined.
+    """
+    first, r_row, last, r_col, scratch = wires
+    n, ports = len(places), 4 * SIDE
+    cells = memory[: n * ports * ports].reshape(n, ports, ports)
+    leaves(g, first, r_row, last, r_col, places, orders, lengths, scratch, cells)
+    if len(table) == 0:
+        result[:] = cells[0]
+    done = True
+    for t in range(len(table)):
+        p, q = table[t, 3] * SIDE, table[t, 4] * SIDE
+        kp = memory[table[t, 0] : table[t, 0] + p * p].reshape(p, p)
+        kq = memory[table[t, 1] : table[t, 1] + q * q].reshape(q, q)
+        a, b, c, d, e = table[t, 5], table[t, 6], table[t, 7], table[t, 8], table[t, 9]
+        size = (e - c) * SIDE
+        out = result
+        if t < len(table) - 1:
+            out = memory[table[t, 2] : table[t, 2] + size * size].reshape(size, size)
+        done &= join(kp, kq, index[a:b], index[b:c], index[c:d], index[d:e], work, out)
     return done
 
 
-def _make(block: Block, cells: Floats) -> Floats:
-    if block.parts is None:
-        return cells[block.leaf]
-    p, q = (_make(part, cells) for part in block.parts)
-    size = len(block.stay[0]) + len(block.stay[1])
-    out = np.empty((size, size))
-    join(p, q, *block.shared, *block.stay, out)
-    return out
+@jit
+def _couple(kp, kq, shared_p, shared_q, d, a, f):
+    """D, A and F = (I + A D)^-1 of a join; False where there is none."""
+    k = len(f)
+    words, work = np.empty(k + 8, np.int32), np.empty(32 * k, kp.dtype)
+    reals = np.empty(2, kp.dtype)
+    _gather(kp, shared_p, shared_p, -1.0, d)
+    _gather(kq, shared_q, shared_q, 1.0, a)
+    blas.gemm(1.0, a, False, d, False, 0.0, f, words, reals)
+    for i in range(k):
+        f[i, i] += 1.0
+    return blas.invert(f, words, work)
 
 
-def _root(block: Block, cells: Floats) -> Floats:
-    """Only the left-to-bottom part (bottom, left) of the last join."""
-    if block.parts is None:
-        return cells[block.leaf][SIDE : 2 * SIDE, :SIDE]
-    first, second = block.parts
-    made: list[Floats] = [cells[0], cells[0]]
+@jit
+def _own(kp, shared, bottom, left, kq, shared_q, far, a, f, out, out_far):
+    """What 1 V at `left` ports of the first block drives into its bottom and the other's."""
+    k, n, b = len(f), SIDE * len(left), SIDE * len(bottom)
+    words, reals = np.empty(8, np.int32), np.empty(2, kp.dtype)
+    x, y, z = np.empty((k, n), kp.dtype), np.empty((k, n), kp.dtype), np.empty((k, b), kp.dtype)
+    _gather(kp, shared, left, 1.0, x)
+    blas.gemm(1.0, f, True, x, False, 0.0, y, words, reals)
+    if len(far) > 0:
+        beyond = np.empty((k, SIDE * len(far)), kp.dtype)
+        _gather(kq, shared_q, far, 1.0, beyond)
+        blas.gemm(-1.0, beyond, True, y, False, 0.0, out_far, words, reals)
+    blas.gemm(1.0, a, False, y, False, 0.0, x, words, reals)
+    _gather(kp, shared, bottom, 1.0, z)
+    _gather(kp, bottom, left, 1.0, out)
+    blas.gemm(1.0, z, True, x, False, 1.0, out, words, reals)
 
-    def work(lo: int, hi: int) -> None:
-        for k in range(lo, hi):
-            made[k] = _make((first, second)[k], cells)
 
-    spread(work, 2, cost=20.0 * SIDE * SIDE * len(cells))
-    p, q = made
-    beside = block.shared[0] is first.right
-    out = np.empty((len(block.bottom), len(block.left)))
-    far = second.bottom if beside else second.left
-    _join_root(p, q, *block.shared, first.left, first.bottom, far, beside, out)
-    return out
+@jit
+def _other(kp, shared, bottom, kq, shared_q, far, f, out):
+    """What 1 V at `far` ports of the second block drives into the bottom of the first."""
+    k, m, b = len(f), SIDE * len(far), SIDE * len(bottom)
+    words, reals = np.empty(8, np.int32), np.empty(2, kp.dtype)
+    x, y, z = np.empty((k, m), kp.dtype), np.empty((k, m), kp.dtype), np.empty((k, b), kp.dtype)
+    _gather(kq, shared_q, far, 1.0, x)
+    blas.gemm(1.0, f, False, x, False, 0.0, y, words, reals)
+    _gather(kp, shared, bottom, 1.0, z)
+    blas.gemm(-1.0, z, True, y, False, 0.0, out, words, reals)
+
+
+class _Made(NamedTuple):
+    """The two blocks of the last join, or the only leaf."""
+
+    plan: Plan
+    first: Floats
+    second: Floats
+
+
+def _halves(g: Floats, wires: Wires, right: bool, top: bool, dtype: type) -> _Made:
+    """Everything but the last join; valid until this thread makes another."""
+    rows, cols = g.shape
+    todo = plan(-(-rows // SIDE), -(-cols // SIDE), right, top)
+    arena = scratch(todo.arena, dtype, "arena")
+
+    def matrix(at: int, block: Block) -> Floats:
+        return arena[at : at + block.numbers].reshape(SIDE * block.runs, -1)
+
+    def parts(lo: int, hi: int) -> None:
+        memory = scratch(todo.part, dtype, "part")
+        work = scratch(WORK)
+        for part in todo.parts[lo:hi]:
+            _make(
+                g, (*wires, work), part.leaves, ORDERS, LENGTHS, part.table, part.index,
+                memory, memory[part.work :], matrix(part.result, part.block),
+            )  # fmt: skip
+
+    spread(parts, len(todo.parts), cost=20.0 * g.size)
+    for level in todo.levels:
+
+        def joins(lo: int, hi: int, level: tuple[Join, ...] = level) -> None:
+            memory = scratch(todo.joined, dtype, "part")
+            for each in level[lo:hi]:
+                assert each.block.parts is not None
+                p, q = each.block.parts
+                join(
+                    matrix(each.first, p), matrix(each.second, q), *starts(each.block), memory,
+                    matrix(each.result, each.block),
+                )  # fmt: skip
+
+        spread(joins, len(level), cost=20.0 * g.size)
+    if todo.last is None:
+        only = matrix(0, todo.root)
+        return _Made(todo, only, only)
+    p, q = todo.root.parts or (todo.root, todo.root)
+    return _Made(todo, matrix(todo.last.first, p), matrix(todo.last.second, q))
+
+
+def ports(runs: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The ports of runs, one by one."""
+    return (SIDE * runs[:, None] + np.arange(SIDE)).ravel()
+
+
+def starts(block: Block) -> tuple[NDArray[np.int64], ...]:
+    """First ports of the runs that a join takes: shared of both, staying of both."""
+    return tuple(SIDE * runs for runs in (*block.shared, *block.stay))
 
 
 def hybrid(g: Floats, wires: Wires, right: bool, top: bool) -> tuple[Floats, Block]:
     """The matrix of the whole array with the ports asked for, and where they are in it."""
-    block, cells = _start(g, wires, right, top)
-    return _make(block, cells), block
+    made = _halves(g, wires, right, top, np.float64)
+    root = made.plan.root
+    if made.plan.last is None:
+        return made.first.copy(), root
+    result = np.empty((SIDE * root.runs, SIDE * root.runs))
+    join(made.first, made.second, *starts(root), scratch(made.plan.joined, place="part"), result)
+    return result, root
 
 
-def left_to_bottom(g: Floats, wires: Wires) -> Floats:
+def left_to_bottom(g: Floats, wires: Wires, dtype: type = np.float64) -> Floats:
     """Sensed current (cols,) a volt at each row (rows,): the transfer matrix (rows, cols) [S].
 
     g      (rows, cols)  conductances [S], the bottom row first
-    wires  (first, r_row, last, r_col): source resistances (rows,), along a row, to ground, along a
-           column [ohm]
+    dtype  float64 or float32: of the joins above the leaves, and of the result
     """
-    block, cells = _start(g, wires, False, False)
     rows, cols = g.shape
-    return -_root(block, cells)[:cols, :rows].T
+    made = _halves(g, wires, False, False, dtype)
+    root, kp, kq = made.plan.root, made.first, made.second
+    if root.parts is None:
+        return -kp[SIDE : SIDE + cols, :rows].T
+    p, q = root.parts
+    beside = root.shared[0] is p.right
+    shared_p, shared_q, _, _ = starts(root)
+    left, bottom, far = SIDE * p.left, SIDE * p.bottom, SIDE * (q.bottom if beside else q.left)
+    k, n, b = SIDE * len(shared_p), SIDE * len(left), SIDE * len(bottom)
+    d, a, f = np.empty((3, k, k), dtype)
+    _couple(kp, kq, shared_p, shared_q, d, a, f)
+    out = np.empty((SIDE * len(root.bottom), SIDE * len(root.left)), dtype)
 
+    def own(lo: int, hi: int) -> None:
+        beyond = far if beside else far[:0]
+        here = slice(SIDE * lo, SIDE * hi)
+        _own(kp, shared_p, bottom, left[lo:hi], kq, shared_q, beyond, a, f, out[:b, here], out[b:, here])  # noqa: E501
 
-def _start(g: Floats, wires: Wires, right: bool, top: bool) -> tuple[Block, Floats]:
-    rows, cols = g.shape
-    high, wide = -(-rows // SIDE), -(-cols // SIDE)
-    padded = np.zeros((high * SIDE, wide * SIDE))
-    padded[:rows, :cols] = g
-    source = np.zeros(high * SIDE)
-    first, r_row, last, r_col = wires
-    source[:rows] = first
-    cells = np.empty((high * wide, 4 * SIDE, 4 * SIDE))
+    def other(lo: int, hi: int) -> None:
+        here = slice(n + SIDE * lo, n + SIDE * hi)
+        _other(kp, shared_p, bottom, kq, shared_q, far[lo:hi], f, out[:, here])
 
-    def work(lo: int, hi: int) -> None:
-        ladder = (source, r_row, last, r_col, (rows, cols))
-        leaves(padded, *ladder, ORDERS, LENGTHS, lo, hi, cells)
-
-    spread(work, high * wide, cost=20.0 * g.size)
-    return plan(high, wide, right, top), cells
+    spread(own, len(left), cost=float(n * k))
+    if not beside:
+        spread(other, len(far), cost=float(n * k))
+    return -out[:cols, :rows].T

@@ -1,0 +1,87 @@
+"""Wires as the kernels know them: driven at the left, sensed at the bottom, the rest mirrored."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from aimc.errors import ArgumentError, as_number
+
+Floats = NDArray[np.float64]
+_OPEN = -1.0
+
+
+class Topology(NamedTuple):
+    """Resistances and sources, once mirrored to drive at the left and sense at the bottom."""
+
+    rows: slice
+    cols: slice
+    first: Floats  # (rows,) from the source to the first node; inf: the row floats [ohm]
+    r_row: float
+    row_end: float  # from the last node of a driven row to its second source; < 0: there is none
+    last: float
+    r_col: float
+    col_end: float
+
+    @property
+    def ladder(self) -> tuple[float, float, float, float, float]:
+        return self.r_row, self.row_end, self.last, self.r_col, self.col_end
+
+    @property
+    def driven(self) -> NDArray[np.bool_]:
+        """(rows,) whether a row has a source."""
+        return np.isfinite(self.first)
+
+    @property
+    def ideal(self) -> bool:
+        """Whether no wire has resistance, so that the sensed currents are `v @ g`."""
+        source = self.first[self.driven].any()
+        return not (self.r_row or self.r_col or self.last or source)
+
+
+def topology(
+    shape: tuple[int, int],
+    r_row: float,
+    r_col: float,
+    r_source: float,
+    r_sense: float,
+    drive: str = "left",
+    sense: str = "bottom",
+    active: ArrayLike | None = None,
+) -> Topology:
+    """Checks the wires of a `shape` array and mirrors them to the one form the kernels know."""
+    values = {"r_row": r_row, "r_col": r_col, "r_source": r_source, "r_sense": r_sense}
+    for name, value in values.items():
+        as_number(name, value, minimum=0.0)
+    for name, value, allowed in (
+        ("drive", drive, ("left", "right", "both")),
+        ("sense", sense, ("bottom", "top", "both")),
+    ):
+        if value not in allowed:
+            raise ArgumentError(f"`{name}` must be one of {', '.join(allowed)}, but is {value!r}.")
+    rows = slice(None, None, -1) if sense == "top" else slice(None)
+    cols = slice(None, None, -1) if drive == "right" else slice(None)
+    row_end = col_end = _OPEN
+    # Two sources at the ends of a wire without resistance are one, through half the resistance.
+    if drive == "both":
+        if r_row == 0.0 or shape[1] == 1:
+            r_source /= 2
+        else:
+            row_end = float(r_source)
+    if sense == "both":
+        if r_col == 0.0 or shape[0] == 1:
+            r_sense /= 2
+        else:
+            col_end = float(r_sense)
+    first = np.full(shape[0], float(r_source))
+    if active is not None:
+        mask = np.asarray(active)
+        if mask.shape != shape[:1] or mask.dtype != np.bool_:
+            raise ArgumentError(
+                f"`active` must be a boolean array of shape ({shape[0]},), "
+                f"but has shape {mask.shape} and type {mask.dtype}."
+            )
+        first[~mask[rows]] = np.inf
+    return Topology(rows, cols, first, float(r_row), row_end, float(r_sense), float(r_col), col_end)
