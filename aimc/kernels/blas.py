@@ -64,15 +64,15 @@ def invert(a, words, work):
     words[0] = a.shape[0]
     words[1] = 0
     words[2] = len(work)
-    w, pa = words.ctypes.data, a.ctypes.data
+    w, pa, pw = words.ctypes.data, a.ctypes.data, work.ctypes.data
     if a.itemsize == 8:
         _dgetrf(w, w, pa, w, w + 16, w + 4)
         if words[1] == 0:
-            _dgetri(w, pa, w, w + 16, work.ctypes.data, w + 8, w + 4)
+            _dgetri(w, pa, w, w + 16, pw, w + 8, w + 4)
     else:
         _sgetrf(w, w, pa, w, w + 16, w + 4)
         if words[1] == 0:
-            _sgetri(w, pa, w, w + 16, work.ctypes.data, w + 8, w + 4)
+            _sgetri(w, pa, w, w + 16, pw, w + 8, w + 4)
     return words[1] == 0
 
 

@@ -19,10 +19,11 @@ from itertools import pairwise
 
 import numpy as np
 
+from aimc.kernels import simd
 from aimc.kernels.jit import jit
+from aimc.kernels.simd import LANES, STEP
 
 SIDE = 8  # cells along a leaf
-LANES = 32  # leaves worked on at once
 
 
 def ports(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -64,50 +65,76 @@ def _schedule() -> tuple[np.ndarray, np.ndarray]:
 
 ORDERS, LENGTHS = _schedule()
 _WIDEST = ORDERS.shape[1]
-# Scratch: a join's matrix and its multipliers, and the blocks before and after a level of joins.
-WORK = LANES * (_WIDEST * _WIDEST + 2 * _WIDEST + 2 * SIDE * SIDE * 18)
+# Scratch: a join's matrix and multipliers, and the blocks before and after a level of joins.
+WORK = LANES * (_WIDEST * _WIDEST + 2 * SIDE * _WIDEST + 8 + 2 * SIDE * SIDE * 18)
 
 
 @jit
-def _pair(one, two, order, size, z, ta, tb, out):
-    """Joins blocks `one` and `two` (ports, ports, LANES) into `out`; `z`, `ta`, `tb`: scratch."""
-    n = size // 2
-    for s in range(size):
-        a = order[s]
-        for t in range(s + 1):
-            b = order[t]
+def _two_rows(out, out_line, source, line, x, x_step, y, y_step, count, width):
+    """`simd` for two lines of `width` neighbouring numbers."""
+    j = 0
+    while j + 4 <= width:
+        at = j * STEP
+        simd.block(out + at, out_line, source + at, line, x, x_step, y + at, y_step, count)
+        j += 4
+    while j < width:
+        for i in range(2):
+            to, of = out + i * out_line + j * STEP, source + i * line + j * STEP
+            simd.one(to, 0, of, 0, x + i * STEP, x_step, y + j * STEP, y_step, count)
+        j += 1
+
+
+@jit
+def _pair(one, two, order, size, stay, z, t, pivot, out):
+    """Joins blocks `one` and `two` (ports, ports, LANES) into `out`, each lower triangle only.
+
+    Pairs are eliminated from the last: rows of a pair take up what the earlier ones left of them,
+    then what stays takes up all pairs in one sum. z (size, size, LANES), t (pairs, size, LANES),
+    pivot (8, LANES): scratch; the last four rows of `pivot` are zero.
+    """
+    n = one.shape[0]
+    ports = two.shape[0]
+    line_one, line_two = n * STEP, ports * STEP
+    at_one, at_two = one.ctypes.data, two.ctypes.data
+    line = size * STEP
+    at_z, at_t, at_pivot = z.ctypes.data, t.ctypes.data, pivot.ctypes.data
+    zero = at_pivot + 4 * STEP
+    for i in range(size):
+        a = order[i]
+        for j in range(i + 1):
+            b = order[j]
+            source = zero
             if a < n and b < n:
-                for k in range(LANES):
-                    z[s, t, k] = one[a, b, k]
+                source = at_one + max(a, b) * line_one + min(a, b) * STEP
             elif a >= n and b >= n:
-                for k in range(LANES):
-                    z[s, t, k] = two[a - n, b - n, k]
-            else:
-                for k in range(LANES):
-                    z[s, t, k] = 0.0
-    stay = out.shape[0]
+                source = at_two + (max(a, b) - n) * line_two + (min(a, b) - n) * STEP
+            simd.one(at_z + i * line + j * STEP, 0, source, 0, 0, 0, 0, 0, 0)
     for b in range(size - 1, stay, -2):
         a = b - 1
-        za, zb = z[a], z[b]
-        # Rows a and b of the pivot's inverse, in the places of scratch that are free.
+        done, later, used = size - 1 - b, at_z + (b + 1) * line, at_t + (b + 1 - stay) * line
+        here = at_z + a * line
+        _two_rows(here, line, here, line, used + a * STEP, line, later, line, done, b + 1)
         for k in range(LANES):
-            ab = 1.0 + zb[a, k]
-            det = 1.0 / (za[a, k] * zb[b, k] - ab * ab)
-            ta[a, k], tb[a, k], tb[b, k] = zb[b, k] * det, -ab * det, za[a, k] * det
-        for i in range(a):
-            for k in range(LANES):
-                ta[i, k] = ta[a, k] * za[i, k] + tb[a, k] * zb[i, k]
-                tb[i, k] = tb[b, k] * zb[i, k] + tb[a, k] * za[i, k]
-        for i in range(a):
-            zi, tai, tbi = z[i], ta[i], tb[i]
-            for j in range(i + 1):
-                for k in range(LANES):
-                    zi[j, k] -= za[j, k] * tai[k] + zb[j, k] * tbi[k]
-    for i in range(stay):
-        for j in range(i + 1):
-            for k in range(LANES):
-                out[i, j, k] = z[i, j, k]
-                out[j, i, k] = z[i, j, k]
+            ab = 1.0 + z[b, a, k]
+            det = 1.0 / (z[a, a, k] * z[b, b, k] - ab * ab)
+            pivot[0, k], pivot[1, k] = -z[b, b, k] * det, ab * det
+            pivot[2, k], pivot[3, k] = ab * det, -z[a, a, k] * det
+        for i in range(2):
+            here, factor = at_t + (a + i - stay) * line, at_pivot + 2 * i * STEP
+            for j in range(0, a // 4 * 4, 4):
+                at = j * STEP
+                simd.four(here + at, 0, zero, 0, factor, STEP, at_z + a * line + at, line, 2)
+            for j in range(a // 4 * 4, a):
+                at = j * STEP
+                simd.one(here + at, 0, zero, 0, factor, STEP, at_z + a * line + at, line, 2)
+    at_out, line_out = out.ctypes.data, out.shape[0] * STEP
+    pairs = at_z + stay * line
+    for i in range(0, stay, 2):
+        here = at_out + i * line_out
+        _two_rows(
+            here, line_out, at_z + i * line, line, at_t + i * STEP, line, pairs, line, size - stay,
+            i + 2,
+        )  # fmt: skip
 
 
 @jit
@@ -130,16 +157,17 @@ def _cells(g, first, r_row, last, r_col, places, out):
             elif i < rows:
                 c = r_col
             s = conductance / (1.0 + conductance * (r + c))
-            a = (1.0, -1.0, r, -c)
-            for p in range(4):
-                for q in range(4):
-                    out[cell, p, q, lane] = s * a[p] * a[q]
-            out[cell, 0, 2, lane] -= 1.0
-            out[cell, 2, 0, lane] -= 1.0
-            out[cell, 1, 3, lane] -= 1.0
-            out[cell, 3, 1, lane] -= 1.0
-            out[cell, 2, 2, lane] -= r
-            out[cell, 3, 3, lane] -= c
+            k = out[cell]
+            k[0, 0, lane] = s
+            k[1, 0, lane] = -s
+            k[1, 1, lane] = s
+            k[2, 0, lane] = s * r - 1.0
+            k[2, 1, lane] = -s * r
+            k[2, 2, lane] = s * r * r - r
+            k[3, 0, lane] = -s * c
+            k[3, 1, lane] = s * c - 1.0
+            k[3, 2, lane] = -s * r * c
+            k[3, 3, lane] = s * c * c - c
 
 
 @jit
@@ -154,11 +182,14 @@ def leaves(g, first, r_row, last, r_col, places, orders, lengths, work, result):
     """
     widest = orders.shape[1]
     at = widest * widest * LANES
-    z = work[:at].reshape(widest, widest, LANES)
-    ta = work[at : at + widest * LANES].reshape(widest, LANES)
-    tb = work[at + widest * LANES : at + 2 * widest * LANES].reshape(widest, LANES)
-    at += 2 * widest * LANES
-    half = (WORK - at) // 2
+    z, t = work[:at], work[at : at + 2 * SIDE * widest * LANES]
+    at += 2 * SIDE * widest * LANES
+    pivot = work[at : at + 8 * LANES].reshape(8, LANES)
+    at += 8 * LANES
+    half = (len(work) - at) // 2
+    # Lanes without a leaf keep harmless numbers.
+    for k in range(at - 8 * LANES, at + half):
+        work[k] = 0.0
     for start in range(0, len(places), LANES):
         stop = min(len(places), start + LANES)
         now, then = work[at : at + half], work[at + half : at + 2 * half]
@@ -167,20 +198,28 @@ def leaves(g, first, r_row, last, r_col, places, orders, lengths, work, result):
         wide, high = SIDE, SIDE
         for level in range(len(lengths)):
             beside = level % 2 == 0
-            stay = lengths[level] - 2 * ((1 if beside else 2) << (level // 2))
+            size = lengths[level]
+            stay = size - 2 * ((1 if beside else 2) << (level // 2))
             wide_next, high_next = (wide // 2, high) if beside else (wide, high // 2)
             number = wide_next * high_next
             joined = then[: number * stay * stay * LANES].reshape(number, stay, stay, LANES)
+            matrix = z[: size * size * LANES].reshape(size, size, LANES)
+            shares = t[: (size - stay) * size * LANES].reshape(size - stay, size, LANES)
             for n in range(number):
                 i, j = n // wide_next, n % wide_next
                 if beside:
                     one, two = i * wide + 2 * j, i * wide + 2 * j + 1
                 else:
                     one, two = 2 * i * wide + j, (2 * i + 1) * wide + j
-                _pair(blocks[one], blocks[two], orders[level], lengths[level], z, ta, tb, joined[n])
+                _pair(
+                    blocks[one], blocks[two], orders[level], size, stay, matrix, shares, pivot,
+                    joined[n],
+                )  # fmt: skip
             blocks, wide, high = joined, wide_next, high_next
             now, then = then, now
         for k in range(start, stop):
             for p in range(4 * SIDE):
-                for q in range(4 * SIDE):
-                    result[k, p, q] = blocks[0, p, q, k - start]
+                for q in range(p + 1):
+                    value = blocks[0, p, q, k - start]
+                    result[k, p, q] = value
+                    result[k, q, p] = value

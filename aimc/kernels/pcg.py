@@ -50,6 +50,14 @@ def _dot(a, b):
 
 
 @reduction
+def _sum(a):
+    total = 0.0
+    for j in range(len(a)):
+        total += a[j]
+    return total
+
+
+@reduction
 def _power(g, v, e):
     total = 0.0
     for j in range(len(g)):
@@ -66,8 +74,8 @@ def _into_rows(g, q, b, r, v, e, s, w, x):
             gi, wi, xi, vi = g[i], w[i], x[i], v[i]
             for j in range(cols):
                 xi[j] = gi[j] * (wi[j] + e[j] - vi)
-            if i < s.shape[0]:
-                si = s[i]
+            if s.shape[0] > 0 and i < s.shape[1]:
+                si = s[0, i]
                 for j in range(cols):
                     xi[j] -= si[j]
         solve_rows(q, b, r, x, c)
@@ -87,7 +95,7 @@ def _through_columns(g, q, rows, last, r, v, e, s, d, y, bottom, carry):
         for j in range(cols):
             yi[j] = gi[j] * (vi - e[j] + di[j])
         if s.shape[0] > 0:
-            si = s[i]
+            si = s[0, i]
             for j in range(cols):
                 yi[j] += si[j]
         if i == 0:
@@ -126,7 +134,7 @@ def _direction(g, q, rows, last, r, beta, z, p, y, acc):
         pi, yi, gi = p[i], y[i], g[i]
         for j in range(cols):
             acc[j] += pi[j] * (gi[j] * yi[j])
-    return acc.sum()
+    return _sum(acc)
 
 
 @jit
@@ -147,7 +155,7 @@ def _step(g, q, b, r, alpha, p, y, w, z, x, acc):
             for j in range(cols):
                 acc[j] += xi[j] * (gi[j] * yi[j])
                 zi[j] -= alpha * (pi[j] - xi[j])
-    return acc.sum()
+    return _sum(acc)
 
 
 @jit
@@ -168,7 +176,7 @@ def _residual(g, q, b, r, w, y, z, acc):
             for j in range(cols):
                 acc[j] += wi[j] * zi[j]
                 wi[j] = yi[j]
-    return acc.sum()
+    return _sum(acc)
 
 
 @jit
@@ -199,17 +207,15 @@ def reads(
     r_row, row_end, last, r_col, col_end = ladder
     rows, cols = g.shape[1:]
     high = (rows + ROWS - 1) // ROWS * ROWS
-    area = high * cols
-    gw, q = work[:area].reshape(high, cols), work[area : 2 * area].reshape(high, cols)
-    qc, p = work[2 * area : 3 * area], work[3 * area : 4 * area]
-    qc, p = qc.reshape(high, cols), p.reshape(high, cols)
-    y, w = work[4 * area : 5 * area], work[5 * area : 6 * area]
-    y, w = y.reshape(high, cols), w.reshape(high, cols)
-    z = work[6 * area : 7 * area].reshape(high, cols)
-    x = work[7 * area : 7 * area + ROWS * cols].reshape(ROWS, cols)
-    b, fw, vw = np.empty(high), np.full(high, np.inf), np.zeros(high)
+    arrays = work[: ARRAYS * high * cols].reshape(ARRAYS, high, cols)
+    gw, q, qc, p, y, w, z = (
+        arrays[0], arrays[1], arrays[2], arrays[3], arrays[4], arrays[5], arrays[6],
+    )  # fmt: skip
+    x = work[ARRAYS * high * cols : (ARRAYS * high + ROWS) * cols].reshape(ROWS, cols)
+    b, fw, vw = np.empty(high), np.empty(high), np.empty(high)
     acc, bottom, carry = np.empty(cols), np.empty(cols), np.empty(cols)
     for i in range(rows, high):
+        fw[i], vw[i] = np.inf, 0.0
         for j in range(cols):
             gw[i, j], p[i, j], y[i, j], w[i, j] = 0.0, 0.0, 0.0, 0.0
     for n in range(start, stop):
@@ -223,7 +229,7 @@ def reads(
                 fw[i] = first[n if first.shape[0] > 1 else 0, i]
             factor_rows(gw, fw, r_row, row_end, q, b)
             factor_columns(gw, rows, last, r_col, col_end, qc, acc)
-        sn = s[n] if s.shape[0] > 0 else np.zeros((0, cols))
+        sn = s[n : n + 1]
         en = e[n]
         power = 0.0
         for i in range(rows):
@@ -286,7 +292,7 @@ def reads(
                 wi[j] = pi[j] - yi[j]
             total = _dot(gi, wi)
             if s.shape[0] > 0:
-                total += sn[i].sum()
+                total += _sum(s[n, i])
             scale = max(scale, abs(total))
         for j in range(cols):
             error = max(error, acc[j])

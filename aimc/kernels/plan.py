@@ -1,6 +1,6 @@
 """How an array's blocks are joined: who with whom, in which order, and where in memory.
 
-The array is halved until single leaves are left. Blocks of up to 4 x 4 leaves (`Part`) are made by
+The array is halved until single leaves are left. Blocks of up to 4 x 8 leaves (`Part`) are made by
 one thread each, leaves and all, within memory that stays in its cache; joins above them (`Join`)
 follow level by level. Ports come in runs of SIDE, one side of a leaf each: a port array holds runs.
 """
@@ -19,7 +19,7 @@ from aimc.kernels.leaves import SIDE
 Runs = NDArray[np.int64]
 _NONE = np.zeros(0, np.int64)
 _LEAF = (4 * SIDE) ** 2  # numbers in a leaf's matrix
-PART = 16  # leaves of a part at most
+PART = 32  # leaves of a part at most
 
 
 class Block(NamedTuple):
@@ -80,7 +80,7 @@ class Plan(NamedTuple):
 
 def join_size(k: int, n: int, m: int) -> int:
     """Numbers that a join of k shared ports, with n and m that stay, works in."""
-    return 4 * k * k + k * max(2 * (n + m), 32)
+    return 4 * k * k + k * max(2 * n + 3 * m, 32)
 
 
 def _block(i: int, j: int, h: int, w: int, high: int, wide: int, right: bool, top: bool) -> Block:

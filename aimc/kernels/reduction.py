@@ -75,9 +75,10 @@ def join(kp, kq, shared_p, shared_q, stay_p, stay_q, work, out):
     d, a = work[:square].reshape(k, k), work[square : 2 * square].reshape(k, k)
     f, e = work[2 * square : 3 * square].reshape(k, k), work[3 * square : at].reshape(k, k)
     xp, yp = work[at : at + k * n], work[at + k * n : at + 2 * k * n]
+    xp, yp = xp.reshape(k, n), yp.reshape(k, n)
     at += 2 * k * n
-    xq, yq = work[at : at + k * m], work[at + k * m : at + 2 * k * m]
-    xp, yp, xq, yq = xp.reshape(k, n), yp.reshape(k, n), xq.reshape(k, m), yq.reshape(k, m)
+    xq, yq = work[at : at + k * m].reshape(k, m), work[at + k * m : at + 2 * k * m].reshape(k, m)
+    zq = work[at + 2 * k * m : at + 3 * k * m].reshape(k, m)
     _gather(kp, shared_p, shared_p, -1.0, d)
     _gather(kq, shared_q, shared_q, 1.0, a)
     blas.gemm(1.0, a, False, d, False, 0.0, f, words, reals)
@@ -91,11 +92,10 @@ def join(kp, kq, shared_p, shared_q, stay_p, stay_q, work, out):
     blas.gemm(1.0, f, False, a, False, 0.0, e, words, reals)
     blas.gemm(1.0, e, False, xp, False, 0.0, yp, words, reals)
     _symmetric(xp, yp, 1.0, out[:n, :n], words, reals)
-    blas.gemm(1.0, d, False, f, False, 0.0, e, words, reals)
-    blas.gemm(1.0, e, False, xq, False, 0.0, yq, words, reals)
-    _symmetric(xq, yq, -1.0, out[n:, n:], words, reals)
     blas.gemm(1.0, f, False, xq, False, 0.0, yq, words, reals)
     blas.gemm(-1.0, yq, True, xp, False, 0.0, out[n:, :n], words, reals)
+    blas.gemm(1.0, d, False, yq, False, 0.0, zq, words, reals)
+    _symmetric(xq, zq, -1.0, out[n:, n:], words, reals)
     for i in range(n, n + m, SIDE):
         for j in range(0, n, SIDE):
             for p in range(j, j + SIDE):
@@ -114,7 +114,9 @@ def _make(g, wires, places, orders, lengths, table, index, memory, work, result)
     cells = memory[: n * ports * ports].reshape(n, ports, ports)
     leaves(g, first, r_row, last, r_col, places, orders, lengths, scratch, cells)
     if len(table) == 0:
-        result[:] = cells[0]
+        for i in range(ports):
+            for j in range(ports):
+                result[i, j] = cells[0, i, j]
     done = True
     for t in range(len(table)):
         p, q = table[t, 3] * SIDE, table[t, 4] * SIDE
@@ -130,11 +132,11 @@ def _make(g, wires, places, orders, lengths, table, index, memory, work, result)
 
 
 @jit
-def _couple(kp, kq, shared_p, shared_q, d, a, f):
-    """D, A and F = (I + A D)^-1 of a join; False where there is none."""
+def _couple(kp, kq, shared_p, shared_q, a, f):
+    """A and F of a join; False where there is none."""
     k = len(f)
-    words, work = np.empty(k + 8, np.int32), np.empty(32 * k, kp.dtype)
-    reals = np.empty(2, kp.dtype)
+    d, work = np.empty_like(a), np.empty(32 * k, kp.dtype)
+    words, reals = np.empty(k + 8, np.int32), np.empty(2, kp.dtype)
     _gather(kp, shared_p, shared_p, -1.0, d)
     _gather(kq, shared_q, shared_q, 1.0, a)
     blas.gemm(1.0, a, False, d, False, 0.0, f, words, reals)
@@ -257,14 +259,14 @@ def left_to_bottom(g: Floats, wires: Wires, dtype: type = np.float64) -> Floats:
     shared_p, shared_q, _, _ = starts(root)
     left, bottom, far = SIDE * p.left, SIDE * p.bottom, SIDE * (q.bottom if beside else q.left)
     k, n, b = SIDE * len(shared_p), SIDE * len(left), SIDE * len(bottom)
-    d, a, f = np.empty((3, k, k), dtype)
-    _couple(kp, kq, shared_p, shared_q, d, a, f)
+    a, f = np.empty((2, k, k), dtype)
+    _couple(kp, kq, shared_p, shared_q, a, f)
     out = np.empty((SIDE * len(root.bottom), SIDE * len(root.left)), dtype)
 
     def own(lo: int, hi: int) -> None:
-        beyond = far if beside else far[:0]
-        here = slice(SIDE * lo, SIDE * hi)
-        _own(kp, shared_p, bottom, left[lo:hi], kq, shared_q, beyond, a, f, out[:b, here], out[b:, here])  # noqa: E501
+        here, beyond = slice(SIDE * lo, SIDE * hi), far if beside else far[:0]
+        targets = out[:b, here], out[b:, here]
+        _own(kp, shared_p, bottom, left[lo:hi], kq, shared_q, beyond, a, f, *targets)
 
     def other(lo: int, hi: int) -> None:
         here = slice(n + SIDE * lo, n + SIDE * hi)
