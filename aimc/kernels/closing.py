@@ -12,9 +12,7 @@ from aimc.kernels.topology import Topology
 Floats = NDArray[np.float64]
 
 
-def close(
-    g: Floats, driven: NDArray[np.bool_], top: Topology, wires: reduction.Wires
-) -> Floats:
+def close(g: Floats, driven: NDArray[np.bool_], top: Topology, wires: reduction.Wires) -> Floats:
     """Floats rows and closes the far ends of an array whose bottom row comes first.
 
     The unknowns are the voltages of floating rows, whose current is 0, and the currents into the

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from aimc.kernels import blas
 from aimc.kernels.jit import jit
 from aimc.kernels.leaves import LENGTHS, ORDERS, SIDE, WORK, leaves
-from aimc.kernels.plan import Block, Join, Part, Plan, plan
+from aimc.kernels.plan import Block, Join, Plan, plan
 from aimc.kernels.threads import scratch, spread
 
 Floats = NDArray[np.floating]

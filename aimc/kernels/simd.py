@@ -22,8 +22,8 @@ _VECTOR = ir.VectorType(ir.DoubleType(), LANES)
 def _minus_products(height: int, width: int) -> Any:
     """The kernel for `height` lines of `width` neighbouring numbers."""
 
-    def minus_products(typingctx, out, out_line, source, line, x, x_step, y, y_step, count):  # noqa: ARG001
-        def codegen(context, builder, signature, args):  # noqa: ARG001
+    def minus_products(typingctx, out, out_line, source, line, x, x_step, y, y_step, count):
+        def codegen(context, builder, signature, args):
             out, out_line, source, line, x, x_step, y, y_step, count = args
             pointer = _VECTOR.as_pointer()
 

@@ -18,7 +18,7 @@ class Topology(NamedTuple):
 
     rows: slice
     cols: slice
-    first: Floats  # (rows,) from the source to the first node; inf: the row floats [ohm]
+    first: Floats  # (rows,) or (reads, rows) from source to first node; inf: the row floats [ohm]
     r_row: float
     row_end: float  # from the last node of a driven row to its second source; < 0: there is none
     last: float
@@ -31,7 +31,7 @@ class Topology(NamedTuple):
 
     @property
     def driven(self) -> NDArray[np.bool_]:
-        """(rows,) whether a row has a source."""
+        """Whether a row has a source, of the shape of `first`."""
         return np.isfinite(self.first)
 
     @property
@@ -77,11 +77,17 @@ def topology(
             col_end = float(r_sense)
     first = np.full(shape[0], float(r_source))
     if active is not None:
-        mask = np.asarray(active)
-        if mask.shape != shape[:1] or mask.dtype != np.bool_:
-            raise ArgumentError(
-                f"`active` must be a boolean array of shape ({shape[0]},), "
-                f"but has shape {mask.shape} and type {mask.dtype}."
-            )
-        first[~mask[rows]] = np.inf
+        mask = as_mask("active", active, shape[0])
+        first = np.where(mask[..., rows], first, np.inf)
     return Topology(rows, cols, first, float(r_row), row_end, float(r_sense), float(r_col), col_end)
+
+
+def as_mask(name: str, value: ArrayLike, rows: int) -> NDArray[np.bool_]:
+    """`value` as a boolean array (rows,) or (reads, rows). Raises ArgumentError on another."""
+    mask = np.asarray(value)
+    if mask.dtype != np.bool_ or mask.ndim not in (1, 2) or mask.shape[-1] != rows:
+        raise ArgumentError(
+            f"`{name}` must be a boolean array of shape ({rows},) or (reads, {rows}), "
+            f"but has shape {mask.shape} and type {mask.dtype}."
+        )
+    return mask

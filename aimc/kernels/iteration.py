@@ -1,0 +1,100 @@
+"""Reads without a transfer matrix: checks, mirrors, threads; the arithmetic is in `pcg`."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from aimc.errors import ArgumentError, NotConverged, as_array
+from aimc.kernels import pcg
+from aimc.kernels.threads import scratch, spread
+from aimc.kernels.topology import Topology, as_mask
+
+Floats = NDArray[np.float64]
+
+
+class Result(NamedTuple):
+    """As `network.Solved`; voltages only where they were asked for."""
+
+    row_voltage: Floats
+    col_voltage: Floats
+    current: Floats
+    residual: float
+    noise: Floats  # (0 or batch, cols) weighted squares of the cells' voltages
+
+
+def iterate(
+    g: Floats,
+    v: ArrayLike,
+    top: Topology,
+    tol: float,
+    fields: bool,
+    guess: ArrayLike | None = None,
+    e: Floats | None = None,
+    weight: Floats | None = None,
+    source: Floats | None = None,
+    gate: ArrayLike | None = None,
+    within: float | None = None,
+) -> Result:
+    """Solves a batch of reads to `tol`, each on its own; arguments as in `network`, and
+
+    g       (1 or reads, rows, cols)  conductances, checked [S]
+    fields  whether all voltages are wanted
+    e       (reads, cols)             voltages of the sense terminals [V]
+    weight  (rows, cols)              of each cell's squared voltage in the result's `noise`
+    source  (reads, rows, cols)       currents through the cells besides g u [A]
+    within  the residual to accept; None: 100 tol, which typical circuits meet ten-thousandfold
+    """
+    rows, cols = g.shape[1:]
+    v = as_array("v", v, (None, rows))
+    batch = len(v)
+    mirror = (slice(None), top.rows, top.cols)
+    start = np.zeros((0, rows, cols))
+    if guess is not None:
+        start = as_array("guess", guess, (None,) * (np.ndim(guess) - 2) + (rows, cols))
+        start = np.ascontiguousarray((start if start.ndim == 3 else start[None])[mirror])
+        if len(start) not in (1, batch):
+            raise ArgumentError(f"`guess` must hold 1 or {batch} arrays, but holds {len(start)}.")
+    e = np.zeros((batch, cols)) if e is None else np.ascontiguousarray(e[:, top.cols])
+    noise = np.empty((0 if weight is None else batch, cols))
+    weight = np.zeros((0, cols)) if weight is None else weight[top.rows, top.cols]
+    weight = np.ascontiguousarray(weight)
+    g = np.ascontiguousarray(g[mirror])
+    v = np.where(top.driven, v[:, top.rows], 0.0)
+    first = np.ascontiguousarray(np.atleast_2d(top.first))
+    on = np.zeros((0, rows))
+    if gate is not None:
+        on = np.atleast_2d(as_mask("gate", gate, rows))[:, top.rows]
+        on = np.ascontiguousarray(np.broadcast_to(on, (batch, rows)), np.float64)
+    for name, given in (("active", first), ("g", g)):
+        if len(given) not in (1, batch):
+            raise ArgumentError(
+                f"`{name}` must hold 1 or {batch} arrays, one a read, but holds {len(given)}."
+            )
+    s = np.zeros((0, rows, cols)) if source is None else np.ascontiguousarray(source[mirror])
+    current, residual = np.empty((batch, cols)), np.zeros(batch)
+    row = np.empty((batch if fields else 0, rows, cols))
+    col = np.empty_like(row)
+    limit = 100 + 10 * (rows + cols)
+
+    def work(lo: int, hi: int) -> None:
+        out = (current, row, col, noise, residual)
+        memory = scratch(pcg.size(rows, cols))
+        pcg.reads(
+            g, on, v, first, e, s, start, weight, top.ladder, float(tol), limit, lo, hi, memory,
+            *out,
+        )  # fmt: skip
+
+    spread(work, batch, cost=batch * rows * cols)
+    worst = float(residual.max(initial=0.0))
+    # The stop is by an estimate; the residual is measured.
+    accepted = max(100.0 * tol, 1e-9) if within is None else within
+    if not worst <= accepted or not np.isfinite(worst) or not np.isfinite(current).all():
+        raise NotConverged(
+            f"The network of {rows} x {cols} cells must be solved to a tolerance of {tol:g}, but "
+            f"is not after {limit} steps. Check that resistances and conductances are physical.",
+            residual=worst,
+        )
+    return Result(row[mirror], col[mirror], current[:, top.cols], worst, noise[:, top.cols])
