@@ -9,15 +9,73 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aimc.errors import as_array, as_rng, must
-from aimc.kernels import network, noise
+from aimc.kernels import branches, network, noise, nonlinear, slices
 from aimc.wires import Wires
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from aimc.ivcurve import IVCurve
+
     Array = NDArray[np.float64]
 
-Solution = network.Solved
+_NOISY = 2**22  # cells whose noise is held at once
+Power = branches.Power
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """All voltages, currents and powers of a batch of reads.
+
+    v (reads, rows): source voltages [V]. row_voltage, col_voltage (reads, rows, cols): of the nodes
+    above and below each cell [V]. cell_current (reads, rows, cols): from the row into the column
+    [A]. current (reads, cols): sensed [A]. residual: Kirchhoff's current law is violated by at most
+    so much of the largest source or column current. driven (reads, rows): rows with a source.
+    """
+
+    v: Array
+    row_voltage: Array
+    col_voltage: Array
+    cell_current: Array
+    current: Array
+    residual: float
+    wires: Wires
+    driven: NDArray[np.bool_]
+
+    @property
+    def cell_voltage(self) -> Array:
+        """Across each cell (reads, rows, cols) [V]."""
+        return self.row_voltage - self.col_voltage
+
+    @cached_property
+    def row_current(self) -> Array:
+        """Along the rows (reads, rows, cols + 1) [A], positive to the right.
+
+        Entry j flows left of node j; the first leaves the left end's driver, the last flows into
+        the right end's.
+        """
+        w = self.wires
+        return branches.along_rows(self.cell_current, w.r_row, w.r_source, w.drive, self.driven)
+
+    @cached_property
+    def col_current(self) -> Array:
+        """Along the columns (reads, rows + 1, cols) [A], positive downwards.
+
+        Entry i flows above node i; the last flows into the bottom's virtual ground.
+        """
+        w = self.wires
+        return branches.along_columns(self.cell_current, w.r_col, w.r_sense, w.sense)
+
+    @cached_property
+    def power(self) -> Power:
+        """Delivered by the drivers, and dissipated in cells, row wires, column wires, source and
+        sense resistances, each (reads,) [W]. The parts add up to what is delivered [Tellegen].
+        """
+        w = self.wires
+        return branches.power(
+            self.v, self.cell_voltage, self.cell_current, self.row_current, self.col_current,
+            (w.r_row, w.r_col, w.r_source, w.r_sense),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,13 +83,15 @@ class Crossbar:
     """Cells as they stand, with their wires.
 
     g (rows, cols): conductances [S], >= 0; an open cell is 0. wires: resistances and topology.
-    sigma (rows, cols) or None: standard deviation of each cell in one read [S]. Raises
-    ArgumentError on another shape, NaN, or a negative conductance.
+    sigma (rows, cols) or None: standard deviation of each cell in one read [S]. iv: the cells'
+    current-voltage curve, of which `g` is the slope at 0 V; None: linear. Raises ArgumentError on
+    another shape, NaN, or a negative conductance.
     """
 
     g: Array
     wires: Wires = field(default_factory=Wires)
     sigma: Array | None = None
+    iv: IVCurve | None = None
 
     def __post_init__(self) -> None:
         g = as_array("g", self.g, minimum=0).copy()
@@ -39,27 +99,87 @@ class Crossbar:
         object.__setattr__(self, "g", g)
         if not isinstance(self.wires, Wires):
             raise must("wires", "be a Wires", f"is {self.wires!r}")
+        if self.iv is not None and not callable(getattr(self.iv, "evaluate", None)):
+            raise must("iv", "be an IVCurve or None", f"is {self.iv!r}")
         if self.sigma is not None:
             object.__setattr__(self, "sigma", as_array("sigma", self.sigma, g.shape, minimum=0))
 
+    @property
+    def linear(self) -> bool:
+        """Whether currents are `v @ transfer`: linear cells, idle rows grounded."""
+        return self.iv is None and self.wires.idle == "grounded"
+
     @cached_property
     def transfer(self) -> Array:
-        """(rows, cols) [S]: `v @ transfer` are the exact currents of the network of linear cells.
+        """(rows, cols) [S]: `v @ transfer` are the exact currents of the network of linear cells,
+        every row driven.
 
-        Found once; it is `g` itself where no wire has resistance.
+        Found once; it is `g` itself where no wire has resistance. With an `iv`, that of the cells'
+        slopes at 0 V.
         """
         transfer = network.transfer(self.g, *self._wires)
         transfer.flags.writeable = False
         return transfer
 
-    def read(self, v: Any, rng: np.random.Generator | None = None) -> Array:
-        """Column currents (batch, cols) [A] for row voltages v (batch, rows) [V].
+    def read(self, v: Any, rng: np.random.Generator | None = None, duration: Any = None) -> Array:
+        """Mean column currents (batch, cols) [A] for row voltages v (batch, rows) [V].
 
-        With `rng` every read draws its own noise. Raises ArgumentError on a wrong shape or NaN.
+        duration (batch, rows): how long each voltage lasts, a share of the window in [0, 1]; all
+        begin together. None: the whole window; rows at 0 V are then idle. With `rng` every read
+        draws its own noise. Raises ArgumentError on a wrong shape or NaN.
         """
-        v = as_array("v", v, (None, self.g.shape[0]))
-        i = v @ self.transfer
-        return i if rng is None else i + self.noise(v, as_rng(rng))
+        v = as_array("v", v, (None, self.g.shape[0]), empty=True)
+        if not len(v):
+            return np.zeros((0, self.g.shape[1]))
+        if duration is not None or not self.linear:
+            given = v != 0.0 if duration is None else duration
+            duration, v = slices.as_pulses(given, v, self.g.shape[0])
+        noisy = rng is not None and self.sigma is not None and bool(self.sigma.any())
+        if rng is not None:
+            as_rng(rng)
+        if self.linear:
+            v = v if duration is None else v * duration
+            if noisy and self.wires.noise == "exact":
+                return self._draw(
+                    v, rng, lambda g, here: network.reads(g, v[here], *self._wires)[0]
+                )
+            i = v @ self.transfer
+            return i + self.noise(v, rng) if noisy and rng is not None else i
+        if not noisy:
+            return self._slices(self.g, duration, v)
+        return self._draw(v, rng, lambda g, here: self._slices(g, duration[here], v[here]))
+
+    def _draw(self, v: Array, rng: Any, read: Any) -> Array:
+        """`read` of the conductances that each read draws, part by part."""
+        assert self.sigma is not None
+        result = np.empty((len(v), self.g.shape[1]))
+        step = max(1, _NOISY // self.g.size)
+        for lo in range(0, len(v), step):
+            here = slice(lo, min(lo + step, len(v)))
+            shape = (here.stop - lo, *self.g.shape)
+            g = np.maximum(self.g + self.sigma * rng.standard_normal(shape), 0.0)
+            result[here] = read(g, here)
+        return result
+
+    def _slices(self, g: Array, duration: Array, v: Array) -> Array:
+        """Mean currents where the network changes as rows fall silent; g: one, or one a read."""
+        idle, cols = self.wires.idle, self.g.shape[1]
+        ends = self.wires.drive != "both"
+        if self.iv is None and idle == "floating" and g.ndim == 2 and ends:
+            return slices.floating(duration, v, self._admittances) @ self.transfer
+
+        def read(volts: Array, on: NDArray[np.bool_], which: NDArray[np.intp]) -> Array:
+            cells = g if g.ndim == 2 else g[which]
+            active, gate = (on if idle == kind else None for kind in ("floating", "gated"))
+            if self.iv is None:
+                return network.reads(cells, volts, *self._wires, active=active, gate=gate)[0]
+            return self._newton(cells, volts, active, gate).current
+
+        return slices.mean_current(duration, v, cols, read)
+
+    def _newton(self, g: Array, v: Array, active: Any, gate: Any) -> nonlinear.Newton:
+        assert self.iv is not None
+        return nonlinear.solve(self.iv, g, v, *self._wires, active=active, gate=gate)
 
     def noise(self, v: Array, rng: np.random.Generator) -> Array:
         """What the cells' noise adds to the currents (batch, cols) [A], first order in sigma.
@@ -90,15 +210,31 @@ class Crossbar:
     def _noise_gain(self) -> Array:
         return network.noise_gain(self.g, *self._wires)
 
-    def solve(self, v: Any) -> Solution:
-        """Every node's voltage and the currents for row voltages v (batch, rows) [V].
+    @cached_property
+    def _admittances(self) -> Array:
+        return network.admittances(self.g, *self._wires)
 
-        The solution has row_voltage and col_voltage (batch, rows, cols) [V], current (batch, cols)
-        [A], and residual: Kirchhoff's current law violated at most by so much of the largest
-        current.
+    def solve(self, v: Any) -> Solution:
+        """Every node's voltage, every current and the power, for row voltages v (batch, rows) [V].
+
+        Rows at 0 V are idle: grounded, floating or gated, as the wires say. Raises ArgumentError
+        on a wrong shape or NaN, NotConverged.
         """
         v = as_array("v", v, (None, self.g.shape[0]))
-        return network.solve(self.g, v, *self._wires)
+        on, idle = v != 0.0, self.wires.idle
+        active, gate = (on if idle == kind else None for kind in ("floating", "gated"))
+        driven = on if idle == "floating" else np.ones_like(on)
+        if self.iv is not None:
+            at = self._newton(self.g, v, active, gate)
+            cell = at.cell_current
+        else:
+            at = network.solve(self.g, v, *self._wires, active=active, gate=gate)
+            cell = self.g * (at.row_voltage - at.col_voltage)
+            if gate is not None:
+                cell *= gate[:, :, None]
+        return Solution(
+            v, at.row_voltage, at.col_voltage, cell, at.current, at.residual, self.wires, driven
+        )
 
     @property
     def _wires(self) -> tuple[float, float, float, float, str, str]:

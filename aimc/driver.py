@@ -53,6 +53,13 @@ class Driver(ABC):
         """Mean row voltage over the read window [V], shape of `x`."""
         return self.v_read * self.quantise(x)
 
+    @abstractmethod
+    def pulses(self, x: Array) -> tuple[Array, Array]:
+        """Length of each row's pulse, a share of the window in [0, 1], and its voltage [V].
+
+        Both have the shape of `x`; their product is `drive(x)`. All pulses begin together.
+        """
+
     @property
     @abstractmethod
     def window(self) -> float:
@@ -68,6 +75,10 @@ class VoltageDriver(Driver):
     def __post_init__(self) -> None:
         super().__post_init__()
         as_number("t_int", self.t_int, above=0)
+
+    def pulses(self, x: Array) -> tuple[Array, Array]:
+        v = self.drive(x)
+        return (v != 0.0).astype(float), v
 
     @property
     def window(self) -> float:
@@ -86,6 +97,10 @@ class PulseDriver(Driver):
     def __post_init__(self) -> None:
         super().__post_init__()
         as_number("t_step", self.t_step, above=0)
+
+    def pulses(self, x: Array) -> tuple[Array, Array]:
+        x = self.quantise(x)
+        return np.abs(x), np.copysign(self.v_read, x)
 
     @property
     def window(self) -> float:

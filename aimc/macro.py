@@ -119,7 +119,8 @@ class Hardware:
             )
             for place in ranges
         )
-        macro = Macro(self, g, ramps, w_max, c_array, Crossbar(g, self.wires))
+        crossbar = Crossbar(g, self.wires, iv=getattr(self.device, "iv", None))
+        macro = Macro(self, g, ramps, w_max, c_array, crossbar)
         return macro.aged(self.age, rng)
 
 
@@ -169,10 +170,14 @@ class Macro:
         if rng is not None:
             as_rng(rng)
         hardware = self.hardware
-        v = hardware.driver.drive(x)
-        i = v @ self._matrix
-        if rng is not None and self._noisy:
-            i += hardware.mapping.combine(self.crossbar.noise(v, rng))
+        duration, pulse = hardware.driver.pulses(x)
+        v = duration * pulse
+        if self.crossbar.linear and hardware.wires.noise == "first-order":
+            i = v @ self._matrix
+            if rng is not None and self._noisy:
+                i += hardware.mapping.combine(self.crossbar.noise(v, rng))
+        else:
+            i = hardware.mapping.combine(self.crossbar.read(pulse, rng, duration))
         u = hardware.sense.integrate(i, hardware.driver.window, self.c_array)
         code, y = np.empty(u.shape, np.intp), np.empty(u.shape)
         for place, ramp in self.ramps:
@@ -194,7 +199,7 @@ class Macro:
             (place, dataclasses.replace(by_curve[r.curve], offset=r.offset))
             for place, r in self.ramps
         )
-        crossbar = Crossbar(g, self.hardware.wires, sigma)
+        crossbar = Crossbar(g, self.hardware.wires, sigma, getattr(device, "iv", None))
         return dataclasses.replace(self, crossbar=crossbar, ramps=ramps, age=float(t))
 
     @cached_property

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from aimc.errors import as_array, must
+from aimc.errors import as_array, as_count, must
+from aimc.units import show
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
 
+    from aimc.crossbar import Solution
     from aimc.macro import Macro
     from aimc.ramp import ProgrammedRamp
 
@@ -36,6 +38,33 @@ def conductance_map(macro: Macro) -> Figure:
     counts.hist(g.ravel(), bins=60, color=BLUE)
     counts.set(xlabel="conductance [uS]", ylabel="cells", yscale="log", title="distribution")
     _open(counts)
+    return figure
+
+
+def voltage_map(solution: Solution, read: int = 0) -> Figure:
+    """What the wires take: voltages of the row nodes, of the column nodes, and across the cells.
+
+    read: which read of the solution. Raises ArgumentError where there is no such read.
+    """
+    as_count("read", read, 0, len(solution.v) - 1)
+    figure = _figure(10.6, 3.5)
+    panels = {
+        "row nodes": solution.row_voltage,
+        "column nodes": solution.col_voltage,
+        "across the cells": solution.cell_voltage,
+    }
+    for axes, (title, voltage) in zip(figure.subplots(1, 3), panels.items(), strict=True):
+        millivolt = voltage[read] * 1e3
+        image = axes.imshow(millivolt, aspect="auto", cmap="viridis", interpolation="nearest")
+        axes.set(xlabel="column", ylabel="row", title=title)
+        figure.colorbar(image, ax=axes, label="voltage [mV]")
+    power = solution.power
+    lost = 1.0 - power.cells[read] / power.delivered[read] if power.delivered[read] else 0.0
+    figure.suptitle(
+        f"{panels['row nodes'].shape[1]} x {panels['row nodes'].shape[2]} cells, "
+        f"{show(float(power.delivered[read]), 'W')} delivered, {lost:.1%} of it lost in the wires",
+        fontsize=10,
+    )
     return figure
 
 

@@ -1,4 +1,4 @@
-"""What the left-to-bottom matrix leaves out: floating rows, and sources or grounds at the far ends."""
+"""What the left-to-bottom matrix leaves out: floating rows, far ends, admittances of the rows."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ from aimc.kernels.topology import Topology
 Floats = NDArray[np.float64]
 
 
-def close(g: Floats, driven: NDArray[np.bool_], top: Topology, wires: reduction.Wires) -> Floats:
+def close(
+    g: Floats, driven: NDArray[np.bool_], top: Topology, wires: reduction.Wires
+) -> tuple[Floats, Floats]:
     """Floats rows and closes the far ends of an array whose bottom row comes first.
+
+    Gives the transfer matrix (rows, cols), with rows of zeros where they float, and the admittances
+    of the driven rows, (driven, driven) [S]: current into the left end of one a volt on another.
 
     The unknowns are the voltages of floating rows, whose current is 0, and the currents into the
     far ends, which lie at their source or at ground through `row_end` or `col_end`.
@@ -48,4 +53,4 @@ def close(g: Floats, driven: NDArray[np.bool_], top: Topology, wires: reduction.
         sensed -= answer[-len(up) :]
     result = np.zeros((rows, cols))
     result[driven] = sensed.T
-    return result
+    return result, k[np.ix_(known, known)] + k[np.ix_(known, unknown)] @ answer

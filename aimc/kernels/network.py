@@ -10,8 +10,8 @@ Every function takes the topology by the same names:
     r_row, r_col, r_source, r_sense   resistances [ohm], >= 0
     drive    "left", "right" or "both": the end of the rows at which their source sits
     sense    "bottom" (the last row), "top" or "both" (the currents of both ends are summed)
-    active   (rows,) bool: rows whose source is connected; the others float. None: all are. Functions
-             that iterate also take (reads, rows)
+    active   (rows,) bool: rows whose source is connected; the others float. None: all are.
+             `solve` and `reads` also take (reads, rows)
     gate     (rows,) or (reads, rows) bool: rows whose cells are connected; the others' transistors
              are off. None: all are
 """
@@ -59,8 +59,8 @@ def _fixed(shape: tuple[int, ...], *wires: Any) -> Topology:
     top = topology(shape, *wires)
     if top.first.ndim != 1:
         raise ArgumentError(
-            f"`active` must have shape ({shape[0]},), but has shape {top.first.shape}. One transfer "
-            "matrix holds for one set of floating rows."
+            f"`active` must have shape ({shape[0]},), but has shape {top.first.shape}. One "
+            "transfer matrix holds for one set of floating rows."
         )
     return top
 
@@ -69,15 +69,46 @@ def _transfer(g: Floats, top: Topology, dtype: type = np.float64) -> Floats:
     driven = top.driven
     if top.ideal:
         return np.where(driven[top.rows, None], g, 0.0).astype(dtype, copy=False)
-    g = np.ascontiguousarray(g[top.rows, top.cols][::-1])
-    first = np.ascontiguousarray(np.where(driven, top.first, 0.0)[::-1])
-    wires = reduction.Wires(first, top.r_row, top.last, top.r_col)
+    g, wires = _bottom_up(g, top)
     if driven.all() and top.row_end < 0.0 and top.col_end < 0.0:
         result = reduction.left_to_bottom(g, wires, dtype)[::-1]
     else:
-        result = closing.close(g, driven[::-1], top, wires)[::-1].astype(dtype, copy=False)
+        result = closing.close(g, driven[::-1], top, wires)[0][::-1].astype(dtype, copy=False)
     _check(g[::-1], result, top)
     return np.ascontiguousarray(result[top.rows, top.cols])
+
+
+def _bottom_up(g: Floats, top: Topology) -> tuple[Floats, reduction.Wires]:
+    """The mirrored array as elimination takes it, the bottom row first."""
+    first = np.ascontiguousarray(np.where(top.driven, top.first, 0.0)[::-1])
+    wires = reduction.Wires(first, top.r_row, top.last, top.r_col)
+    return np.ascontiguousarray(g[top.rows, top.cols][::-1]), wires
+
+
+def admittances(
+    g: ArrayLike,
+    r_row: float,
+    r_col: float,
+    r_source: float,
+    r_sense: float,
+    drive: str = "left",
+    sense: str = "bottom",
+) -> Floats:
+    """Current into the source of one row a volt on another, all others at 0 V, exactly.
+
+    g        (rows, cols)  conductances [S], >= 0
+    drive    "left" or "right": a row with two sources has no one current
+    returns  (rows, rows)  [S], symmetric
+    raises   ArgumentError
+    """
+    g = as_array("g", g, (None, None), minimum=0.0)
+    top = _fixed(g.shape, r_row, r_col, r_source, r_sense, drive, sense, None)
+    if drive == "both":
+        raise ArgumentError("`drive` must be left or right, but is 'both'.")
+    with blas.one_thread():
+        flipped, wires = _bottom_up(g, top)
+        y = closing.close(flipped, np.ones(len(g), bool), top, wires)[1]
+    return np.ascontiguousarray(y[::-1, ::-1][top.rows, top.rows])
 
 
 def _check(g: Floats, result: Floats, top: Topology) -> None:
@@ -90,8 +121,8 @@ def _check(g: Floats, result: Floats, top: Topology) -> None:
     if not error <= limit * scale:
         raise NotConverged(
             f"The transfer matrix of {len(g)} x {g.shape[1]} cells must agree with a read to "
-            f"{limit:g}, but does to {error / scale:.1e}. Its conductances and resistances span too "
-            "many decades.",
+            f"{limit:g}, but does to {error / scale:.1e}. Its conductances and resistances span "
+            "too many decades.",
             residual=float(error / scale),
         )
 

@@ -15,23 +15,28 @@ which is zero to second order: convergence is quadratic. The solution minimises 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aimc.errors import NotConverged, as_array, as_number
+from aimc.errors import ArgumentError, NotConverged, as_array, as_number
 from aimc.kernels.iteration import iterate
 from aimc.kernels.jit import jit, reduction
 from aimc.kernels.topology import Topology, as_mask, topology
 
 Floats = NDArray[np.float64]
-Evaluate = Callable[[Floats], tuple[Floats, Floats]]
 Cells = Callable[[Floats, NDArray], tuple[Floats, Floats]]
 AT_ONCE = 2**20  # cells that are solved together
 _STEPS = 100
 _STEEP = 1e3  # tangents times wires, in multiples of one
-_FINEST = 1e-13  # tolerance of the linear network in the last steps
+_FINE, _FINEST = 1e-10, 1e-13  # tolerances of the linear network in the last step
+
+
+class Curve(Protocol):
+    """What cells of conductance `g` at 0 V carry [A] at `u` volts, and its slope >= 0 [S]."""
+
+    def evaluate(self, g: Floats, u: Floats) -> tuple[Floats, Floats]: ...
 
 
 class Newton(NamedTuple):
@@ -110,9 +115,9 @@ def _misses(i, wanted, current, worst, out):
 
 
 def solve(
-    evaluate: Evaluate,
+    curve: Curve,
+    g: ArrayLike,
     v: ArrayLike,
-    cols: int,
     r_row: float,
     r_col: float,
     r_source: float,
@@ -125,15 +130,17 @@ def solve(
 ) -> Newton:
     """Every node voltage for a batch of inputs.
 
-    evaluate  currents i [A] and slopes di/du [S] of all cells, each (n, rows, cols), for voltages u
-              (n, rows, cols) [V] across them; slopes >= 0
-    v         (reads, rows)  source voltages [V]
-    tol       residual at which to stop; see `Newton`
+    g        (rows, cols) or (reads, rows, cols)  conductances at 0 V [S], >= 0
+    v        (reads, rows)                        source voltages [V]
+    tol      residual at which to stop; see `Newton`
     Topology as in `network`. Raises ArgumentError; NotConverged with the residual reached.
     """
-    v = as_array("v", v, (None, None))
+    g = as_array("g", g, (None,) * (3 if np.ndim(g) == 3 else 2), minimum=0.0)
+    rows, cols = g.shape[-2:]
+    v = as_array("v", v, (None, rows))
+    if g.ndim == 3 and len(g) != len(v):
+        raise ArgumentError(f"`g` must hold {len(v)} arrays, one a read, but holds {len(g)}.")
     as_number("tol", tol, above=0.0)
-    rows = v.shape[1]
     wires = (r_row, r_col, r_source, r_sense, drive, sense)
     top = topology((rows, cols), *wires, active)
     on = (
@@ -147,7 +154,8 @@ def solve(
         here = slice(lo, lo + step)
         first = top.first if top.first.ndim == 1 or len(top.first) == 1 else top.first[here]
         part = None if on is None else on[here, :, None]
-        parts.append(_solve(evaluate, v[here], cols, top._replace(first=first), part, tol))
+        cells = _cells(curve, g if g.ndim == 2 else g[here], part)
+        parts.append(_solve(cells, v[here], cols, top._replace(first=first), tol))
     joined = [np.concatenate([part[k] for part in parts]) for k in (0, 1, 2, 4)]
     longest = max(len(part.history) for part in parts)
     history = tuple(
@@ -158,15 +166,19 @@ def solve(
     )
 
 
-def _solve(
-    evaluate: Evaluate, v: Floats, cols: int, top: Topology, on: NDArray | None, tol: float
-) -> Newton:
-    def cells(u: Floats, which: NDArray) -> tuple[Floats, Floats]:
-        i, slope = evaluate(u)
-        if on is None:
-            return i, slope
-        return i * on[which], slope * on[which]
+def _cells(curve: Curve, g: Floats, on: NDArray | None) -> Cells:
+    """Currents and slopes of the cells of some reads; those of rows that are off are zero."""
 
+    def cells(u: Floats, which: NDArray) -> tuple[Floats, Floats]:
+        i, slope = curve.evaluate(g if g.ndim == 2 else g[which], u)
+        if on is not None:
+            i, slope = i * on[which], slope * on[which]
+        return np.ascontiguousarray(i), np.ascontiguousarray(slope)
+
+    return cells
+
+
+def _solve(cells: Cells, v: Floats, cols: int, top: Topology, tol: float) -> Newton:
     reads, rows = v.shape
     every = np.arange(reads)
     driven = np.broadcast_to(np.atleast_2d(top.driven), (reads, rows))[:, top.rows]
@@ -177,11 +189,17 @@ def _solve(
     while slope.max() * wires > _STEEP and np.abs(u).max() > 1e-6:
         u *= 0.5
         i, slope = cells(u, every)
-    now, linear = _linear(cells, v, top, every, u, i, slope, None, tol=1e-4)
+    finer = 1e-4
+    now, linear = _linear(cells, v, top, every, u, i, slope, None, finer)
     history = [float(now.miss.max()) + linear]
-    while not history[-1] <= tol and len(history) < _STEPS and np.isfinite(history[-1]):
+
+    def done() -> bool:
+        # A small residual of a coarse solution may still hide an error that all cells share.
+        return history[-1] <= tol and finer <= _FINE
+
+    while not done() and len(history) < _STEPS and np.isfinite(history[-1]):
         todo = every
-        if linear <= 0.5 * tol and now.miss.min() <= 0.5 * tol:
+        if finer <= _FINE and linear <= 0.5 * tol and now.miss.min() <= 0.5 * tol:
             todo = np.flatnonzero(~(now.miss <= 0.5 * tol))
         before = now if len(todo) == reads else _State(*(part[todo] for part in now))
         finer = float(np.clip(0.01 * before.miss.max() ** 2, _FINEST, 1e-4))
@@ -196,7 +214,7 @@ def _solve(
             for whole, part in zip(now, after, strict=True):
                 whole[todo] = part
         history.append(float(now.miss.max()) + linear)
-    if not history[-1] <= tol:
+    if not done():
         raise NotConverged(
             f"The network of {rows} x {cols} nonlinear cells must obey the current law to {tol:g}, "
             f"but does to {history[-1]:.1e} after {len(history)} steps. Check that the cells' "
@@ -232,7 +250,6 @@ def _linear(
 ) -> tuple[_State, float]:  # fmt: skip
     """The network of the cells' tangents at `u`, and its own residual."""
     beside = np.empty_like(u)
-    i, slope = np.ascontiguousarray(i), np.ascontiguousarray(slope)
     _beside(i.ravel(), slope.ravel(), u.ravel(), beside.ravel())
     at = iterate(slope, v, top, tol, True, guess=guess, source=beside, within=np.inf)
     current = np.ascontiguousarray(at.current)
@@ -248,14 +265,16 @@ def _shorten(before: _State, after: _State, cells: Cells, which: NDArray) -> _St
         return np.array([_along(*(p[n].ravel() for p in parts)) for n in range(len(i))])
 
     full, t = after, np.ones(len(which))
-    start = -rise(full, before.i, before.wanted)
+    # Negative where the step goes uphill: it mends a solution that was coarser, and is taken whole.
+    fall = -rise(full, before.i, before.wanted)
     end = rise(full, full.i, full.wanted)
     for _ in range(30):
-        far = ~(end <= 0.5 * np.abs(start))
+        # Close to the solution the slope is rounding, and the miss tells.
+        far = (fall > 0.0) & ~(end <= 0.5 * fall) & ~(after.miss <= 0.5 * before.miss)
         if not far.any():
             break
         # Secant of the slope along the line, which may have overflowed at its end.
-        secant = np.nan_to_num(t * np.abs(start) / (np.abs(start) + end / t), nan=0.1)
+        secant = np.nan_to_num(t * fall / np.where(far, fall + end / t, 1.0), nan=0.1)
         t = np.where(far, np.clip(secant, 0.1 * t, 0.7 * t), t)
         share = t[:, None, None]
         after = _state(

@@ -69,6 +69,8 @@ class Part(NamedTuple):
 
 
 class Plan(NamedTuple):
+    """The whole array: parts, then levels of joins, then the last join."""
+
     root: Block
     parts: tuple[Part, ...]
     levels: tuple[tuple[Join, ...], ...]

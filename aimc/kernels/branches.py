@@ -1,0 +1,115 @@
+"""Currents of every wire segment, and where the power goes.
+
+Segment currents are sums of the cells' currents, never differences of voltages over a resistance:
+they hold their digits in wires of a milliohm, and exist in wires of none. Where both ends of a wire
+lead out, the split follows from the voltages around the loop.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+class Power(NamedTuple):
+    """Power of each read [W], each (reads,); what the drivers deliver is the sum of the rest."""
+
+    delivered: Floats
+    cells: Floats
+    row_wires: Floats
+    col_wires: Floats
+    source: Floats  # in the source resistances
+    sense: Floats  # in the sense resistances
+
+
+def along_rows(
+    cell: Floats, r_row: float, r_source: float, drive: str, active: NDArray[np.bool_] | None
+) -> Floats:
+    """Currents along the rows [A], positive to the right.
+
+    cell     (reads, rows, cols)      currents from the row through the cells [A]
+    active   (rows,) or (reads, rows) rows with a source; None: all
+    returns  (reads, rows, cols + 1)  left of each node; the last one right of the last node
+    """
+    reads, rows, cols = cell.shape
+    taken = np.zeros((reads, rows, cols + 1))
+    np.cumsum(cell, axis=2, out=taken[:, :, 1:])
+    total = taken[:, :, -1]
+    start = np.zeros((reads, rows))
+    if drive == "left":
+        start = total
+    elif drive == "both":
+        start = _split(taken[:, :, 1:cols].sum(axis=2), total, r_row, r_source, cols)
+    if active is not None:
+        start = np.where(np.atleast_2d(active), start, 0.0)
+    result = start[:, :, None] - taken
+    # Exact zeros where nothing leads out.
+    if drive == "left":
+        result[:, :, -1] = 0.0
+    return result
+
+
+def along_columns(cell: Floats, r_col: float, r_sense: float, sense: str) -> Floats:
+    """Currents along the columns [A], positive downwards.
+
+    cell     (reads, rows, cols)      currents through the cells into the column [A]
+    returns  (reads, rows + 1, cols)  above each node; the last one below the last node
+    """
+    reads, rows, cols = cell.shape
+    gained = np.zeros((reads, rows + 1, cols))
+    np.cumsum(cell, axis=1, out=gained[:, 1:])
+    total = gained[:, -1]
+    start = np.zeros((reads, cols))
+    if sense == "top":
+        start = -total
+    elif sense == "both":
+        start = -_split(gained[:, 1:rows].sum(axis=1), total, r_col, r_sense, rows)
+    result = start[:, None, :] + gained
+    if sense == "top":
+        result[:, -1] = 0.0
+    return result
+
+
+def _split(inner: Floats, total: Floats, r: float, r_end: float, nodes: int) -> Floats:
+    """Share of `total` that passes the first of two ends which are at one voltage.
+
+    The drops around the loop vanish: r_end I_0 + r sum_j (I_0 - C_j) + r_end (I_0 - total) = 0.
+    Without any resistance the split is arbitrary, and both ends get half.
+    """
+    loop = 2.0 * r_end + r * (nodes - 1)
+    return (r * inner + r_end * total) / loop if loop > 0.0 else 0.5 * total
+
+
+def power(
+    v: Floats,
+    u: Floats,
+    cell: Floats,
+    row: Floats,
+    col: Floats,
+    wires: tuple[float, float, float, float],
+) -> Power:
+    """Where the power goes; by Tellegen's theorem the parts add up to what is delivered.
+
+    v         (reads, rows)            source voltages [V]
+    u, cell   (reads, rows, cols)      voltages across the cells [V] and currents through them [A]
+    row, col  currents along the wires [A], see `along_rows` and `along_columns`
+    wires     r_row, r_col, r_source, r_sense [ohm]
+    """
+    r_row, r_col, r_source, r_sense = wires
+
+    def heat(current: Floats, r: float) -> Floats:
+        return r * np.einsum("nij,nij->n", current, current)
+
+    ends_of_rows = row[:, :, [0, -1]]
+    return Power(
+        np.einsum("ni,ni->n", v, ends_of_rows[:, :, 0] - ends_of_rows[:, :, 1]),
+        np.einsum("nij,nij->n", u, cell),
+        heat(row[:, :, 1:-1], r_row),
+        heat(col[:, 1:-1], r_col),
+        heat(ends_of_rows, r_source),
+        heat(col[:, [0, -1]], r_sense),
+    )
