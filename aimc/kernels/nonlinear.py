@@ -61,6 +61,11 @@ class _State(NamedTuple):
     i: Floats  # what the cells carry at `u`
     slope: Floats
     miss: Floats  # (reads,) largest |i - wanted| over the largest source or column current
+    linear: Floats  # (reads,) by how much the wires miss Kirchhoff's law, in the same measure
+
+    @property
+    def error(self) -> Floats:
+        return self.miss + self.linear
 
 
 @jit
@@ -190,8 +195,8 @@ def _solve(cells: Cells, v: Floats, cols: int, top: Topology, tol: float) -> New
         u *= 0.5
         i, slope = cells(u, every)
     finer = 1e-4
-    now, linear = _linear(cells, v, top, every, u, i, slope, None, finer)
-    history = [float(now.miss.max()) + linear]
+    now = _linear(cells, v, top, every, u, i, slope, None, finer)
+    history = [float(now.error.max())]
 
     def done() -> bool:
         # A small residual of a coarse solution may still hide an error that all cells share.
@@ -199,11 +204,11 @@ def _solve(cells: Cells, v: Floats, cols: int, top: Topology, tol: float) -> New
 
     while not done() and len(history) < _STEPS and np.isfinite(history[-1]):
         todo = every
-        if finer <= _FINE and linear <= 0.5 * tol and now.miss.min() <= 0.5 * tol:
-            todo = np.flatnonzero(~(now.miss <= 0.5 * tol))
+        if finer <= _FINE and now.error.min() <= tol:
+            todo = np.flatnonzero(~(now.error <= tol))
         before = now if len(todo) == reads else _State(*(part[todo] for part in now))
         finer = float(np.clip(0.01 * before.miss.max() ** 2, _FINEST, 1e-4))
-        after, linear = _linear(
+        after = _linear(
             cells, v[todo], _some(top, todo), todo, before.u, before.i, before.slope, before.col,
             finer,
         )  # fmt: skip
@@ -213,7 +218,7 @@ def _solve(cells: Cells, v: Floats, cols: int, top: Topology, tol: float) -> New
         else:
             for whole, part in zip(now, after, strict=True):
                 whole[todo] = part
-        history.append(float(now.miss.max()) + linear)
+        history.append(float(now.error.max()))
     if not done():
         raise NotConverged(
             f"The network of {rows} x {cols} nonlinear cells must obey the current law to {tol:g}, "
@@ -230,8 +235,8 @@ def _some(top: Topology, which: NDArray) -> Topology:
 
 
 def _state(
-    cells: Cells, which: NDArray, row: Floats, col: Floats, current: Floats, wanted: Floats | None,
-    tangent: tuple[Floats, Floats] | None = None,
+    cells: Cells, which: NDArray, row: Floats, col: Floats, current: Floats, linear: Floats,
+    wanted: Floats | None, tangent: tuple[Floats, Floats] | None = None,
 ) -> _State:  # fmt: skip
     u = row - col
     if wanted is None:
@@ -241,20 +246,21 @@ def _state(
     i, slope = cells(u, which)
     miss = np.empty(len(u))
     _misses(i, wanted, current, np.empty(u.shape[2]), miss)
-    return _State(row, col, current, u, wanted, i, slope, miss)
+    return _State(row, col, current, u, wanted, i, slope, miss, linear)
 
 
 def _linear(
     cells: Cells, v: Floats, top: Topology, which: NDArray, u: Floats, i: Floats, slope: Floats,
     guess: Floats | None, tol: float,
-) -> tuple[_State, float]:  # fmt: skip
-    """The network of the cells' tangents at `u`, and its own residual."""
+) -> _State:  # fmt: skip
+    """The network of the cells' tangents at `u`."""
     beside = np.empty_like(u)
     _beside(i.ravel(), slope.ravel(), u.ravel(), beside.ravel())
     at = iterate(slope, v, top, tol, True, guess=guess, source=beside, within=np.inf)
     current = np.ascontiguousarray(at.current)
     row, col = np.ascontiguousarray(at.row_voltage), np.ascontiguousarray(at.col_voltage)
-    return _state(cells, which, row, col, current, None, (slope, beside)), at.residual
+    linear = np.full(len(u), at.residual)
+    return _state(cells, which, row, col, current, linear, None, (slope, beside))
 
 
 def _shorten(before: _State, after: _State, cells: Cells, which: NDArray) -> _State:
@@ -265,12 +271,12 @@ def _shorten(before: _State, after: _State, cells: Cells, which: NDArray) -> _St
         return np.array([_along(*(p[n].ravel() for p in parts)) for n in range(len(i))])
 
     full, t = after, np.ones(len(which))
-    # Negative where the step goes uphill: it mends a solution that was coarser, and is taken whole.
     fall = -rise(full, before.i, before.wanted)
     end = rise(full, full.i, full.wanted)
     for _ in range(30):
-        # Close to the solution the slope is rounding, and the miss tells.
+        # A step that mends a coarser solution of the wires is taken whole, even uphill.
         far = (fall > 0.0) & ~(end <= 0.5 * fall) & ~(after.miss <= 0.5 * before.miss)
+        far &= ~(after.miss <= 10.0 * before.linear)
         if not far.any():
             break
         # Secant of the slope along the line, which may have overflowed at its end.
@@ -282,6 +288,7 @@ def _shorten(before: _State, after: _State, cells: Cells, which: NDArray) -> _St
             before.row + share * (full.row - before.row),
             before.col + share * (full.col - before.col),
             before.current + t[:, None] * (full.current - before.current),
+            before.linear + t * (full.linear - before.linear),
             before.wanted + share * (full.wanted - before.wanted),
         )  # fmt: skip
         end = rise(full, after.i, after.wanted)

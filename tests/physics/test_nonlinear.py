@@ -111,8 +111,8 @@ def test_straight_cells_are_the_linear_network(case):
     _, g, v, wires = case
     got = nonlinear.solve(Straight(), g, v, **wires)
     linear = network.solve(g, v, **wires)
-    assert np.abs(got.current - linear.current).max() <= 1e-9 * np.abs(linear.current).max()
-    assert np.abs(got.row_voltage - linear.row_voltage).max() < 1e-10
+    assert np.abs(got.current - linear.current).max() <= 1e-11 * np.abs(linear.current).max()
+    assert np.abs(got.row_voltage - linear.row_voltage).max() < 1e-11
 
 
 @given(arrays(side=20))
