@@ -13,7 +13,7 @@ from numba import types
 from numba.extending import get_cython_function_address
 from threadpoolctl import ThreadpoolController
 
-from aimc.kernels.jit import jit
+from aimc.kernels.jit import inner
 
 
 def _external(module: str, name: str, arguments: int) -> types.ExternalFunction:
@@ -31,7 +31,7 @@ _dgetri = _external("cython_lapack", "dgetri", 7)
 _sgetri = _external("cython_lapack", "sgetri", 7)
 
 
-@jit
+@inner
 def gemm(alpha, a, ta, b, tb, beta, c, words, reals):
     """c = alpha op(a) op(b) + beta c; rows of each may lie apart, their elements not.
 
@@ -55,7 +55,7 @@ def gemm(alpha, a, ta, b, tb, beta, c, words, reals):
         _sgemm(w + 24, w + 28, w, w + 4, w + 8, x, pb, w + 12, pa, w + 16, x + 4, pc, w + 20)
 
 
-@jit
+@inner
 def invert(a, words, work):
     """Overwrites the square contiguous `a` by its inverse; False where it is singular.
 

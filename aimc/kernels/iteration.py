@@ -15,14 +15,13 @@ from aimc.kernels.topology import Topology, as_mask
 Floats = NDArray[np.float64]
 
 
-class Result(NamedTuple):
-    """As `network.Solved`; voltages only where they were asked for."""
+class Solved(NamedTuple):
+    """All voltages and sensed currents of a batch of reads."""
 
-    row_voltage: Floats
-    col_voltage: Floats
-    current: Floats
-    residual: float
-    noise: Floats  # (0 or batch, cols) weighted squares of the cells' voltages
+    row_voltage: Floats  # (batch, rows, cols) [V]
+    col_voltage: Floats  # (batch, rows, cols) [V]
+    current: Floats  # (batch, cols) [A]
+    residual: float  # largest error of the current law over the largest source or column current
 
 
 def iterate(
@@ -33,17 +32,15 @@ def iterate(
     fields: bool,
     guess: ArrayLike | None = None,
     e: Floats | None = None,
-    weight: Floats | None = None,
     source: Floats | None = None,
     gate: ArrayLike | None = None,
     within: float | None = None,
-) -> Result:
+) -> Solved:
     """Solves a batch of reads to `tol`, each on its own; arguments as in `network`, and
 
     g       (1 or reads, rows, cols)  conductances, checked [S]
-    fields  whether all voltages are wanted
+    fields  whether all voltages are wanted; otherwise their arrays are empty
     e       (reads, cols)             voltages of the sense terminals [V]
-    weight  (rows, cols)              of each cell's squared voltage in the result's `noise`
     source  (reads, rows, cols)       currents through the cells besides g u [A]
     within  the residual to accept; None: 100 tol, which typical circuits meet ten-thousandfold
     """
@@ -58,9 +55,6 @@ def iterate(
         if len(start) not in (1, batch):
             raise ArgumentError(f"`guess` must hold 1 or {batch} arrays, but holds {len(start)}.")
     e = np.zeros((batch, cols)) if e is None else np.ascontiguousarray(e[:, top.cols])
-    noise = np.empty((0 if weight is None else batch, cols))
-    weight = np.zeros((0, cols)) if weight is None else weight[top.rows, top.cols]
-    weight = np.ascontiguousarray(weight)
     g = np.ascontiguousarray(g[mirror])
     v = np.where(top.driven, v[:, top.rows], 0.0)
     first = np.ascontiguousarray(np.atleast_2d(top.first))
@@ -80,11 +74,10 @@ def iterate(
     limit = 100 + 10 * (rows + cols)
 
     def work(lo: int, hi: int) -> None:
-        out = (current, row, col, noise, residual)
         memory = scratch(pcg.size(rows, cols))
         pcg.reads(
-            g, on, v, first, e, s, start, weight, top.ladder, float(tol), limit, lo, hi, memory,
-            *out,
+            g, on, v, first, e, s, start, top.ladder, float(tol), limit, lo, hi, memory, current,
+            row, col, residual,
         )  # fmt: skip
 
     spread(work, batch, cost=batch * rows * cols)
@@ -97,4 +90,4 @@ def iterate(
             f"is not after {limit} steps. Check that resistances and conductances are physical.",
             residual=worst,
         )
-    return Result(row[mirror], col[mirror], current[:, top.cols], worst, noise[:, top.cols])
+    return Solved(row[mirror], col[mirror], current[:, top.cols], worst)

@@ -7,13 +7,20 @@ from typing import Any
 
 from numba import njit
 
+_HOW = {"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+_INNER = {"no_cpython_wrapper": True}
+
 
 def jit(function: Callable[..., Any]) -> Any:
     """numba's `njit`; multiply-adds may be contracted, nothing else is reordered."""
-    return njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")(function)
+    return njit(fastmath={"contract"}, **_HOW)(function)
+
+
+def inner(function: Callable[..., Any]) -> Any:
+    """As `jit`, for what only kernels call: Python cannot, and it compiles sooner."""
+    return njit(fastmath={"contract"}, **_HOW, **_INNER)(function)
 
 
 def reduction(function: Callable[..., Any]) -> Any:
-    """As `jit`, for a sum whose terms may be added in any order, several at a time."""
-    flags = {"contract", "reassoc", "nsz"}
-    return njit(cache=True, nogil=True, fastmath=flags, error_model="numpy")(function)
+    """As `inner`, for a sum whose terms may be added in any order, several at a time."""
+    return njit(fastmath={"contract", "reassoc", "nsz"}, **_HOW, **_INNER)(function)

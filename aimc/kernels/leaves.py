@@ -20,7 +20,7 @@ from itertools import pairwise
 import numpy as np
 
 from aimc.kernels import simd
-from aimc.kernels.jit import jit
+from aimc.kernels.jit import inner
 from aimc.kernels.simd import LANES, STEP
 
 SIDE = 8  # cells along a leaf
@@ -69,7 +69,7 @@ _WIDEST = ORDERS.shape[1]
 WORK = LANES * (_WIDEST * _WIDEST + 2 * SIDE * _WIDEST + 8 + 2 * SIDE * SIDE * 18)
 
 
-@jit
+@inner
 def _two_rows(out, out_line, source, line, x, x_step, y, y_step, count, width):
     """`simd` for two lines of `width` neighbouring numbers."""
     j = 0
@@ -84,7 +84,7 @@ def _two_rows(out, out_line, source, line, x, x_step, y, y_step, count, width):
         j += 1
 
 
-@jit
+@inner
 def _pair(one, two, order, size, stay, z, t, pivot, out):
     """Joins blocks `one` and `two` (ports, ports, LANES) into `out`, each lower triangle only.
 
@@ -137,7 +137,7 @@ def _pair(one, two, order, size, stay, z, t, pivot, out):
         )  # fmt: skip
 
 
-@jit
+@inner
 def _cells(g, first, r_row, last, r_col, places, out):
     """Single cells of up to LANES leaves, `out` (64, 4, 4, LANES), cell = 8 row + column."""
     rows, cols = g.shape
@@ -170,7 +170,7 @@ def _cells(g, first, r_row, last, r_col, places, out):
             k[3, 3, lane] = s * c * c - c
 
 
-@jit
+@inner
 def leaves(g, first, r_row, last, r_col, places, orders, lengths, work, result):
     """Hybrid matrices `result` (leaves, 32, 32) of the leaves at `places`, bottom row first.
 

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from aimc.kernels.jit import jit
+from aimc.kernels.jit import inner
 
 ROWS = 4  # rows in one sweep
 
 
-@jit
+@inner
 def factor_rows(g, first, r, end, q, b):
     """Ladders `q` (rows, cols) of the rows of `g` (rows, cols), and `b` (rows,) of their sources.
 
@@ -61,7 +61,7 @@ def factor_rows(g, first, r, end, q, b):
             b[i] = 1.0 / total if total > 0.0 else 0.0
 
 
-@jit
+@inner
 def solve_rows(q, b, r, x, c):
     """Overwrites the injected currents [A] of rows c ... c + 3 of `x` by their voltages [V]."""
     cols = x.shape[1]
@@ -84,7 +84,7 @@ def solve_rows(q, b, r, x, c):
         x0[j], x1[j], x2[j], x3[j] = a0, a1, a2, a3
 
 
-@jit
+@inner
 def factor_columns(g, rows, last, r, end, q, y):
     """Ladders `q` of the columns, top to bottom; `last` the sense resistance, `end` as for rows."""
     cols = g.shape[1]
@@ -103,7 +103,7 @@ def factor_columns(g, rows, last, r, end, q, y):
                 y[j] = 1.0 / r
 
 
-@jit
+@inner
 def rise(q, rows, last, r, x, bottom):
     """The second half of a column solve, from the last row up.
 

@@ -18,14 +18,14 @@ Every function takes the topology by the same names:
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aimc.errors import ArgumentError, NotConverged, as_array, as_number
 from aimc.kernels import blas, closing, reduction
-from aimc.kernels.iteration import iterate
+from aimc.kernels.iteration import Solved, iterate
 from aimc.kernels.threads import spread
 from aimc.kernels.topology import Topology, topology
 
@@ -158,15 +158,6 @@ def transfers(
     return result
 
 
-class Solved(NamedTuple):
-    """All voltages and sensed currents of a batch of reads."""
-
-    row_voltage: Floats  # (batch, rows, cols) [V]
-    col_voltage: Floats  # (batch, rows, cols) [V]
-    current: Floats  # (batch, cols) [A]
-    residual: float  # largest error of the current law over the largest source or column current
-
-
 def solve(
     g: ArrayLike,
     v: ArrayLike,
@@ -188,7 +179,7 @@ def solve(
     """
     g = as_array("g", g, (None, None), minimum=0.0)
     top = topology(g.shape, r_row, r_col, r_source, r_sense, drive, sense, active)
-    return Solved(*iterate(g[None], v, top, tol=1e-15, fields=True, gate=gate)[:4])
+    return iterate(g[None], v, top, tol=1e-15, fields=True, gate=gate)
 
 
 def reads(
@@ -287,6 +278,13 @@ def noise_std(
     """
     g = as_array("g", g, (None, None), minimum=0.0)
     sigma = as_array("sigma", sigma, g.shape, minimum=0.0)
-    weight = (sigma * as_array("gain", gain, g.shape)) ** 2
+    weight = sigma * as_array("gain", gain, g.shape)
     top = topology(g.shape, r_row, r_col, r_source, r_sense, drive, sense, active)
-    return np.sqrt(iterate(g[None], v, top, tol, fields=False, weight=weight).noise)
+    v = as_array("v", v, (None, len(g)))
+    result = np.empty((len(v), g.shape[1]))
+    for lo in range(0, len(v), _FIELDS):
+        here = slice(lo, lo + _FIELDS)
+        at = iterate(g[None], v[here], top, tol, fields=True)
+        noise = weight * (at.row_voltage - at.col_voltage)
+        result[here] = np.sqrt(np.einsum("nij,nij->nj", noise, noise))
+    return result

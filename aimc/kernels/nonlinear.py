@@ -100,6 +100,16 @@ def _along(i, wanted, u, before):
 
 
 @jit
+def _rises(i, wanted, u, before, out):
+    """d(co-content)/dt of each read, times the step."""
+    for n in range(len(out)):
+        total = 0.0
+        for k in range(i.shape[1]):
+            total += _along(i[n, k], wanted[n, k], u[n, k], before[n, k])
+        out[n] = total
+
+
+@jit
 def _misses(i, wanted, current, worst, out):
     """Largest |i - wanted| of each read over its largest source or column current."""
     for n in range(len(out)):
@@ -267,8 +277,9 @@ def _shorten(before: _State, after: _State, cells: Cells, which: NDArray) -> _St
     """`after`, or a point on the way there where the co-content no longer rises."""
 
     def rise(at: _State, i: Floats, wanted: Floats) -> Floats:
-        parts = (i, wanted, at.u, before.u)
-        return np.array([_along(*(p[n].ravel() for p in parts)) for n in range(len(i))])
+        result = np.empty(len(i))
+        _rises(i, wanted, at.u, before.u, result)
+        return result
 
     full, t = after, np.ones(len(which))
     fall = -rise(full, before.i, before.wanted)

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aimc.kernels.jit import jit, reduction
+from aimc.kernels.jit import inner, jit, reduction
 from aimc.kernels.lines import (
     ROWS,
     factor_columns,
@@ -65,7 +65,7 @@ def _power(g, v, e):
     return total
 
 
-@jit
+@inner
 def _into_rows(g, q, b, r, v, e, s, w, x):
     """x = T^-1 (D (w - v + e) - s): drops of the rows for column voltages `w`."""
     rows, cols = w.shape
@@ -81,8 +81,8 @@ def _into_rows(g, q, b, r, v, e, s, w, x):
         solve_rows(q, b, r, x, c)
 
 
-@jit
-def _through_columns(g, q, rows, last, r, v, e, s, d, y, bottom, carry):
+@inner
+def _through_columns(g, q, rows, last, r, v, e, s, d, y, bottom, carry, scratch):
     """y = A^-1 (D (v - e + d) + s), and the currents `bottom` (cols,) into the sense resistances.
 
     Afterwards `carry` (cols,) holds the current injected into the first row's nodes.
@@ -105,11 +105,10 @@ def _through_columns(g, q, rows, last, r, v, e, s, d, y, bottom, carry):
             a = yi[j] + bottom[j]
             yi[j] = a
             bottom[j] = qi[j] * a
-    scratch = d[0]  # no longer needed
     rise(q, rows, last, r, y, scratch)
 
 
-@jit
+@inner
 def _direction(g, q, rows, last, r, beta, z, p, y, acc):
     """p = z + beta p, y = A^-1 D p; returns p'Dy."""
     cols = y.shape[1]
@@ -137,7 +136,7 @@ def _direction(g, q, rows, last, r, beta, z, p, y, acc):
     return _sum(acc)
 
 
-@jit
+@inner
 def _step(g, q, b, r, alpha, p, y, w, z, x, acc):
     """w += alpha y, u = T^-1 D y, z -= alpha (p - u); returns u'Dy. `x` (4, cols) is scratch."""
     rows, cols = y.shape
@@ -158,7 +157,7 @@ def _step(g, q, b, r, alpha, p, y, w, z, x, acc):
     return _sum(acc)
 
 
-@jit
+@inner
 def _residual(g, q, b, r, w, y, z, acc):
     """z = T^-1 D (y - w), w = y; returns z'Tz."""
     rows, cols = y.shape
@@ -181,8 +180,8 @@ def _residual(g, q, b, r, w, y, z, acc):
 
 @jit
 def reads(
-    g, gate, v, first, e, s, guess, weight, ladder, tol, limit, start, stop, work,
-    current, row, col, noise, residual,
+    g, gate, v, first, e, s, guess, ladder, tol, limit, start, stop, work, current, row, col,
+    residual,
 ):  # fmt: skip
     """Solves reads `start` to `stop`; the others are left as they are.
 
@@ -193,14 +192,12 @@ def reads(
     e        (batch, cols)             voltages of the sense terminals [V]
     s        (0 or batch, rows, cols)  currents through the cells besides g u [A]
     guess    (0, 1 or batch, rows, cols) column voltages above `e` to start from [V]
-    weight   (rows, cols)              of each cell's squared voltage in `noise`
     ladder   (r_row, row_end, last, r_col, col_end)  resistances [ohm], see `network`
     tol      energy norm of the residual over that of the drive, at which to stop
     limit    steps at most
     work     (`size(rows, cols)`,)     scratch
     current  (batch, cols)             out: sensed currents [A]
     row, col (0 or batch, rows, cols)  out: node voltages [V]
-    noise    (0 or batch, cols)        out: sum of the weighted squares along each column
     residual (batch,)                  out: largest error of the current law over the largest source
                                        or column current; inf where `limit` was reached
     """
@@ -242,13 +239,18 @@ def reads(
                 hi = guess[n if guess.shape[0] > 1 else 0, i]
                 for j in range(cols):
                     wi[j] = hi[j]
-        _into_rows(gw, q, b, r_row, vw, en, sn, w, z)
-        _through_columns(gw, qc, rows, last, r_col, vw, en, sn, z, y, bottom, carry)
         enough = tol * tol * power
-        steps = 0
-        rz = _residual(gw, q, b, r_row, w, y, z, acc)
-        found = rz <= enough
-        while rz > enough and steps < limit:
+        steps, found, done = 0, False, False
+        while True:
+            # Rows for the columns as they are, columns for those rows. These then obey their
+            # equations to rounding; rows miss what the cells' currents change by.
+            _into_rows(gw, q, b, r_row, vw, en, sn, w, z)
+            _through_columns(
+                gw, qc, rows, last, r_col, vw, en, sn, z, y, bottom, carry, acc
+            )  # fmt: skip
+            if done:
+                break
+            rz = _residual(gw, q, b, r_row, w, y, z, acc)
             goal = max(enough, _DEPTH * rz)
             beta, pp = 0.0, 0.0
             while rz > goal and steps < limit:
@@ -261,19 +263,7 @@ def reads(
                 beta = rz / before
                 steps += 1
             found = rz <= enough
-            if not found and steps < limit:
-                _into_rows(gw, q, b, r_row, vw, en, sn, w, z)
-                _through_columns(gw, qc, rows, last, r_col, vw, en, sn, z, y, bottom, carry)
-                rz = _residual(gw, q, b, r_row, w, y, z, acc)
-                found = rz <= enough
-        # Two more sweeps: columns obey their equations to rounding, rows miss what the cells'
-        # currents change by.
-        _into_rows(gw, q, b, r_row, vw, en, sn, w, z)
-        for i in range(rows):
-            pi, zi, vi = p[i], z[i], vw[i]
-            for j in range(cols):
-                pi[j] = vi + zi[j]
-        _through_columns(gw, qc, rows, last, r_col, vw, en, sn, z, y, bottom, carry)
+            done = found or not rz > 0.0 or steps >= limit
         error, scale = 0.0, 0.0
         for j in range(cols):
             current[n, j] = bottom[j]
@@ -285,32 +275,21 @@ def reads(
         for j in range(cols):
             acc[j] = 0.0
         for i in range(rows):
-            gi, pi, yi, wi = gw[i], p[i], y[i], w[i]
+            gi, zi, yi, wi, vi = gw[i], z[i], y[i], w[i], vw[i]
             for j in range(cols):
                 acc[j] = max(acc[j], gi[j] * abs(yi[j] - wi[j]))
-                yi[j] += en[j]
-                wi[j] = pi[j] - yi[j]
+                wi[j] = vi - en[j] + zi[j] - yi[j]
             total = _dot(gi, wi)
             if s.shape[0] > 0:
                 total += _sum(s[n, i])
             scale = max(scale, abs(total))
+            if row.shape[0] > 0:
+                ri, ci = row[n, i], col[n, i]
+                for j in range(cols):
+                    ri[j] = vi + zi[j]
+                    ci[j] = yi[j] + en[j]
         for j in range(cols):
             error = max(error, acc[j])
         residual[n] = error / scale if scale > 0.0 else 0.0
         if not (found and np.isfinite(power) and np.isfinite(residual[n])):
             residual[n] = np.inf
-        if noise.shape[0] > 0:
-            for j in range(cols):
-                acc[j] = 0.0
-            for i in range(rows):
-                wi, hi = w[i], weight[i]
-                for j in range(cols):
-                    acc[j] += hi[j] * (wi[j] * wi[j])
-            for j in range(cols):
-                noise[n, j] = acc[j]
-        if row.shape[0] > 0:
-            for i in range(rows):
-                pi, yi, ri, ci = p[i], y[i], row[n, i], col[n, i]
-                for j in range(cols):
-                    ri[j] = pi[j]
-                    ci[j] = yi[j]

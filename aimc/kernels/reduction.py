@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimc.kernels import blas
-from aimc.kernels.jit import jit
+from aimc.kernels.jit import inner, jit
 from aimc.kernels.leaves import LENGTHS, ORDERS, SIDE, WORK, leaves
 from aimc.kernels.plan import Block, Join, Plan, plan
 from aimc.kernels.threads import scratch, spread
@@ -36,7 +36,7 @@ class Wires(NamedTuple):
     r_col: float
 
 
-@jit
+@inner
 def _gather(k, rows, cols, sign, out):
     """out = sign k[rows][:, cols]; both index arrays hold the starts of runs of SIDE ports."""
     for a in range(len(rows)):
@@ -48,7 +48,7 @@ def _gather(k, rows, cols, sign, out):
                     target[b * SIDE + j] = sign * source[start + j]
 
 
-@jit
+@inner
 def _symmetric(x, y, sign, c, words, reals):
     """c += sign x' y, known to be symmetric: panels from the diagonal down, then their mirror."""
     n = c.shape[0]
