@@ -40,15 +40,21 @@ def gemm(alpha, a, ta, b, tb, beta, c, words, reals):
     """
     # BLAS sees our rows as its columns, so it forms c' = op(b)' op(a)'.
     size = c.itemsize
-    words[0], words[1] = c.shape[1], c.shape[0]
+    words[0] = c.shape[1]
+    words[1] = c.shape[0]
     words[2] = a.shape[0] if ta else a.shape[1]
-    words[3], words[4] = b.strides[0] // size, a.strides[0] // size
+    words[3] = b.strides[0] // size
+    words[4] = a.strides[0] // size
     words[5] = c.strides[0] // size
     words[6] = 84 if tb else 78
     words[7] = 84 if ta else 78
-    reals[0], reals[1] = alpha, beta
-    w, x = words.ctypes.data, reals.ctypes.data
-    pa, pb, pc = a.ctypes.data, b.ctypes.data, c.ctypes.data
+    reals[0] = alpha
+    reals[1] = beta
+    w = words.ctypes.data
+    x = reals.ctypes.data
+    pa = a.ctypes.data
+    pb = b.ctypes.data
+    pc = c.ctypes.data
     if size == 8:
         _dgemm(w + 24, w + 28, w, w + 4, w + 8, x, pb, w + 12, pa, w + 16, x + 8, pc, w + 20)
     else:
@@ -64,7 +70,9 @@ def invert(a, words, work):
     words[0] = a.shape[0]
     words[1] = 0
     words[2] = len(work)
-    w, pa, pw = words.ctypes.data, a.ctypes.data, work.ctypes.data
+    w = words.ctypes.data
+    pa = a.ctypes.data
+    pw = work.ctypes.data
     if a.itemsize == 8:
         _dgetrf(w, w, pa, w, w + 16, w + 4)
         if words[1] == 0:

@@ -79,7 +79,8 @@ def _two_rows(out, out_line, source, line, x, x_step, y, y_step, count, width):
         j += 4
     while j < width:
         for i in range(2):
-            to, of = out + i * out_line + j * STEP, source + i * line + j * STEP
+            to = out + i * out_line + j * STEP
+            of = source + i * line + j * STEP
             simd.one(to, 0, of, 0, x + i * STEP, x_step, y + j * STEP, y_step, count)
         j += 1
 
@@ -94,10 +95,14 @@ def _pair(one, two, order, size, stay, z, t, pivot, out):
     """
     n = one.shape[0]
     ports = two.shape[0]
-    line_one, line_two = n * STEP, ports * STEP
-    at_one, at_two = one.ctypes.data, two.ctypes.data
+    line_one = n * STEP
+    line_two = ports * STEP
+    at_one = one.ctypes.data
+    at_two = two.ctypes.data
     line = size * STEP
-    at_z, at_t, at_pivot = z.ctypes.data, t.ctypes.data, pivot.ctypes.data
+    at_z = z.ctypes.data
+    at_t = t.ctypes.data
+    at_pivot = pivot.ctypes.data
     zero = at_pivot + 4 * STEP
     for i in range(size):
         a = order[i]
@@ -111,23 +116,29 @@ def _pair(one, two, order, size, stay, z, t, pivot, out):
             simd.one(at_z + i * line + j * STEP, 0, source, 0, 0, 0, 0, 0, 0)
     for b in range(size - 1, stay, -2):
         a = b - 1
-        done, later, used = size - 1 - b, at_z + (b + 1) * line, at_t + (b + 1 - stay) * line
+        done = size - 1 - b
+        later = at_z + (b + 1) * line
+        used = at_t + (b + 1 - stay) * line
         here = at_z + a * line
         _two_rows(here, line, here, line, used + a * STEP, line, later, line, done, b + 1)
         for k in range(LANES):
             ab = 1.0 + z[b, a, k]
             det = 1.0 / (z[a, a, k] * z[b, b, k] - ab * ab)
-            pivot[0, k], pivot[1, k] = -z[b, b, k] * det, ab * det
-            pivot[2, k], pivot[3, k] = ab * det, -z[a, a, k] * det
+            pivot[0, k] = -z[b, b, k] * det
+            pivot[1, k] = ab * det
+            pivot[2, k] = ab * det
+            pivot[3, k] = -z[a, a, k] * det
         for i in range(2):
-            here, factor = at_t + (a + i - stay) * line, at_pivot + 2 * i * STEP
+            here = at_t + (a + i - stay) * line
+            factor = at_pivot + 2 * i * STEP
             for j in range(0, a // 4 * 4, 4):
                 at = j * STEP
                 simd.four(here + at, 0, zero, 0, factor, STEP, at_z + a * line + at, line, 2)
             for j in range(a // 4 * 4, a):
                 at = j * STEP
                 simd.one(here + at, 0, zero, 0, factor, STEP, at_z + a * line + at, line, 2)
-    at_out, line_out = out.ctypes.data, out.shape[0] * STEP
+    at_out = out.ctypes.data
+    line_out = out.shape[0] * STEP
     pairs = at_z + stay * line
     for i in range(0, stay, 2):
         here = at_out + i * line_out
@@ -145,7 +156,9 @@ def _cells(g, first, r_row, last, r_col, places, out):
         for cell in range(SIDE * SIDE):
             i = places[lane, 0] * SIDE + cell // SIDE
             j = places[lane, 1] * SIDE + cell % SIDE
-            r, c, conductance = 0.0, 0.0, 0.0
+            r = 0.0
+            c = 0.0
+            conductance = 0.0
             if i < rows and j < cols:
                 conductance = g[i, j]
             if j == 0 and i < rows:
@@ -182,7 +195,8 @@ def leaves(g, first, r_row, last, r_col, places, orders, lengths, work, result):
     """
     widest = orders.shape[1]
     at = widest * widest * LANES
-    z, t = work[:at], work[at : at + 2 * SIDE * widest * LANES]
+    z = work[:at]
+    t = work[at : at + 2 * SIDE * widest * LANES]
     at += 2 * SIDE * widest * LANES
     pivot = work[at : at + 8 * LANES].reshape(8, LANES)
     at += 8 * LANES
@@ -192,10 +206,12 @@ def leaves(g, first, r_row, last, r_col, places, orders, lengths, work, result):
         work[k] = 0.0
     for start in range(0, len(places), LANES):
         stop = min(len(places), start + LANES)
-        now, then = work[at : at + half], work[at + half : at + 2 * half]
+        now = work[at : at + half]
+        then = work[at + half : at + 2 * half]
         blocks = now[: SIDE * SIDE * 16 * LANES].reshape(SIDE * SIDE, 4, 4, LANES)
         _cells(g, first, r_row, last, r_col, places[start:stop], blocks)
-        wide, high = SIDE, SIDE
+        wide = SIDE
+        high = SIDE
         for level in range(len(lengths)):
             beside = level % 2 == 0
             size = lengths[level]
@@ -206,16 +222,21 @@ def leaves(g, first, r_row, last, r_col, places, orders, lengths, work, result):
             matrix = z[: size * size * LANES].reshape(size, size, LANES)
             shares = t[: (size - stay) * size * LANES].reshape(size - stay, size, LANES)
             for n in range(number):
-                i, j = n // wide_next, n % wide_next
+                i = n // wide_next
+                j = n % wide_next
                 if beside:
-                    one, two = i * wide + 2 * j, i * wide + 2 * j + 1
+                    one = i * wide + 2 * j
+                    two = i * wide + 2 * j + 1
                 else:
-                    one, two = 2 * i * wide + j, (2 * i + 1) * wide + j
+                    one = 2 * i * wide + j
+                    two = (2 * i + 1) * wide + j
                 _pair(
                     blocks[one], blocks[two], orders[level], size, stay, matrix, shares, pivot,
                     joined[n],
                 )  # fmt: skip
-            blocks, wide, high = joined, wide_next, high_next
+            blocks = joined
+            wide = wide_next
+            high = high_next
             now, then = then, now
         for k in range(start, stop):
             for p in range(4 * SIDE):

@@ -71,7 +71,10 @@ def _into_rows(g, q, b, r, v, e, s, w, x):
     rows, cols = w.shape
     for c in range(0, rows, ROWS):
         for i in range(c, c + ROWS):
-            gi, wi, xi, vi = g[i], w[i], x[i], v[i]
+            gi = g[i]
+            wi = w[i]
+            xi = x[i]
+            vi = v[i]
             for j in range(cols):
                 xi[j] = gi[j] * (wi[j] + e[j] - vi)
             if s.shape[0] > 0 and i < s.shape[1]:
@@ -91,7 +94,11 @@ def _through_columns(g, q, rows, last, r, v, e, s, d, y, bottom, carry, scratch)
     for j in range(cols):
         bottom[j] = 0.0
     for i in range(rows):
-        gi, di, yi, qi, vi = g[i], d[i], y[i], q[i], v[i]
+        gi = g[i]
+        di = d[i]
+        yi = y[i]
+        qi = q[i]
+        vi = v[i]
         for j in range(cols):
             yi[j] = gi[j] * (vi - e[j] + di[j])
         if s.shape[0] > 0:
@@ -115,7 +122,11 @@ def _direction(g, q, rows, last, r, beta, z, p, y, acc):
     for j in range(cols):
         acc[j] = 0.0
     for i in range(rows):
-        zi, pi, yi, gi, qi = z[i], p[i], y[i], g[i], q[i]
+        zi = z[i]
+        pi = p[i]
+        yi = y[i]
+        gi = g[i]
+        qi = q[i]
         if beta == 0.0:
             for j in range(cols):
                 pi[j] = zi[j]
@@ -130,7 +141,9 @@ def _direction(g, q, rows, last, r, beta, z, p, y, acc):
     for j in range(cols):
         acc[j] = 0.0
     for i in range(rows):
-        pi, yi, gi = p[i], y[i], g[i]
+        pi = p[i]
+        yi = y[i]
+        gi = g[i]
         for j in range(cols):
             acc[j] += pi[j] * (gi[j] * yi[j])
     return _sum(acc)
@@ -144,13 +157,20 @@ def _step(g, q, b, r, alpha, p, y, w, z, x, acc):
         acc[j] = 0.0
     for c in range(0, rows, ROWS):
         for k in range(ROWS):
-            gi, yi, wi, xi = g[c + k], y[c + k], w[c + k], x[k]
+            gi = g[c + k]
+            yi = y[c + k]
+            wi = w[c + k]
+            xi = x[k]
             for j in range(cols):
                 xi[j] = gi[j] * yi[j]
                 wi[j] += alpha * yi[j]
         solve_rows(q[c : c + ROWS], b[c : c + ROWS], r, x, 0)
         for k in range(ROWS):
-            gi, yi, xi, pi, zi = g[c + k], y[c + k], x[k], p[c + k], z[c + k]
+            gi = g[c + k]
+            yi = y[c + k]
+            xi = x[k]
+            pi = p[c + k]
+            zi = z[c + k]
             for j in range(cols):
                 acc[j] += xi[j] * (gi[j] * yi[j])
                 zi[j] -= alpha * (pi[j] - xi[j])
@@ -165,13 +185,18 @@ def _residual(g, q, b, r, w, y, z, acc):
         acc[j] = 0.0
     for c in range(0, rows, ROWS):
         for i in range(c, c + ROWS):
-            gi, yi, wi, zi = g[i], y[i], w[i], z[i]
+            gi = g[i]
+            yi = y[i]
+            wi = w[i]
+            zi = z[i]
             for j in range(cols):
                 zi[j] = gi[j] * (yi[j] - wi[j])
                 wi[j] = zi[j]
         solve_rows(q, b, r, z, c)
         for i in range(c, c + ROWS):
-            yi, wi, zi = y[i], w[i], z[i]
+            yi = y[i]
+            wi = w[i]
+            zi = z[i]
             for j in range(cols):
                 acc[j] += wi[j] * zi[j]
                 wi[j] = yi[j]
@@ -209,17 +234,26 @@ def reads(
         arrays[0], arrays[1], arrays[2], arrays[3], arrays[4], arrays[5], arrays[6],
     )  # fmt: skip
     x = work[ARRAYS * high * cols : (ARRAYS * high + ROWS) * cols].reshape(ROWS, cols)
-    b, fw, vw = np.empty(high), np.empty(high), np.empty(high)
-    acc, bottom, carry = np.empty(cols), np.empty(cols), np.empty(cols)
+    b = np.empty(high)
+    fw = np.empty(high)
+    vw = np.empty(high)
+    acc = np.empty(cols)
+    bottom = np.empty(cols)
+    carry = np.empty(cols)
     for i in range(rows, high):
-        fw[i], vw[i] = np.inf, 0.0
+        fw[i] = np.inf
+        vw[i] = 0.0
         for j in range(cols):
-            gw[i, j], p[i, j], y[i, j], w[i, j] = 0.0, 0.0, 0.0, 0.0
+            gw[i, j] = 0.0
+            p[i, j] = 0.0
+            y[i, j] = 0.0
+            w[i, j] = 0.0
     for n in range(start, stop):
         own = n if g.shape[0] > 1 else 0
         if n == start or g.shape[0] > 1 or first.shape[0] > 1 or gate.shape[0] > 0:
             for i in range(rows):
-                gi, wi = g[own, i], gw[i]
+                gi = g[own, i]
+                wi = gw[i]
                 factor = gate[n, i] if gate.shape[0] > 0 else 1.0
                 for j in range(cols):
                     wi[j] = gi[j] * factor
@@ -230,7 +264,8 @@ def reads(
         en = e[n]
         power = 0.0
         for i in range(rows):
-            gi, wi = gw[i], w[i]
+            gi = gw[i]
+            wi = w[i]
             vw[i] = v[n, i]
             power += _power(gi, vw[i], en)
             for j in range(cols):
@@ -240,7 +275,9 @@ def reads(
                 for j in range(cols):
                     wi[j] = hi[j]
         enough = tol * tol * power
-        steps, found, done = 0, False, False
+        steps = 0
+        found = False
+        done = False
         while True:
             # Rows for the columns as they are, columns for those rows. These then obey their
             # equations to rounding; rows miss what the cells' currents change by.
@@ -252,7 +289,8 @@ def reads(
                 break
             rz = _residual(gw, q, b, r_row, w, y, z, acc)
             goal = max(enough, _DEPTH * rz)
-            beta, pp = 0.0, 0.0
+            beta = 0.0
+            pp = 0.0
             while rz > goal and steps < limit:
                 pp = rz + beta * beta * pp
                 a = _direction(gw, qc, rows, last, r_col, beta, z, p, y, acc)
@@ -264,7 +302,8 @@ def reads(
                 steps += 1
             found = rz <= enough
             done = found or not rz > 0.0 or steps >= limit
-        error, scale = 0.0, 0.0
+        error = 0.0
+        scale = 0.0
         for j in range(cols):
             current[n, j] = bottom[j]
             if col_end > 0.0:
@@ -275,7 +314,11 @@ def reads(
         for j in range(cols):
             acc[j] = 0.0
         for i in range(rows):
-            gi, zi, yi, wi, vi = gw[i], z[i], y[i], w[i], vw[i]
+            gi = gw[i]
+            zi = z[i]
+            yi = y[i]
+            wi = w[i]
+            vi = vw[i]
             for j in range(cols):
                 acc[j] = max(acc[j], gi[j] * abs(yi[j] - wi[j]))
                 wi[j] = vi - en[j] + zi[j] - yi[j]
@@ -284,7 +327,8 @@ def reads(
                 total += _sum(s[n, i])
             scale = max(scale, abs(total))
             if row.shape[0] > 0:
-                ri, ci = row[n, i], col[n, i]
+                ri = row[n, i]
+                ci = col[n, i]
                 for j in range(cols):
                     ri[j] = vi + zi[j]
                     ci[j] = yi[j] + en[j]

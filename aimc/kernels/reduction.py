@@ -36,12 +36,13 @@ class Wires(NamedTuple):
     r_col: float
 
 
-@inner
-def _gather(k, rows, cols, sign, out):
+@jit
+def gather(k, rows, cols, sign, out):
     """out = sign k[rows][:, cols]; both index arrays hold the starts of runs of SIDE ports."""
     for a in range(len(rows)):
         for i in range(SIDE):
-            source, target = k[rows[a] + i], out[a * SIDE + i]
+            source = k[rows[a] + i]
+            target = out[a * SIDE + i]
             for b in range(len(cols)):
                 start = cols[b]
                 for j in range(SIDE):
@@ -69,26 +70,35 @@ def join(kp, kq, shared_p, shared_q, stay_p, stay_q, work, out):
 
     Index arrays hold the starts of runs of SIDE ports; work: scratch of `plan.join_size(k, n, m)`.
     """
-    k, n, m = SIDE * len(shared_p), SIDE * len(stay_p), SIDE * len(stay_q)
-    words, reals = np.empty(k + 8, np.int32), np.empty(2, kp.dtype)
-    square, at = k * k, 4 * k * k
-    d, a = work[:square].reshape(k, k), work[square : 2 * square].reshape(k, k)
-    f, e = work[2 * square : 3 * square].reshape(k, k), work[3 * square : at].reshape(k, k)
-    xp, yp = work[at : at + k * n], work[at + k * n : at + 2 * k * n]
-    xp, yp = xp.reshape(k, n), yp.reshape(k, n)
+    k = SIDE * len(shared_p)
+    n = SIDE * len(stay_p)
+    m = SIDE * len(stay_q)
+    words = np.empty(k + 8, np.int32)
+    reals = np.empty(2, kp.dtype)
+    square = k * k
+    at = 4 * k * k
+    d = work[:square].reshape(k, k)
+    a = work[square : 2 * square].reshape(k, k)
+    f = work[2 * square : 3 * square].reshape(k, k)
+    e = work[3 * square : at].reshape(k, k)
+    xp = work[at : at + k * n]
+    yp = work[at + k * n : at + 2 * k * n]
+    xp = xp.reshape(k, n)
+    yp = yp.reshape(k, n)
     at += 2 * k * n
-    xq, yq = work[at : at + k * m].reshape(k, m), work[at + k * m : at + 2 * k * m].reshape(k, m)
+    xq = work[at : at + k * m].reshape(k, m)
+    yq = work[at + k * m : at + 2 * k * m].reshape(k, m)
     zq = work[at + 2 * k * m : at + 3 * k * m].reshape(k, m)
-    _gather(kp, shared_p, shared_p, -1.0, d)
-    _gather(kq, shared_q, shared_q, 1.0, a)
+    gather(kp, shared_p, shared_p, -1.0, d)
+    gather(kq, shared_q, shared_q, 1.0, a)
     blas.gemm(1.0, a, False, d, False, 0.0, f, words, reals)
     for i in range(k):
         f[i, i] += 1.0
     done = blas.invert(f, words, work[4 * square :])
-    _gather(kp, shared_p, stay_p, 1.0, xp)
-    _gather(kq, shared_q, stay_q, 1.0, xq)
-    _gather(kp, stay_p, stay_p, 1.0, out[:n, :n])
-    _gather(kq, stay_q, stay_q, 1.0, out[n:, n:])
+    gather(kp, shared_p, stay_p, 1.0, xp)
+    gather(kq, shared_q, stay_q, 1.0, xq)
+    gather(kp, stay_p, stay_p, 1.0, out[:n, :n])
+    gather(kq, stay_q, stay_q, 1.0, out[n:, n:])
     blas.gemm(1.0, f, False, a, False, 0.0, e, words, reals)
     blas.gemm(1.0, e, False, xp, False, 0.0, yp, words, reals)
     _symmetric(xp, yp, 1.0, out[:n, :n], words, reals)
@@ -110,7 +120,8 @@ def _make(g, wires, places, orders, lengths, table, index, memory, work, result)
     `result`; `work`: scratch. False where blocks cannot be joined.
     """
     first, r_row, last, r_col, scratch = wires
-    n, ports = len(places), 4 * SIDE
+    n = len(places)
+    ports = 4 * SIDE
     cells = memory[: n * ports * ports].reshape(n, ports, ports)
     leaves(g, first, r_row, last, r_col, places, orders, lengths, scratch, cells)
     if len(table) == 0:
@@ -119,60 +130,21 @@ def _make(g, wires, places, orders, lengths, table, index, memory, work, result)
                 result[i, j] = cells[0, i, j]
     done = True
     for t in range(len(table)):
-        p, q = table[t, 3] * SIDE, table[t, 4] * SIDE
+        p = table[t, 3] * SIDE
+        q = table[t, 4] * SIDE
         kp = memory[table[t, 0] : table[t, 0] + p * p].reshape(p, p)
         kq = memory[table[t, 1] : table[t, 1] + q * q].reshape(q, q)
-        a, b, c, d, e = table[t, 5], table[t, 6], table[t, 7], table[t, 8], table[t, 9]
+        a = table[t, 5]
+        b = table[t, 6]
+        c = table[t, 7]
+        d = table[t, 8]
+        e = table[t, 9]
         size = (e - c) * SIDE
         out = result
         if t < len(table) - 1:
             out = memory[table[t, 2] : table[t, 2] + size * size].reshape(size, size)
         done &= join(kp, kq, index[a:b], index[b:c], index[c:d], index[d:e], work, out)
     return done
-
-
-@jit
-def _couple(kp, kq, shared_p, shared_q, a, f):
-    """A and F of a join; False where there is none."""
-    k = len(f)
-    d, work = np.empty_like(a), np.empty(32 * k, kp.dtype)
-    words, reals = np.empty(k + 8, np.int32), np.empty(2, kp.dtype)
-    _gather(kp, shared_p, shared_p, -1.0, d)
-    _gather(kq, shared_q, shared_q, 1.0, a)
-    blas.gemm(1.0, a, False, d, False, 0.0, f, words, reals)
-    for i in range(k):
-        f[i, i] += 1.0
-    return blas.invert(f, words, work)
-
-
-@jit
-def _own(kp, shared, bottom, left, kq, shared_q, far, a, f, out, out_far):
-    """What 1 V at `left` ports of the first block drives into its bottom and the other's."""
-    k, n, b = len(f), SIDE * len(left), SIDE * len(bottom)
-    words, reals = np.empty(8, np.int32), np.empty(2, kp.dtype)
-    x, y, z = np.empty((k, n), kp.dtype), np.empty((k, n), kp.dtype), np.empty((k, b), kp.dtype)
-    _gather(kp, shared, left, 1.0, x)
-    blas.gemm(1.0, f, True, x, False, 0.0, y, words, reals)
-    if len(far) > 0:
-        beyond = np.empty((k, SIDE * len(far)), kp.dtype)
-        _gather(kq, shared_q, far, 1.0, beyond)
-        blas.gemm(-1.0, beyond, True, y, False, 0.0, out_far, words, reals)
-    blas.gemm(1.0, a, False, y, False, 0.0, x, words, reals)
-    _gather(kp, shared, bottom, 1.0, z)
-    _gather(kp, bottom, left, 1.0, out)
-    blas.gemm(1.0, z, True, x, False, 1.0, out, words, reals)
-
-
-@jit
-def _other(kp, shared, bottom, kq, shared_q, far, f, out):
-    """What 1 V at `far` ports of the second block drives into the bottom of the first."""
-    k, m, b = len(f), SIDE * len(far), SIDE * len(bottom)
-    words, reals = np.empty(8, np.int32), np.empty(2, kp.dtype)
-    x, y, z = np.empty((k, m), kp.dtype), np.empty((k, m), kp.dtype), np.empty((k, b), kp.dtype)
-    _gather(kq, shared_q, far, 1.0, x)
-    blas.gemm(1.0, f, False, x, False, 0.0, y, words, reals)
-    _gather(kp, shared, bottom, 1.0, z)
-    blas.gemm(-1.0, z, True, y, False, 0.0, out, words, reals)
 
 
 class _Made(NamedTuple):
@@ -258,21 +230,31 @@ def left_to_bottom(g: Floats, wires: Wires, dtype: type = np.float64) -> Floats:
     beside = root.shared[0] is p.right
     shared_p, shared_q, _, _ = starts(root)
     left, bottom, far = SIDE * p.left, SIDE * p.bottom, SIDE * (q.bottom if beside else q.left)
-    k, n, b = SIDE * len(shared_p), SIDE * len(left), SIDE * len(bottom)
-    a, f = np.empty((2, k, k), dtype)
-    _couple(kp, kq, shared_p, shared_q, a, f)
+
+    def part(k: Floats, of: NDArray[np.int64], to: NDArray[np.int64]) -> Floats:
+        result = np.empty((SIDE * len(of), SIDE * len(to)), dtype)
+        gather(k, of, to, 1.0, result)
+        return result
+
+    # With F' X_left = (I + D A)^-1 X_left =: Y the bottom of the first block answers with
+    # K_P + X_bottom' A Y, that of the second with -X_far' Y; D is minus the first block's part.
+    a = part(kq, shared_q, shared_q)
+    coupled = np.eye(len(a), dtype=dtype) - part(kp, shared_p, shared_p) @ a
+    x_left, x_bottom = part(kp, shared_p, left), part(kp, shared_p, bottom)
+    x_far = part(kq, shared_q, far)
     out = np.empty((SIDE * len(root.bottom), SIDE * len(root.left)), dtype)
+    n, b = x_left.shape[1], x_bottom.shape[1]
+    inverse = np.linalg.inv(coupled)
 
     def own(lo: int, hi: int) -> None:
-        here, beyond = slice(SIDE * lo, SIDE * hi), far if beside else far[:0]
-        targets = out[:b, here], out[b:, here]
-        _own(kp, shared_p, bottom, left[lo:hi], kq, shared_q, beyond, a, f, *targets)
+        here = slice(SIDE * lo, SIDE * hi)
+        y = inverse @ x_left[:, here]
+        gather(kp, bottom, left[lo:hi], 1.0, out[:b, here])
+        out[:b, here] += x_bottom.T @ (a @ y)
+        if beside:
+            np.matmul(-x_far.T, y, out=out[b:, here])
 
-    def other(lo: int, hi: int) -> None:
-        here = slice(n + SIDE * lo, n + SIDE * hi)
-        _other(kp, shared_p, bottom, kq, shared_q, far[lo:hi], f, out[:, here])
-
-    spread(own, len(left), cost=float(n * k))
+    spread(own, len(left), cost=float(n * len(a)))
     if not beside:
-        spread(other, len(far), cost=float(n * k))
+        out[:, n:] = -(inverse @ x_bottom).T @ x_far
     return -out[:cols, :rows].T

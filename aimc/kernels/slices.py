@@ -99,24 +99,30 @@ def _dot(a, b, count):
 @jit
 def _floating(duration, v, y, order, work, lo, hi, result):
     rows = len(y)
-    p, f = work[0], work[1]
-    wide, x = np.empty(rows), np.empty(rows)
+    p = work[0]
+    f = work[1]
+    wide = np.empty(rows)
+    x = np.empty(rows)
     for n in range(lo, hi):
         turn = order[n]
         longest = duration[n, turn[rows - 1]]
         for i in range(rows):
-            yi, pi = y[turn[i]], p[i]
+            yi = y[turn[i]]
+            pi = p[i]
             for j in range(rows):
                 pi[j] = yi[turn[j]]
             wide[i] = v[n, turn[i]]
-        silent, factored, past = 0, 0, 0.0
+        silent = 0
+        factored = 0
+        past = 0.0
         while past < longest:
             while duration[n, turn[silent]] <= past:
                 silent += 1
             end = duration[n, turn[silent]]
             # Factors of the rows that have fallen silent since.
             for i in range(factored, silent):
-                fi, pi = f[i], p[i]
+                fi = f[i]
+                pi = p[i]
                 for j in range(i):
                     fi[j] = (pi[j] - _dot(fi, f[j], j)) / f[j, j]
                 left = pi[i] - _dot(fi, fi, i)
@@ -124,7 +130,8 @@ def _floating(duration, v, y, order, work, lo, hi, result):
                 fi[i] = np.sqrt(left) if left > 1e-13 * pi[i] else np.inf
             factored = silent
             for i in range(silent):
-                pi, fi = p[i], f[i]
+                pi = p[i]
+                fi = f[i]
                 x[i] = (-_dot(pi[silent:], wide[silent:], rows - silent) - _dot(fi, x, i)) / fi[i]
             for i in range(silent - 1, -1, -1):
                 fi = f[i]
