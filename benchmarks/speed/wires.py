@@ -1,13 +1,22 @@
-"""How long does a crossbar with wire resistance take? One table, measured in one run.
+"""What does a crossbar with wire resistance cost? One table, everything measured in one run.
 
-    python benchmarks/speed/wires.py [--sizes 32 64 128 256] [--repeat 5] [--cpu] [--json FILE]
+    python benchmarks/speed/wires.py [--sizes 32 64 128 256 512] [--repeat 5] [--crosssim FOLDER]
+                                     [--cpu] [--first] [--json FILE]
 
-Times are medians; a ratio compares times of this run only. Both baselines solve the same circuit
-(1 ohm from node to node, source and sense included): scipy's sparse LU of the nodal equations, and
-badcrossbar, the usual Python package for this, if it is installed. BLAS has one thread throughout,
-which is what sparse solves are fastest with. `floor` is what the transfer matrix's arithmetic would
-take at this machine's measured dgemm rate. On a loaded machine wall times mean little (see `load`):
-`--cpu` counts the processor time of all threads instead, which favours the peers, who use one.
+Every line is a median of `repeat` calls after one that is not counted; a ratio compares times of
+this run only. The circuit is the same for all: 1 ohm from node to node, source and sense resistance
+included, cells of 2 to 150 uS, inputs of 0 to 0.2 V. The peers, where they are installed:
+
+    badcrossbar  the usual Python package for this (pip install badcrossbar)
+    splu         scipy's sparse LU of the nodal equations
+    cholmod      SuiteSparse's sparse Cholesky (pip install scikit-sparse)
+    ngspice      an operating point by `ngspice -b`, the process included; up to 64 x 64
+    crosssim     its iterative parasitics at its default tolerance, from a checkout (--crosssim)
+
+BLAS has one thread, also for the peers, whose sparse solves are fastest so. `floor` is what the
+arithmetic of the transfer matrix would take at the dgemm rate measured beside it on one thread.
+Wall times mean little on a loaded machine (see `load`): `--cpu` counts processor time of all
+threads instead. `--first` also times first calls in fresh processes, with an empty and a filled cache.
 """
 
 from __future__ import annotations
@@ -17,23 +26,38 @@ import importlib.metadata
 import json
 import os
 import platform
+import shutil
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
 import scipy
-import scipy.sparse as sp
-from scipy.sparse.linalg import splu
+from peers import crossbars as peers
 
-from aimc.kernels import blas, network
+from aimc import __version__
+from aimc.crossbar import Crossbar
+from aimc.kernels import blas, network, nonlinear
+from aimc.wires import Wires
 
-OHM: dict[str, Any] = {"r_row": 1.0, "r_col": 1.0, "r_source": 1.0, "r_sense": 1.0}
-READS = 128
+OHM = {"r_row": 1.0, "r_col": 1.0, "r_source": 1.0, "r_sense": 1.0}
+READS, NOISY = 128, 1000
 clock = time.perf_counter
+
+
+@dataclass(frozen=True)
+class Sinh:
+    """I = g sinh(3 u) / 3."""
+
+    def evaluate(self, g, u):
+        return g * np.sinh(3.0 * u) / 3.0, g * np.cosh(3.0 * u)
 
 
 def median_ms(work: Callable[[], Any], repeat: int) -> float:
@@ -47,117 +71,121 @@ def median_ms(work: Callable[[], Any], repeat: int) -> float:
     return 1e3 * statistics.median(times)
 
 
-def nodal(g: np.ndarray) -> tuple[Any, np.ndarray]:
-    """Nodal matrix of the circuit, rows then columns, and the nodes that the sources drive."""
-    m, n = g.shape
-    row = np.arange(m * n).reshape(m, n)
-    col = row + m * n
-    pairs = [
-        (row[:, 1:], row[:, :-1], np.ones((m, n - 1))),
-        (col[1:], col[:-1], np.ones((m - 1, n))),
-        (row, col, g),
-    ]
-    a, b, y = (np.concatenate([p[k].ravel() for p in pairs]) for k in range(3))
-    ends = np.concatenate([row[:, 0], col[-1]])
-    i = np.concatenate([a, b, a, b, ends])
-    j = np.concatenate([a, b, b, a, ends])
-    y = np.concatenate([y, y, -y, -y, np.ones(len(ends))])
-    return sp.coo_matrix((y, (i, j)), (2 * m * n, 2 * m * n)).tocsc(), row[:, 0]
-
-
-def by_splu(g: np.ndarray, v: np.ndarray) -> np.ndarray:
-    matrix, driven = nodal(g)
-    right = np.zeros((2 * g.size, len(v)))
-    right[driven] = v.T
-    return splu(matrix, permc_spec="MMD_AT_PLUS_A").solve(right)[-g.shape[1] :].T
-
-
-def by_badcrossbar() -> Callable[[np.ndarray, np.ndarray], np.ndarray] | None:
-    try:
-        import badcrossbar
-    except ImportError:
-        return None
-    import logging
-
-    logging.disable(logging.INFO)
-
-    def read(g: np.ndarray, v: np.ndarray) -> np.ndarray:
-        done = badcrossbar.compute(v.T, 1.0 / g, r_i=1.0, node_voltages=False, all_currents=False)
-        return np.asarray(done.currents.output)
-
-    return read
-
-
 def flops(n: int) -> float:
     """Of joining the blocks of n x n cells above the leaves: products, inverses, as executed."""
-    from aimc.kernels.reduction import Block, plan
+    from aimc.kernels.leaves import SIDE
+    from aimc.kernels.plan import Block, plan
 
     def count(block: Block) -> float:
         if block.parts is None:
             return 0.0
-        k, p, q = len(block.shared[0]), len(block.stay[0]), len(block.stay[1])
-        own = 8 * k**3 + 2 * k * k * (p + 2 * q) + k * (p * p + q * q) + 2 * k * p * q
+        k, p, q = (SIDE * len(x) for x in (block.shared[0], *block.stay))
+        own = 6 * k**3 + 2 * k * k * (p + 2 * q) + k * (p * p + q * q) + 2 * k * p * q
         return own + sum(map(count, block.parts))
 
-    side = -(-n // 8)
-    root = plan(side, side, False, False)
+    side = -(-n // SIDE)
+    root = plan(side, side, False, False).root
     first, second = root.parts or (root, root)
-    k, b = len(root.shared[0]), len(second.bottom)
-    last = 2 * k**3 * 2 + (2 / 3) * k**3 + 2 * k * k * len(first.bottom)
-    return last + 2 * k * k * (len(first.bottom) + b) + count(first) + count(second)
+    k, left = SIDE * len(root.shared[0]), SIDE * len(first.left)
+    bottom = SIDE * len(root.bottom)
+    return 4 * k**3 + 4 * k * k * left + 2 * k * bottom * left + count(first) + count(second)
 
 
 def gemm_rate() -> float:
     """Measured dgemm rate [flop/s] on one thread, at 256 x 256."""
     a = np.random.default_rng(0).normal(size=(256, 256))
-    with blas.one_thread():
-        return 2 * 256**3 / (median_ms(lambda: a @ a, 50) * 1e-3)
+    return 2 * 256**3 / (median_ms(lambda: a @ a, 50) * 1e-3)
 
 
-def measure(n: int, repeat: int, badcrossbar: Callable | None) -> dict[str, float]:
-    """Times [ms], and the largest relative error of the currents against sparse LU."""
+def measure(n: int, repeat: int, others: dict[str, peers.Peer]) -> dict[str, float]:
+    """Times [ms], ratios, and the largest relative errors of the currents against sparse LU."""
     rng = np.random.default_rng(n)
     g = rng.uniform(2e-6, 150e-6, (n, n))
     v = rng.uniform(0.0, 0.2, (READS, n))
-    noisy = g * rng.normal(1.0, 0.02, (READS, n, n))
+    many = rng.uniform(0.0, 0.2, (NOISY, n))
+    one = v[:1]
+    noisy = g * rng.normal(1.0, 0.02, (min(NOISY, 2**22 // g.size), n, n))
     sigma = np.full(g.shape, 2.67e-6)
-    transfer = network.transfer(g, **OHM)
-    gain = network.noise_gain(g, **OHM)
-    exact = by_splu(g, v)
-    single, _ = network.reads(g, v, **OHM)
+    crossbar = Crossbar(g, Wires(**OHM), sigma)
+    ideal = Crossbar(g)
+    transfer = crossbar.transfer
+    exact = peers.splu(g, v)
     scale = np.abs(exact).max()
+    quick = repeat if n < 512 else max(1, repeat // 2)
+    at = nonlinear.solve(Sinh(), g, one, **OHM)
     row = {
+        "transfer matrix": median_ms(lambda: network.transfer(g, **OHM), quick),
+        "transfer matrix, float32": median_ms(
+            lambda: network.transfers(g[None], **OHM, dtype=np.float32), quick
+        ),
+        "transfer + 128 reads": median_ms(lambda: v @ network.transfer(g, **OHM), quick),
+        "1 read, fresh conductances": median_ms(lambda: network.reads(g, one, **OHM), 4 * repeat),
+        "128 reads": median_ms(lambda: crossbar.read(v), 10 * repeat),
+        "128 reads without wires": median_ms(lambda: ideal.read(v), 10 * repeat),
+        "1000 noisy reads, first order": median_ms(
+            lambda: crossbar.read(many, np.random.default_rng(1)), quick
+        ),
+        "1000 noisy reads, exact": median_ms(
+            lambda: network.reads(noisy, many[: len(noisy)], **OHM), quick
+        )
+        * NOISY
+        / len(noisy),
+        "nonlinear read": median_ms(lambda: nonlinear.solve(Sinh(), g, one, **OHM), repeat),
         "error of transfer": np.abs(v @ transfer - exact).max() / scale,
-        "error of read": np.abs(single - exact).max() / scale,
-        "transfer + 128 reads": median_ms(lambda: v @ network.transfer(g, **OHM), repeat),
-        "transfer": median_ms(lambda: network.transfer(g, **OHM), repeat),
-        "128 reads by transfer": median_ms(lambda: v @ transfer, 10 * repeat),
-        "128 ideal reads": median_ms(lambda: v @ g, 10 * repeat),
-        "1 fresh read": median_ms(lambda: network.reads(g, v[:1], **OHM), 4 * repeat),
-        "128 noisy reads": median_ms(lambda: network.reads(noisy, v, **OHM), repeat),
-        "128 noise std": median_ms(lambda: network.noise_std(g, v, sigma, gain, **OHM), repeat),
-        "splu: 1 read": median_ms(lambda: by_splu(g, v[:1]), repeat),
-        "splu: 128 reads": median_ms(lambda: by_splu(g, v), repeat),
+        "error of float32": np.abs(
+            v @ network.transfers(g[None], **OHM, dtype=np.float32)[0] - exact
+        ).max()
+        / scale,
+        "error of 1 read": np.abs(network.reads(g, one, **OHM)[0] - exact[:1]).max() / scale,
+        "residual of nonlinear read": at.residual,
+        "steps of nonlinear read": len(at.history),
     }
-    if badcrossbar is not None:
-        error = np.abs(badcrossbar(g, v[:1]) - exact[:1]).max() / scale
-        row["error of badcrossbar"] = error
-        row["badcrossbar: 1 read"] = median_ms(lambda: badcrossbar(g, v[:1]), repeat)
-        row["badcrossbar: 128 reads"] = median_ms(lambda: badcrossbar(g, v), repeat)
     row["floor of transfer, 1 thread"] = 1e3 * flops(n) / gemm_rate()
-    for peer in ("splu", "badcrossbar"):
-        if f"{peer}: 1 read" in row:
-            batch, one = row[f"{peer}: 128 reads"], row[f"{peer}: 1 read"]
-            row[f"{peer} / aimc, transfer + 128 reads"] = batch / row["transfer + 128 reads"]
-            row[f"{peer} / aimc, 1 fresh read"] = one / row["1 fresh read"]
-            row[f"{peer} / aimc, a noisy read"] = one / (row["128 noisy reads"] / READS)
-    row["wired / ideal, 128 reads"] = row["128 reads by transfer"] / row["128 ideal reads"]
-    row["transfer / floor"] = row["transfer"] / row["floor of transfer, 1 thread"]
+    row["transfer / floor"] = row["transfer matrix"] / row["floor of transfer, 1 thread"]
+    row["with wires / without, 128 reads"] = row["128 reads"] / row["128 reads without wires"]
+    row["nonlinear / linear read"] = row["nonlinear read"] / row["1 read, fresh conductances"]
+    for name, peer in others.items():
+        if n > peer.largest:
+            continue
+        few = quick if peer.repeat is None else peer.repeat
+        row[f"{name}: 1 read"] = median_ms(lambda p=peer: p.read(g, one), few)
+        got = peer.read(g, one)
+        row[f"error of {name}"] = np.abs(got - exact[:1]).max() / scale
+        row[f"{name} / aimc, 1 read"] = row[f"{name}: 1 read"] / row["1 read, fresh conductances"]
+        if peer.many:
+            row[f"{name}: 128 reads"] = median_ms(lambda p=peer: p.read(g, v), few)
+            row[f"{name} / aimc, transfer + 128 reads"] = (
+                row[f"{name}: 128 reads"] / row["transfer + 128 reads"]
+            )
     return row
 
 
-def versions() -> dict[str, str]:
-    found = {"machine": platform.machine(), "python": platform.python_version()}
+def first_calls() -> dict[str, float]:
+    """Seconds of a first call, compilation included, each in a process of its own."""
+    calls = {
+        "reads": "network.reads(g, g[:1], 1, 1, 1, 1)",
+        "transfer": "network.transfer(g, 1, 1, 1, 1)",
+    }
+    found = {}
+    for name, call in calls.items():
+        code = (
+            "import time; start = time.perf_counter()\n"
+            "import numpy as np; from aimc.kernels import network\n"
+            f"g = np.full((64, 64), 1e-5); {call}; print(time.perf_counter() - start)"
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            for cache in ("empty", "filled"):
+                environment = {**os.environ, "NUMBA_CACHE_DIR": folder}
+                done = subprocess.run(
+                    [sys.executable, "-c", code], env=environment, text=True, check=True,
+                    stdout=subprocess.PIPE,
+                )  # fmt: skip
+                found[f"first call of {name}, {cache} cache [s]"] = float(done.stdout)
+    return found
+
+
+def versions(others: dict[str, peers.Peer]) -> dict[str, str]:
+    found = {"aimc": __version__, "machine": platform.machine()}
     info = Path("/proc/cpuinfo")
     if info.exists():
         names = [
@@ -166,39 +194,54 @@ def versions() -> dict[str, str]:
         found["cpu"] = f"{len(names)} x {names[0]}" if names else "unknown"
     found["threads"] = str(numba.get_num_threads())
     found["dgemm, 1 thread"] = f"{gemm_rate() / 1e9:.0f} GFLOP/s"
+    found["python"] = platform.python_version()
     found |= {m.__name__: m.__version__ for m in (np, scipy, numba)}
-    try:
-        found["badcrossbar"] = importlib.metadata.version("badcrossbar")
-    except importlib.metadata.PackageNotFoundError:
-        found["badcrossbar"] = "not installed"
+    for name, package in (("badcrossbar", "badcrossbar"), ("cholmod", "scikit-sparse")):
+        found[name] = importlib.metadata.version(package) if name in others else "not installed"
+    found["ngspice"] = "not installed"
+    if program := shutil.which("ngspice"):
+        text = subprocess.run([program, "--version"], capture_output=True, text=True).stdout
+        found["ngspice"] = next((x for x in text.split() if x.startswith("ngspice-")), "unknown")
     return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[32, 64, 128, 256])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[32, 64, 128, 256, 512])
     parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--no-peers", action="store_true", help="leave badcrossbar out")
-    parser.add_argument("--json", type=Path, help="also write the numbers here")
+    parser.add_argument("--no-peers", action="store_true", help="aimc and its floor alone")
+    parser.add_argument("--crosssim", type=Path, help="folder of a CrossSim checkout")
     parser.add_argument("--cpu", action="store_true", help="processor time instead of wall time")
+    parser.add_argument("--first", action="store_true", help="also time first calls")
+    parser.add_argument("--json", type=Path, help="also write the numbers here")
     options = parser.parse_args()
+    if min(options.sizes) < 16 or options.repeat < 1:
+        parser.error("--sizes must be at least 16 and --repeat at least 1")
     if options.cpu:
         global clock
         clock = time.process_time
-    if min(options.sizes) < 16:
-        parser.error("--sizes must be at least 16")
-    about = versions() | {"clock": "processor time" if options.cpu else "wall time"}
-    print("  ".join(f"{k}: {x}" for k, x in about.items()))
-    peer = None if options.no_peers else by_badcrossbar()
     with blas.one_thread():
-        table = {n: measure(n, options.repeat, peer) for n in options.sizes}
+        others = {} if options.no_peers else peers.found(options.crosssim)
+        about = versions(others) | {"clock": "processor time" if options.cpu else "wall time"}
+        print("  ".join(f"{k}: {x}" for k, x in about.items()), flush=True)
+        table = {}
+        for n in options.sizes:
+            table[n] = measure(n, options.repeat, others)
+            print(f"measured {n} x {n}", file=sys.stderr, flush=True)
     about["load"] = " ".join(f"{x:.1f}" for x in os.getloadavg())
     print(f"load: {about['load']}")
     print(f"\n{'ms, ratio or relative error':40}" + "".join(f"{n:>12}" for n in table))
-    for name in table[options.sizes[0]]:
-        print(f"{name:40}" + "".join(f"{table[n][name]:12.3g}" for n in table))
+    for name in dict.fromkeys(key for row in table.values() for key in row):
+        cells = (f"{row[name]:12.3g}" if name in row else f"{'-':>12}" for row in table.values())
+        print(f"{name:40}" + "".join(cells))
+    first = first_calls() if options.first else {}
+    for name, seconds in first.items():
+        print(f"{name:40}{seconds:12.2f}")
     if options.json:
-        options.json.write_text(json.dumps({"about": about, "sizes": table}, indent=1) + "\n")
+        record = {"about": about, "sizes": table, "first calls": first}
+        partial = options.json.with_suffix(".partial")
+        partial.write_text(json.dumps(record, indent=1) + "\n")
+        partial.replace(options.json)
 
 
 if __name__ == "__main__":
