@@ -14,12 +14,14 @@ if TYPE_CHECKING:
         device,
         driver,
         errors,
+        ivcurve,
         mapping,
         nn,
         plots,
         ramp,
         sense,
         tasks,
+        transistor,
     )
     from aimc.cards import load
     from aimc.crossbar import Crossbar
@@ -44,6 +46,7 @@ __all__ = [
     "device",
     "driver",
     "errors",
+    "ivcurve",
     "load",
     "mapping",
     "nn",
@@ -52,6 +55,7 @@ __all__ = [
     "sense",
     "tasks",
     "tile",
+    "transistor",
 ]
 
 _ROOM_OF = {

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 import tomli_w
 
-from aimc import device, driver, mapping, sense, shipped, units, wires
+from aimc import device, driver, ivcurve, mapping, sense, shipped, transistor, units, wires
 from aimc.errors import ArgumentError, CardError
 from aimc.macro import Hardware
 from aimc.ramp import RampADC
@@ -27,12 +27,17 @@ from aimc.ramp import RampADC
 UNITS: dict[str, str] = {
     **dict.fromkeys(("g", "g_max", "g_min", "g_ref", "std", "tolerance", "coefficients"), "S"),
     **dict.fromkeys(("age", "t_0", "t_int", "t_read", "t_step", "times"), "s"),
-    **dict.fromkeys(("offset_std", "swing", "v_read"), "V"),
-    **dict.fromkeys(("r_col", "r_row", "r_sense", "r_source"), "ohm"),
+    **dict.fromkeys(("offset_std", "swing", "v_gate", "v_read", "v_th", "voltage"), "V"),
+    **dict.fromkeys(("r_col", "r_on", "r_row", "r_sense", "r_source"), "ohm"),
     **dict.fromkeys(("fraction", "power", "q", "q_max", "relative", "w_max"), "1"),
     **dict.fromkeys(("nu", "nu_limits", "nu_slope"), "1"),
     **dict.fromkeys(("nu_std", "nu_std_limits", "nu_std_slope"), "1"),
+    **dict.fromkeys(("a", "clm", "k2"), "1/V"),
     "c_fb": "F",
+    "current": "A",
+    "k": "A/V^2",
+    "k3": "1/V^2",
+    "k3_slope": "1/V^2/S",
 }
 
 TYPES: dict[str, dict[str, type]] = {
@@ -46,6 +51,13 @@ TYPES: dict[str, dict[str, type]] = {
         "drift": device.Drift,
         "relaxation": device.Relaxation,
     },
+    "iv": {
+        "sinh": ivcurve.Sinh,
+        "cubic": ivcurve.Cubic,
+        "tabulated": ivcurve.Tabulated,
+        "series-transistor": transistor.SeriesTransistor,
+        "transistor": transistor.Transistor,
+    },
     "device": {"memristor": device.Device},
     "mapping": {
         "differential-pair": mapping.DifferentialPair,
@@ -58,7 +70,14 @@ TYPES: dict[str, dict[str, type]] = {
 }
 _FOLDERS = {"device": "devices", "adc": "adcs", "wires": "wires"}
 _EFFECTS = ("on_write", "on_age", "on_read")
-_NESTED = {Hardware: tuple(kind for kind in TYPES if kind != "effect"), device.Device: _EFFECTS}
+_NESTED: dict[type, tuple[str, ...]] = {
+    Hardware: tuple(kind for kind in TYPES if kind not in ("effect", "iv")),
+    device.Device: (*_EFFECTS, "iv"),
+    transistor.SeriesTransistor: ("cell",),
+    transistor.Transistor: ("cell",),
+}
+# Tables that may be left out, and what they hold: without one, a cell is linear.
+_CURVES = ("iv", "cell")
 _NOTES = ("about", "source", "unverified")
 # Defaults that a card may leave out, because they stand for an absence.
 _ABSENT = (None, 0, (0.0, float("inf")))
@@ -190,7 +209,10 @@ def _build(cls: type, table: dict[str, Any], where: str, file: Path, entries: li
                 for n, effect in enumerate(effects)
             )
         elif key in table:
-            values[key] = _part(key, table[key], inner, file, entries)
+            kind = "iv" if key in _CURVES else key
+            values[key] = _part(kind, table[key], inner, file, entries)
+        elif key in _CURVES:
+            values[key] = None
         else:
             raise CardError(f"{at}{key} must be given, but is missing.")
     try:

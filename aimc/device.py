@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aimc.errors import as_array, as_number, as_rng, must
+from aimc.ivcurve import IVCurve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -228,7 +229,9 @@ class Device:
     """A memristor technology.
 
     g_min, g_max: the range that can be targeted [S]. The effects act in the order given: on_write
-    once at programming, on_age once at the age of the chip, on_read anew at every read.
+    once at programming, on_age once at the age of the chip, on_read anew at every read. iv: how
+    the current of a cell follows its voltage, None for linear cells; a conductance is the slope at
+    0 V of the cell itself.
     """
 
     g_max: float
@@ -236,6 +239,7 @@ class Device:
     on_write: tuple[Effect, ...] = ()
     on_age: tuple[Effect, ...] = ()
     on_read: tuple[Noise, ...] = ()
+    iv: IVCurve | None = None
     name: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
@@ -249,6 +253,8 @@ class Device:
             for effect in getattr(self, name):
                 if not isinstance(effect, kind):
                     raise must(name, f"hold {kind.__name__}s", f"holds {effect!r}")
+        if self.iv is not None and not isinstance(self.iv, IVCurve):
+            raise must("iv", "be an IVCurve, or None for linear cells", f"is {self.iv!r}")
 
     @property
     def on_off(self) -> float:

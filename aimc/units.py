@@ -29,7 +29,7 @@ def _registry() -> pint.UnitRegistry:
 _UNIT = r"[A-Za-z\u00b5\u03bc\u03a9]+(?:(?:\^|\*\*)-?\d)?"
 _QUANTITY = re.compile(
     r"\s*([+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|inf|nan))"
-    rf"\s*(%|{_UNIT}(?:\s*[*/]\s*{_UNIT})*)?\s*",
+    rf"(?:\s*(%|{_UNIT}(?:\s*[*/]\s*{_UNIT})*)|\s+(1(?:\s*/\s*{_UNIT})+))?\s*",
     re.ASCII,
 )
 
@@ -38,7 +38,7 @@ _QUANTITY = re.compile(
 def parse(text: str, unit: str) -> float:
     """The value of `text`, one number and its unit, in `unit`.
 
-    `unit` is an SI unit ("S", "ohm", "V", "s", "F", "S/V") or "1" for a ratio. Raises
+    `unit` is an SI unit ("S", "ohm", "V", "s", "F", "S/V", "1/V") or "1" for a ratio. Raises
     ArgumentError where the text is no quantity, has another dimension, or is not finite.
     """
     import pint
@@ -49,7 +49,7 @@ def parse(text: str, unit: str) -> float:
     if match is None:
         raise ArgumentError(f"must be a {wanted}, but is {text!r}")
     try:
-        quantity = _registry().Quantity(float(match[1]), match[2] or "")
+        quantity = _registry().Quantity(float(match[1]), match[2] or match[3] or "")
         value = float(quantity.to("" if unit == "1" else unit).magnitude)
     except (pint.PintError, AttributeError) as error:
         raise ArgumentError(f"must be a {wanted}, but is {text!r}") from error
