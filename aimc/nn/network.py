@@ -134,11 +134,22 @@ def _check(exact: Tensor, g: Tensor, result: Tensor, wires: Wires) -> None:
 
 
 class _Join(NamedTuple):
-    """Ports of two blocks: those they share, and those of the result's rows and columns."""
+    """Where the parts of a join lie in the numbers of its two blocks, and their rows and columns.
 
-    shared: tuple[Tensor, Tensor]
-    rows: tuple[Tensor, Tensor]
-    cols: tuple[Tensor, Tensor]
+    p, q: of the first and the second block. d, a: shared ports. x: from those to the columns of the
+    result, w: to its rows. out: the result; what lies between the blocks is still to be found.
+    """
+
+    d: Tensor
+    a: Tensor
+    xp: Tensor
+    xq: Tensor
+    wp: Tensor
+    wq: Tensor
+    out: Tensor
+    shared: int
+    rows: tuple[int, int]
+    cols: tuple[int, int]
     whole: bool  # rows and columns are the same ports, so that the result is symmetric
 
 
@@ -150,7 +161,7 @@ class _Block(NamedTuple):
     numbers: held at once while they are made, for each array.
     """
 
-    ports: tuple[Index, Index, Index, Index]
+    ports: tuple[Index, ...]
     cells: Tensor | None
     parts: tuple[_Block, _Block] | None
     join: _Join | None
@@ -159,7 +170,8 @@ class _Block(NamedTuple):
 
     @property
     def lanes(self) -> bool:
-        return self.join is None or len(self.join.shared[0]) <= _LANES
+        """Matrices as (ports, ports, blocks x arrays), else as (arrays x blocks, ports, ports)."""
+        return self.join is None or self.join.shared <= _LANES
 
 
 def _fill(count: int) -> int:
@@ -183,49 +195,66 @@ def _block(cells: Index, right: bool, top: bool, device: torch.device, last: boo
     """
     high, wide, blocks = cells.shape
     if high == wide == 1:
-        each = tuple(np.array([side]) for side in range(4))
         place = torch.from_numpy(cells.ravel()).to(device)
-        return _Block(each, place, None, None, 16 * blocks, 48 * blocks)  # pyright: ignore
+        sides = tuple(np.array([side]) for side in range(4))
+        return _Block(sides, place, None, None, 16 * blocks, 48 * blocks)
     beside = wide >= high
-    axis, length = (1, wide) if beside else (0, high)
+    axis, length, k = (1, wide, high) if beside else (0, high, wide)
+    lanes = k <= _LANES
     first = (True, top) if beside else (right, True)
     if length % 2 == 0:
-        halves = np.concatenate(np.split(cells, 2, axis), axis=2)
-        p = q = _block(halves, *first, device, False)
-        held = p.numbers
+        # Halves follow each other where the blocks are the last axis, and alternate elsewhere.
+        halves = np.stack(np.split(cells, 2, axis), axis=2 if lanes else 3)
+        p = q = _block(halves.reshape(*halves.shape[:2], -1), *first, device, False)
+        held, parts = p.numbers, p.size
     else:
         one, two = np.split(cells, [length - 1], axis)
-        p = _block(one, *first, device, False)
-        q = _block(two, right, top, device, False)
-        held = max(p.numbers, p.size + q.numbers)
+        p, q = _block(one, *first, device, False), _block(two, right, top, device, False)
+        held, parts = max(p.numbers, p.size + q.numbers), 2 * (p.size + q.size)
     shared = (p.ports[2], q.ports[0]) if beside else (p.ports[3], q.ports[1])
-    stay_p = [p.ports[0], p.ports[1], _NONE if beside else p.ports[2], p.ports[3]]
-    stay_q = [_NONE if beside else q.ports[0], q.ports[1] if beside else _NONE, *q.ports[2:]]
-    stay_p[3] = stay_p[3] if beside else _NONE
-    for stay in (stay_p, stay_q):
-        stay[2] = stay[2] if right else _NONE
-        stay[3] = stay[3] if top else _NONE
-    # Each block's own order is kept, so that reading its matrix runs along memory.
-    kept = [np.sort(np.concatenate(stay)) for stay in (stay_p, stay_q)]
-    rows, cols = kept, kept
-    if last:
-        rows, cols = [stay_p[1], stay_q[1]], [stay_p[0], stay_q[0]]
-        ports = (np.arange(high), np.arange(wide), _NONE, _NONE)
-        size = high * wide * blocks
+    if beside:
+        stay = ((*p.ports[:2], _NONE, p.ports[3]), (_NONE, *q.ports[1:]))
     else:
-        ports = tuple(
-            np.concatenate([np.searchsorted(kept[0], a), np.searchsorted(kept[1], b) + len(kept[0])])
-            for a, b in zip(stay_p, stay_q, strict=True)
-        )
-        size = sum(len(port) for port in ports) ** 2 * blocks
-    tensors = (tuple(torch.from_numpy(i).to(device) for i in two) for two in (shared, rows, cols))
-    join = _Join(*tensors, whole=not last)  # pyright: ignore
-    k, n, m = len(shared[0]), len(cols[0]), len(cols[1])
-    parts = p.size if p is q else p.size + q.size
-    work = 8 * k * k + 4 * k * (n + m) + 2 * max(n, m) ** 2
-    converted = parts if p.lanes and k > _LANES else 0
-    held = max(held, parts + converted + size + work * blocks)
-    return _Block(ports, None, (p, q), join, size, held)  # pyright: ignore
+        stay = ((*p.ports[:3], _NONE), (q.ports[0], _NONE, *q.ports[2:]))
+    stay = [(*s[:2], s[2] if right else _NONE, s[3] if top else _NONE) for s in stay]
+    # Each block's own order is kept, so that reading its matrix runs along memory.
+    rows = cols = [np.sort(np.concatenate(s)) for s in stay]
+    ports = tuple(
+        np.concatenate([np.searchsorted(rows[0], a), np.searchsorted(rows[1], b) + len(rows[0])])
+        for a, b in zip(*stay, strict=True)
+    )
+    if last:
+        rows, cols = ([s[side] for s in stay] for side in (1, 0))
+        ports = (np.arange(high), np.arange(wide), _NONE, _NONE)
+    n_p, n_q = (sum(map(len, block.ports)) for block in (p, q))
+
+    def place(child: int, rows: Index, cols: Index) -> Index:
+        at = rows[:, None] * (n_q if child else n_p) + cols
+        if p is q and lanes:
+            return 2 * at + child
+        return at + child * n_p**2
+
+    out = np.zeros((len(rows[0]) + len(rows[1]), len(cols[0]) + len(cols[1])), np.int64)
+    out[: len(rows[0]), : len(cols[0])] = place(0, rows[0], cols[0])
+    out[len(rows[0]) :, len(cols[0]) :] = place(1, rows[1], cols[1])
+    index = (
+        *(place(child, shared[child], shared[child]) for child in (0, 1)),
+        *(place(child, shared[child], cols[child]) for child in (0, 1)),
+        *(place(child, shared[child], rows[child]) for child in (0, 1)),
+        out,
+    )
+    join = _Join(
+        *(torch.from_numpy(i.ravel()).to(device) for i in index),
+        shared=k,
+        rows=(len(rows[0]), len(rows[1])),
+        cols=(len(cols[0]), len(cols[1])),
+        whole=not last,
+    )
+    widest = max(map(len, rows)) * max(map(len, cols))
+    work = 8 * k * k + 5 * k * sum(map(len, cols)) + widest + 2 * out.size
+    converted = parts if p.lanes and not lanes else 0
+    held = max(held, parts + converted + work * blocks)
+    return _Block(ports, None, (p, q), join, out.size * blocks, held)
 
 
 def _transfers(g: Tensor, root: _Block, top: Topology) -> Tensor:
@@ -250,6 +279,10 @@ def _transfers(g: Tensor, root: _Block, top: Topology) -> Tensor:
     return _close(k, left, bottom, right, up, top).mT
 
 
+def _part(k: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
+    return k[:, rows[:, None], cols]
+
+
 def _close(
     k: Tensor, left: Tensor, bottom: Tensor, right: Tensor, up: Tensor, top: Topology
 ) -> Tensor:
@@ -258,9 +291,8 @@ def _close(
     ends = k.new_tensor([top.row_end] * len(right) + [top.col_end] * len(up))
     system = torch.diag_embed(ends) - _part(k, far, far)
     drive = _part(k, far, left)
-    drive = drive + torch.eye(len(far), len(left), out=torch.empty_like(drive[0])) * (
-        len(right) > 0
-    )
+    if len(right):
+        drive = drive + torch.eye(len(far), len(left), dtype=k.dtype, device=k.device)
     scale = system.diagonal(dim1=1, dim2=2).rsqrt()[:, :, None]
     answer = scale * torch.linalg.solve_ex(scale * system * scale.mT, scale * drive)[0]
     sensed = -(_part(k, bottom, left) + _part(k, bottom, far) @ answer)
@@ -268,23 +300,27 @@ def _close(
 
 
 def _make(block: _Block, g: Tensor, ohm: Tensor) -> Tensor:
-    """Matrices (ports, ports, batch) of `block.lanes`, else (batch, ports, ports)."""
+    """Matrices of the blocks of arrays g (cells, arrays) with wires ohm (2, cells, 1)."""
     if block.parts is None:
         assert block.cells is not None
         return _cells(g.index_select(0, block.cells), ohm.index_select(1, block.cells))
     assert block.join is not None
-    p, q = block.parts
+    lanes, (p, q) = block.lanes, block.parts
+
+    def part(made: _Block) -> Tensor:
+        k = _make(made, g, ohm)
+        if made.lanes and not lanes:
+            k = k.unflatten(2, (-1, g.shape[1])).permute(3, 2, 0, 1).flatten(0, 1)
+        return k
+
     if p is q:
-        both = _make(p, g, ohm)
-        if p.lanes and not block.lanes:
-            both = both.permute(2, 0, 1).contiguous()
-        kp, kq = both.chunk(2, dim=2 if block.lanes else 0)
-        return _joined(kp, kq, block.join, block.lanes)
-    kp, kq = _make(p, g, ohm), _make(q, g, ohm)
-    if not block.lanes:
-        kp = kp.permute(2, 0, 1).contiguous() if p.lanes else kp
-        kq = kq.permute(2, 0, 1).contiguous() if q.lanes else kq
-    return _joined(kp, kq, block.join, block.lanes)
+        both = part(p)
+        pair = both.reshape(2 * len(both) ** 2, -1) if lanes else both.reshape(len(both) // 2, -1)
+    elif lanes:
+        pair = torch.cat([part(p).flatten(0, 1), part(q).flatten(0, 1)])
+    else:
+        pair = torch.cat([part(p).flatten(1), part(q).flatten(1)], dim=1)
+    return _joined(pair, block.join, lanes)
 
 
 def _cells(g: Tensor, ohm: Tensor) -> Tensor:
@@ -301,21 +337,26 @@ def _cells(g: Tensor, ohm: Tensor) -> Tensor:
     return k.flatten(2)
 
 
-def _part(k: Tensor, rows: Tensor, cols: Tensor, lanes: bool = False) -> Tensor:
-    return k[rows[:, None], cols] if lanes else k[:, rows[:, None], cols]
+def _inner(x: Tensor, y: Tensor, lanes: bool) -> Tensor:
+    """x' y, over the first of the axes of ports."""
+    if not lanes:
+        return x.mT @ y
+    product = x[0][:, None] * y[0]
+    for a, b in zip(x[1:], y[1:], strict=True):
+        product = torch.addcmul(product, a[:, None], b)
+    return product
 
 
-def _inner(x: Tensor, y: Tensor, lanes: bool, plus: Tensor | None = None, sign: int = 1) -> Tensor:
-    """plus + sign x' y."""
-    if lanes:
+def _put(out: Tensor, x: Tensor, y: Tensor, lanes: bool, add: bool) -> None:
+    """out = x' y, or added to it."""
+    if lanes and add:
         for a, b in zip(x, y, strict=True):
-            a, b = a[:, None], b[None]
-            plus = sign * a * b if plus is None else torch.addcmul(plus, a, b, value=sign)
-        assert plus is not None
-        return plus
-    if plus is None:
-        return sign * (x.mT @ y) if sign != 1 else x.mT @ y
-    return torch.baddbmm(plus, x.mT, y, alpha=sign)
+            out.addcmul_(a[:, None], b)
+    elif out.is_cuda and not lanes:
+        out.baddbmm_(x.mT, y, beta=int(add))
+    else:  # on a CPU products into a part of a matrix are not batched
+        product = _inner(x, y, lanes)
+        _ = out.add_(product) if add else out.copy_(product)
 
 
 def _inverse(d: Tensor, a: Tensor, lanes: bool) -> Tensor:
@@ -331,28 +372,30 @@ def _inverse(d: Tensor, a: Tensor, lanes: bool) -> Tensor:
     return adjugate / (one * two - low * high)
 
 
-def _joined(kp: Tensor, kq: Tensor, join: _Join, lanes: bool) -> Tensor:
+def _joined(pair: Tensor, join: _Join, lanes: bool) -> Tensor:
     """The join of `aimc.kernels.reduction`."""
-    (sp, sq), (rp, rq), (cp, cq) = join.shared, join.rows, join.cols
-    d, a = -_part(kp, sp, sp, lanes), _part(kq, sq, sq, lanes)
+    k, (n, high), (m, wide) = join.shared, join.rows, join.cols
+    axis = 0 if lanes else 1
+
+    def gather(index: Tensor, rows: int, cols: int) -> Tensor:
+        return pair.index_select(axis, index).unflatten(axis, (rows, cols))
+
+    def part(row: int, rows: int, col: int, cols: int) -> Tensor:
+        return out.narrow(axis, row, rows).narrow(axis + 1, col, cols)
+
+    d, a = -gather(join.d, k, k), gather(join.a, k, k)
     f = _inverse(d, a, lanes)  # the transpose of F
-    xp, xq = _part(kp, sp, cp, lanes), _part(kq, sq, cq, lanes)
-    wp, wq = (xp, xq) if join.whole else (_part(kp, sp, rp, lanes), _part(kq, sq, rq, lanes))
-    yp = _inner(_inner(f, a, lanes), xp, lanes)
-    yq = _inner(f, xq, lanes)
-    n, m = len(rp), len(cp)
-    high, wide, axis = n + len(rq), m + len(cq), 0 if lanes else 1
-    out = kp.new_empty((high, wide, kp.shape[2]) if lanes else (len(kp), high, wide))
-    upper, lower = out.split([n, high - n], axis)
-    (pp, pq), (qp, qq) = (rows.split([m, wide - m], axis + 1) for rows in (upper, lower))
-    pp.copy_(_inner(wp, yp, lanes, _part(kp, rp, cp, lanes)))
-    if len(cq):
-        pq.copy_(_inner(wp, yq, lanes, sign=-1))
-    if join.whole:
-        qp.copy_(pq.transpose(axis, axis + 1))
-    elif len(rq):
-        qp.copy_(_inner(_inner(f, wq, lanes), xp, lanes, sign=-1))
-    if len(rq) and len(cq):
-        z = _inner(d, yq, lanes)
-        qq.copy_(_inner(wq, z, lanes, _part(kq, rq, cq, lanes), sign=-1))
+    xp, xq = gather(join.xp, k, m), gather(join.xq, k, wide)
+    wp, wq = (xp, xq) if join.whole else (gather(join.wp, k, n), gather(join.wq, k, high))
+    out = gather(join.out, n + high, m + wide)
+    _put(part(0, n, 0, m), wp, _inner(_inner(f, a, lanes), xp, lanes), lanes, add=True)
+    if wide:
+        across, y = part(0, n, m, wide), -_inner(f, xq, lanes)
+        _put(across, wp, y, lanes, add=False)
+        if join.whole:
+            part(n, high, 0, m).copy_(across.transpose(axis, axis + 1))
+        if high:
+            _put(part(n, high, m, wide), wq, _inner(d, y, lanes), lanes, add=True)
+    if high and not join.whole:
+        _put(part(n, high, 0, m), -_inner(f, wq, lanes), xp, lanes, add=False)
     return out
