@@ -131,9 +131,8 @@ class Crossbar:
         v = as_array("v", v, (None, self.g.shape[0]), empty=True)
         if not len(v):
             return np.zeros((0, self.g.shape[1]))
-        if duration is not None or not self.linear:
-            given = v != 0.0 if duration is None else duration
-            duration, v = slices.as_pulses(given, v, self.g.shape[0])
+        if duration is not None:
+            duration, v = slices.as_pulses(duration, v, self.g.shape[0])
         noisy = rng is not None and self.sigma is not None and bool(self.sigma.any())
         if rng is not None:
             as_rng(rng)
@@ -145,6 +144,8 @@ class Crossbar:
                 )
             i = v @ self.transfer
             return i + self.noise(v, rng) if noisy and rng is not None else i
+        if duration is None:
+            duration = (v != 0.0).astype(float)
         if not noisy:
             return self._slices(self.g, duration, v)
         return self._draw(v, rng, lambda g, here: self._slices(g, duration[here], v[here]))

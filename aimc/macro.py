@@ -119,7 +119,7 @@ class Hardware:
             )
             for place in ranges
         )
-        crossbar = Crossbar(g, self.wires, iv=getattr(self.device, "iv", None))
+        crossbar = Crossbar(g, self.wires, iv=self.device.iv)
         macro = Macro(self, g, ramps, w_max, c_array, crossbar)
         return macro.aged(self.age, rng)
 
@@ -199,7 +199,7 @@ class Macro:
             (place, dataclasses.replace(by_curve[r.curve], offset=r.offset))
             for place, r in self.ramps
         )
-        crossbar = Crossbar(g, self.hardware.wires, sigma, getattr(device, "iv", None))
+        crossbar = Crossbar(g, self.hardware.wires, sigma, device.iv)
         return dataclasses.replace(self, crossbar=crossbar, ramps=ramps, age=float(t))
 
     @cached_property

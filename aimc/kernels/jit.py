@@ -7,8 +7,13 @@ from typing import Any
 
 from numba import njit
 
-_HOW = {"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
-_INNER = {"no_cpython_wrapper": True}
+_HOW: dict[str, Any] = {
+    "cache": True,
+    "nogil": True,
+    "error_model": "numpy",
+    "no_cfunc_wrapper": True,
+}
+_INNER: dict[str, Any] = {**_HOW, "no_cpython_wrapper": True}
 
 
 def jit(function: Callable[..., Any]) -> Any:
@@ -18,9 +23,9 @@ def jit(function: Callable[..., Any]) -> Any:
 
 def inner(function: Callable[..., Any]) -> Any:
     """As `jit`, for what only kernels call: Python cannot, and it compiles sooner."""
-    return njit(fastmath={"contract"}, **_HOW, **_INNER)(function)
+    return njit(fastmath={"contract"}, **_INNER)(function)
 
 
 def reduction(function: Callable[..., Any]) -> Any:
     """As `inner`, for a sum whose terms may be added in any order, several at a time."""
-    return njit(fastmath={"contract", "reassoc", "nsz"}, **_HOW, **_INNER)(function)
+    return njit(fastmath={"contract", "reassoc", "nsz"}, **_INNER)(function)

@@ -51,10 +51,10 @@ def transfer(
     g = as_array("g", g, (None, None), minimum=0.0)
     top = _fixed(g.shape, r_row, r_col, r_source, r_sense, drive, sense, active)
     with blas.one_thread():
-        return _transfer(g, top)
+        return _transfer(g, top).astype(np.float64, copy=False)
 
 
-def _fixed(shape: tuple[int, ...], *wires: Any) -> Topology:
+def _fixed(shape: Any, *wires: Any) -> Topology:
     """The wires of an array whose floating rows are the same in every read."""
     top = topology(shape, *wires)
     if top.first.ndim != 1:
@@ -65,7 +65,7 @@ def _fixed(shape: tuple[int, ...], *wires: Any) -> Topology:
     return top
 
 
-def _transfer(g: Floats, top: Topology, dtype: type = np.float64) -> Floats:
+def _transfer(g: Floats, top: Topology, dtype: type = np.float64) -> NDArray[np.floating]:
     driven = top.driven
     if top.ideal:
         return np.where(driven[top.rows, None], g, 0.0).astype(dtype, copy=False)
@@ -111,7 +111,7 @@ def admittances(
     return np.ascontiguousarray(y[::-1, ::-1][top.rows, top.rows])
 
 
-def _check(g: Floats, result: Floats, top: Topology) -> None:
+def _check(g: Floats, result: NDArray[np.floating], top: Topology) -> None:
     """One read by iteration must agree with the transfer matrix."""
     v = np.where(np.isfinite(top.first), np.linspace(0.5, 1.0, len(g)), 0.0)
     mirrored = top._replace(rows=slice(None), cols=slice(None))

@@ -87,8 +87,8 @@ def join_size(k: int, n: int, m: int) -> int:
 
 def _block(i: int, j: int, h: int, w: int, high: int, wide: int, right: bool, top: bool) -> Block:
     if h == 1 and w == 1:
-        four = (np.array([side]) for side in range(4))
-        return Block(*four, ((i, j),), None, (_NONE, _NONE), (_NONE, _NONE))
+        left, bottom, end, up = (np.array([side]) for side in range(4))
+        return Block(left, bottom, end, up, ((i, j),), None, (_NONE, _NONE), (_NONE, _NONE))
     edges = (high, wide, right, top)
     keep_right, keep_top = right or j + w < wide, top or i + h < high
     if w >= h:

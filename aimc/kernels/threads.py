@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 KEPT = 2**22  # numbers of scratch (32 MiB) that a thread keeps for its next call
 _LINE = 8  # numbers in a cache line
 
+_most = numba.get_num_threads()  # before anyone lowers it
 _here = threading.local()
 _pool: ThreadPoolExecutor | None = None
 _lock = threading.Lock()
@@ -73,7 +74,7 @@ def _workers() -> ThreadPoolExecutor:
     global _pool
     with _lock:
         if _pool is None:
-            _pool = ThreadPoolExecutor(numba.config.NUMBA_NUM_THREADS, "aimc")  # pyright: ignore[reportAttributeAccessIssue]
+            _pool = ThreadPoolExecutor(_most, "aimc")
         return _pool
 
 

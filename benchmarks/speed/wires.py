@@ -16,7 +16,7 @@ included, cells of 2 to 150 uS, inputs of 0 to 0.2 V. The peers, where they are 
 BLAS has one thread, also for the peers, whose sparse solves are fastest so. `floor` is what the
 arithmetic of the transfer matrix would take at the dgemm rate measured beside it on one thread.
 Wall times mean little on a loaded machine (see `load`): `--cpu` counts processor time of all
-threads instead. `--first` also times first calls in fresh processes, with an empty and a filled cache.
+threads instead. `--first` also times first calls in fresh processes, their cache empty or filled.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,20 +43,13 @@ from peers import crossbars as peers
 
 from aimc import __version__
 from aimc.crossbar import Crossbar
+from aimc.ivcurve import Sinh
 from aimc.kernels import blas, network, nonlinear
 from aimc.wires import Wires
 
 OHM = {"r_row": 1.0, "r_col": 1.0, "r_source": 1.0, "r_sense": 1.0}
 READS, NOISY = 128, 1000
 clock = time.perf_counter
-
-
-@dataclass(frozen=True)
-class Sinh:
-    """I = g sinh(3 u) / 3."""
-
-    def evaluate(self, g, u):
-        return g * np.sinh(3.0 * u) / 3.0, g * np.cosh(3.0 * u)
 
 
 def median_ms(work: Callable[[], Any], repeat: int) -> float:
@@ -112,7 +104,7 @@ def measure(n: int, repeat: int, others: dict[str, peers.Peer]) -> dict[str, flo
     exact = peers.splu(g, v)
     scale = np.abs(exact).max()
     quick = repeat if n < 512 else max(1, repeat // 2)
-    at = nonlinear.solve(Sinh(), g, one, **OHM)
+    at = nonlinear.solve(Sinh(a=3.0), g, one, **OHM)
     row = {
         "transfer matrix": median_ms(lambda: network.transfer(g, **OHM), quick),
         "transfer matrix, float32": median_ms(
@@ -130,7 +122,7 @@ def measure(n: int, repeat: int, others: dict[str, peers.Peer]) -> dict[str, flo
         )
         * NOISY
         / len(noisy),
-        "nonlinear read": median_ms(lambda: nonlinear.solve(Sinh(), g, one, **OHM), repeat),
+        "nonlinear read": median_ms(lambda: nonlinear.solve(Sinh(a=3.0), g, one, **OHM), repeat),
         "error of transfer": np.abs(v @ transfer - exact).max() / scale,
         "error of float32": np.abs(
             v @ network.transfers(g[None], **OHM, dtype=np.float32)[0] - exact

@@ -1,6 +1,7 @@
 """Laws of arrays whose cells are not linear, against a Newton iteration written apart from the
 kernels: dense nodal equations, every node an unknown."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -145,7 +146,7 @@ def test_convergence_is_quadratic(ohm, rng):
     g, v = rng.uniform(2e-6, 150e-6, (64, 64)), rng.uniform(0, 0.2, (1, 64))
     history = nonlinear.solve(Sinh(3.0), g, v, *ohm).history
     assert len(history) <= 5
-    steps = [(a, b) for a, b in zip(history, history[1:], strict=False) if b > 1e-14]
+    steps = [(a, b) for a, b in itertools.pairwise(history) if b > 1e-14]
     assert steps
     assert all(b <= a**2 for a, b in steps)
 
@@ -221,9 +222,7 @@ def test_pulses_of_nonlinear_cells(rng):
         for step in range(4):
             on = duration > step / 4
             masks = {"floating": {"active": on}, "gated": {"gate": on}}.get(idle, {})
-            at = nonlinear.solve(
-                Sinh(6.0), g, np.where(on, v, 0.0), 5.0, 5.0, 50.0, 20.0, **masks
-            )
+            at = nonlinear.solve(Sinh(6.0), g, np.where(on, v, 0.0), 5.0, 5.0, 50.0, 20.0, **masks)
             expected += at.current / 4
         assert np.allclose(crossbar.read(v, duration=duration), expected, rtol=1e-9, atol=1e-16)
     mean = Crossbar(g, Wires(5.0, 5.0, 50.0, 20.0), iv=Sinh(6.0)).read(v * duration)

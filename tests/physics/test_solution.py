@@ -52,12 +52,14 @@ def test_ohms_law_along_the_wires(case):
     """Voltages fall along every segment by its resistance times its current."""
     crossbar, v = case
     s, w = crossbar.solve(v), crossbar.wires
-    assert np.abs(-np.diff(s.row_voltage, axis=2) - w.r_row * s.row_current[:, :, 1:-1]).max(
-        initial=0
-    ) <= 1e-13
-    assert np.abs(-np.diff(s.col_voltage, axis=1) - w.r_col * s.col_current[:, 1:-1]).max(
-        initial=0
-    ) <= 1e-13
+    assert (
+        np.abs(-np.diff(s.row_voltage, axis=2) - w.r_row * s.row_current[:, :, 1:-1]).max(initial=0)
+        <= 1e-13
+    )
+    assert (
+        np.abs(-np.diff(s.col_voltage, axis=1) - w.r_col * s.col_current[:, 1:-1]).max(initial=0)
+        <= 1e-13
+    )
     on = s.driven
     if w.drive != "right":
         drop = v - s.row_voltage[:, :, 0] - w.r_source * s.row_current[:, :, 0]
