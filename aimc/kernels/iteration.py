@@ -58,10 +58,9 @@ def iterate(
     g = np.ascontiguousarray(g[mirror])
     v = np.where(top.driven, v[:, top.rows], 0.0)
     first = np.ascontiguousarray(np.atleast_2d(top.first))
-    on = np.zeros((0, rows))
     if gate is not None:
         on = np.atleast_2d(as_mask("gate", gate, rows))[:, top.rows]
-        on = np.ascontiguousarray(np.broadcast_to(on, (batch, rows)), np.float64)
+        g = g * on[:, :, None]
     for name, given in (("active", first), ("g", g)):
         if len(given) not in (1, batch):
             raise ArgumentError(
@@ -76,7 +75,7 @@ def iterate(
     def work(lo: int, hi: int) -> None:
         memory = scratch(pcg.size(rows, cols))
         pcg.reads(
-            g, on, v, first, e, s, start, top.ladder, float(tol), limit, lo, hi, memory, current,
+            g, v, first, e, s, start, top.ladder, float(tol), limit, lo, hi, memory, current,
             row, col, residual,
         )  # fmt: skip
 

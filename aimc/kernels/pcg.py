@@ -205,13 +205,11 @@ def _residual(g, q, b, r, w, y, z, acc):
 
 @jit
 def reads(
-    g, gate, v, first, e, s, guess, ladder, tol, limit, start, stop, work, current, row, col,
-    residual,
+    g, v, first, e, s, guess, ladder, tol, limit, start, stop, work, current, row, col, residual,
 ):  # fmt: skip
     """Solves reads `start` to `stop`; the others are left as they are.
 
     g        (1 or batch, rows, cols)  conductances [S]
-    gate     (0 or batch, rows)        0 for rows whose cells are switched off, else 1
     v        (batch, rows)             row voltages [V], 0 where the row floats
     first    (1 or batch, rows)        from the source to the first node, inf: the row floats [ohm]
     e        (batch, cols)             voltages of the sense terminals [V]
@@ -250,13 +248,12 @@ def reads(
             w[i, j] = 0.0
     for n in range(start, stop):
         own = n if g.shape[0] > 1 else 0
-        if n == start or g.shape[0] > 1 or first.shape[0] > 1 or gate.shape[0] > 0:
+        if n == start or g.shape[0] > 1 or first.shape[0] > 1:
             for i in range(rows):
                 gi = g[own, i]
                 wi = gw[i]
-                factor = gate[n, i] if gate.shape[0] > 0 else 1.0
                 for j in range(cols):
-                    wi[j] = gi[j] * factor
+                    wi[j] = gi[j]
                 fw[i] = first[n if first.shape[0] > 1 else 0, i]
             factor_rows(gw, fw, r_row, row_end, q, b)
             factor_columns(gw, rows, last, r_col, col_end, qc, acc)

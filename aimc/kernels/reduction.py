@@ -66,7 +66,7 @@ def _symmetric(x, y, sign, c, words, reals):
 
 @jit
 def join(kp, kq, shared_p, shared_q, stay_p, stay_q, work, out):
-    """Joins the blocks `kp` and `kq` into `out`; False where they cannot be joined.
+    """Joins the blocks `kp` and `kq` into `out`; gives the error of F (I + A D) 1 = 1.
 
     Index arrays hold the starts of runs of SIDE ports; work: scratch of `plan.join_size(k, n, m)`.
     """
@@ -92,9 +92,20 @@ def join(kp, kq, shared_p, shared_q, stay_p, stay_q, work, out):
     gather(kp, shared_p, shared_p, -1.0, d)
     gather(kq, shared_q, shared_q, 1.0, a)
     blas.gemm(1.0, a, False, d, False, 0.0, f, words, reals)
+    sums = np.empty(k)
     for i in range(k):
         f[i, i] += 1.0
-    done = blas.invert(f, words, work[4 * square :])
+        sums[i] = 0.0
+        for j in range(k):
+            sums[i] += f[i, j]
+    miss = np.inf
+    if blas.invert(f, words, work[4 * square :]):
+        miss = 0.0
+        for i in range(k):
+            one = 0.0
+            for j in range(k):
+                one += f[i, j] * sums[j]
+            miss = max(miss, abs(one - 1.0))
     gather(kp, shared_p, stay_p, 1.0, xp)
     gather(kq, shared_q, stay_q, 1.0, xq)
     gather(kp, stay_p, stay_p, 1.0, out[:n, :n])
@@ -111,13 +122,13 @@ def join(kp, kq, shared_p, shared_q, stay_p, stay_q, work, out):
             for p in range(j, j + SIDE):
                 for q in range(i, i + SIDE):
                     out[p, q] = out[q, p]
-    return done
+    return miss
 
 
 @jit
 def _make(g, wires, places, orders, lengths, table, index, memory, work, result):
     """Makes a part: its leaves into `memory`, its joins there as the table says, the last into
-    `result`; `work`: scratch. False where blocks cannot be joined.
+    `result`; `work`: scratch. Gives the largest error of its joins.
     """
     first, r_row, last, r_col, scratch = wires
     n = len(places)
@@ -128,7 +139,7 @@ def _make(g, wires, places, orders, lengths, table, index, memory, work, result)
         for i in range(ports):
             for j in range(ports):
                 result[i, j] = cells[0, i, j]
-    done = True
+    miss = 0.0
     for t in range(len(table)):
         p = table[t, 3] * SIDE
         q = table[t, 4] * SIDE
@@ -143,16 +154,18 @@ def _make(g, wires, places, orders, lengths, table, index, memory, work, result)
         out = result
         if t < len(table) - 1:
             out = memory[table[t, 2] : table[t, 2] + size * size].reshape(size, size)
-        done &= join(kp, kq, index[a:b], index[b:c], index[c:d], index[d:e], work, out)
-    return done
+        error = join(kp, kq, index[a:b], index[b:c], index[c:d], index[d:e], work, out)
+        miss = max(miss, error)
+    return miss
 
 
 class _Made(NamedTuple):
-    """The two blocks of the last join, or the only leaf."""
+    """The two blocks of the last join, or the only leaf, and the largest error so far."""
 
     plan: Plan
     first: Floats
     second: Floats
+    miss: float
 
 
 def _halves(g: Floats, wires: Wires, right: bool, top: bool, dtype: type) -> _Made:
@@ -160,6 +173,7 @@ def _halves(g: Floats, wires: Wires, right: bool, top: bool, dtype: type) -> _Ma
     rows, cols = g.shape
     todo = plan(-(-rows // SIDE), -(-cols // SIDE), right, top)
     arena = scratch(todo.arena, dtype, "arena")
+    misses = [0.0]
 
     def matrix(at: int, block: Block) -> Floats:
         return arena[at : at + block.numbers].reshape(SIDE * block.runs, -1)
@@ -168,10 +182,11 @@ def _halves(g: Floats, wires: Wires, right: bool, top: bool, dtype: type) -> _Ma
         memory = scratch(todo.part, dtype, "part")
         work = scratch(WORK)
         for part in todo.parts[lo:hi]:
-            _make(
+            miss = _make(
                 g, (*wires, work), part.leaves, ORDERS, LENGTHS, part.table, part.index,
                 memory, memory[part.work :], matrix(part.result, part.block),
             )  # fmt: skip
+            misses.append(miss)
 
     spread(parts, len(todo.parts), cost=20.0 * g.size)
     for level in todo.levels:
@@ -181,17 +196,19 @@ def _halves(g: Floats, wires: Wires, right: bool, top: bool, dtype: type) -> _Ma
             for each in level[lo:hi]:
                 assert each.block.parts is not None
                 p, q = each.block.parts
-                join(
+                miss = join(
                     matrix(each.first, p), matrix(each.second, q), *starts(each.block), memory,
                     matrix(each.result, each.block),
                 )  # fmt: skip
+                misses.append(miss)
 
         spread(joins, len(level), cost=20.0 * g.size)
     if todo.last is None:
         only = matrix(0, todo.root)
-        return _Made(todo, only, only)
+        return _Made(todo, only, only, 0.0)
     p, q = todo.root.parts or (todo.root, todo.root)
-    return _Made(todo, matrix(todo.last.first, p), matrix(todo.last.second, q))
+    first, second = matrix(todo.last.first, p), matrix(todo.last.second, q)
+    return _Made(todo, first, second, float(np.max(misses)))
 
 
 def ports(runs: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -204,19 +221,22 @@ def starts(block: Block) -> tuple[NDArray[np.int64], ...]:
     return tuple(SIDE * runs for runs in (*block.shared, *block.stay))
 
 
-def hybrid(g: Floats, wires: Wires, right: bool, top: bool) -> tuple[Floats, Block]:
-    """The matrix of the whole array with the ports asked for, and where they are in it."""
+def hybrid(g: Floats, wires: Wires, right: bool, top: bool) -> tuple[Floats, Block, float]:
+    """The matrix of the whole array with the ports asked for, where they are in it, its error."""
     made = _halves(g, wires, right, top, np.float64)
     root = made.plan.root
     if made.plan.last is None:
-        return made.first.copy(), root
+        return made.first.copy(), root, made.miss
     result = np.empty((SIDE * root.runs, SIDE * root.runs))
-    join(made.first, made.second, *starts(root), scratch(made.plan.joined, place="part"), result)
-    return result, root
+    work = scratch(made.plan.joined, place="part")
+    miss = join(made.first, made.second, *starts(root), work, result)
+    return result, root, max(miss, made.miss)
 
 
-def left_to_bottom(g: Floats, wires: Wires, dtype: type = np.float64) -> Floats:
+def left_to_bottom(g: Floats, wires: Wires, dtype: type = np.float64) -> tuple[Floats, float]:
     """Sensed current (cols,) a volt at each row (rows,): the transfer matrix (rows, cols) [S].
+
+    Also gives the largest error of the joins' inverses, relative to one.
 
     g      (rows, cols)  conductances [S], the bottom row first
     dtype  float64 or float32: of the joins above the leaves, and of the result
@@ -225,7 +245,7 @@ def left_to_bottom(g: Floats, wires: Wires, dtype: type = np.float64) -> Floats:
     made = _halves(g, wires, False, False, dtype)
     root, kp, kq = made.plan.root, made.first, made.second
     if root.parts is None:
-        return -kp[SIDE : SIDE + cols, :rows].T
+        return -kp[SIDE : SIDE + cols, :rows].T, 0.0
     p, q = root.parts
     beside = root.shared[0] is p.right
     shared_p, shared_q, _, _ = starts(root)
@@ -245,6 +265,7 @@ def left_to_bottom(g: Floats, wires: Wires, dtype: type = np.float64) -> Floats:
     out = np.empty((SIDE * len(root.bottom), SIDE * len(root.left)), dtype)
     n, b = x_left.shape[1], x_bottom.shape[1]
     inverse = np.linalg.inv(coupled)
+    miss = float(np.abs(inverse @ coupled.sum(axis=1) - 1.0).max())
 
     def own(lo: int, hi: int) -> None:
         here = slice(SIDE * lo, SIDE * hi)
@@ -257,4 +278,4 @@ def left_to_bottom(g: Floats, wires: Wires, dtype: type = np.float64) -> Floats:
     spread(own, len(left), cost=float(n * len(a)))
     if not beside:
         out[:, n:] = -(inverse @ x_bottom).T @ x_far
-    return -out[:cols, :rows].T
+    return -out[:cols, :rows].T, max(miss, made.miss)

@@ -30,6 +30,12 @@ class Topology(NamedTuple):
         return self.r_row, self.row_end, self.last, self.r_col, self.col_end
 
     @property
+    def span(self) -> float:
+        """Sum of the resistances [ohm]."""
+        source = self.first[self.driven].max(initial=0.0)
+        return float(self.r_row + self.r_col + self.last + source)
+
+    @property
     def driven(self) -> NDArray[np.bool_]:
         """Whether a row has a source, of the shape of `first`."""
         return np.isfinite(self.first)
