@@ -137,23 +137,25 @@ class Cubic(IVCurve):
 
     def evaluate(self, g: ArrayLike, u: ArrayLike) -> tuple[Array, Array]:
         g, u, shape = aligned(g, u)
-        k2 = _polynomial(self.k2, g)
-        k3 = _polynomial(self.k3, g)
-        if self.k3_slope:
-            k3 += self.k3_slope * g
+        k2, k3 = self._coefficients_of(g)
         i, slope = np.empty_like(u), np.empty_like(u)
         if cells.cubic(g, k2, k3, u, i, slope):
             raise _beyond(*np.broadcast_arrays(g, k2, k3, u))
         return i.reshape(shape), slope.reshape(shape)
 
-
-def _polynomial(coefficients: Any, g: Array) -> Array:
-    """The polynomial in log10(g / 1 S); its constant term where g is zero."""
-    if len(coefficients) == 1:
-        return np.full_like(g, coefficients[0])
-    exponent = np.log10(g, where=g > 0, out=np.zeros_like(g))
-    value = np.polynomial.polynomial.polyval(exponent, np.asarray(coefficients))
-    return np.where(g > 0, value, 0.0)
+    def _coefficients_of(self, g: Array) -> tuple[Array, Array]:
+        """k2 [1/V] and k3 [1/V^2] of each cell; of an open one any number."""
+        parts: Any = (self.k2, self.k3)
+        k2, k3 = (np.full_like(g, part[-1]) for part in parts)
+        if max(map(len, parts)) > 1:
+            exponent = np.log10(g, where=g > 0, out=np.zeros_like(g))
+            for k, part in zip((k2, k3), parts, strict=True):
+                for coefficient in part[-2::-1]:
+                    k *= exponent
+                    k += coefficient
+        if self.k3_slope:
+            k3 += self.k3_slope * g
+        return k2, k3
 
 
 def _beyond(g: Array, k2: Array, k3: Array, u: Array) -> ArgumentError:

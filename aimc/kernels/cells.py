@@ -117,7 +117,7 @@ def _safe_newton(w, f, df, n, low, high):
     iteration on every other one halves the bounds instead.
     """
     new = w - f / df
-    if f == 0 or abs(new - w) <= 1e-9 * abs(w):
+    if f == 0 or abs(new - w) <= 1e-12 * abs(w):
         return new, new, new
     low, high = (low, w) if f > 0 else (w, high)
     if not low < new < high or (n > 12 and n % 2 == 1):

@@ -11,6 +11,8 @@ import aimc
 from aimc import cards, shipped
 from aimc.device import StuckAt
 from aimc.errors import CardError
+from aimc.ivcurve import Cubic, Tabulated
+from aimc.transistor import Transistor
 
 DEVICES = sorted(path.stem for path in (shipped.path("circuits") / "devices").glob("*.toml"))
 GOOD = """
@@ -181,6 +183,63 @@ def test_a_fault_in_a_part_is_named_by_the_file_it_stands_in(write, tmp_path):
     (tmp_path / "thin.toml").write_text('r_row = "2 uS"\nsource = "a guess"\n')
     with pytest.raises(CardError, match=r"^thin.toml: r_row must be a number with a unit in ohm"):
         aimc.load(write(('wires = "ideal"', 'wires = "thin.toml"')))
+
+
+CURVE = """
+[device.iv]
+type = "transistor"
+k = "4e-4 A/V^2"
+v_gate = "0.9 V"
+v_th = "400 mV"
+clm = "0.01 1/V"
+source = {k = "a", v_gate = "b", v_th = "c", clm = "d"}
+unverified = ["clm"]
+
+[device.iv.cell]
+type = "cubic"
+k3 = ["1.3 1/V^2", "-0.1 1/V^2"]
+k3_slope = "-2 1/V^2/mS"
+source = "e"
+
+[mapping]"""
+
+
+def test_a_cell_may_have_a_curve_and_a_curve_a_cell(write):
+    card = cards.read(write(("[mapping]", CURVE)))
+    cell = Cubic(k3=(1.3, -0.1), k3_slope=-2000.0)
+    assert card.hardware.device.iv == Transistor(cell, 4e-4, 0.9, 0.4, 0.01)
+    assert cards.Entry("device.iv", "clm", "0.01 1/V", "d", False) in card.entries
+    text = "1.3 1/V^2, -0.1 1/V^2"
+    assert cards.Entry("device.iv.cell", "k3", text, "e", True) in card.entries
+    linear = CURVE[: CURVE.index("[device.iv.cell]")] + "[mapping]"
+    assert aimc.load(write(("[mapping]", linear))).device.iv.cell is None
+    assert aimc.load(write()).device.iv is None
+    sweep = (
+        'type = "tabulated"\nvoltage = ["-1 V", "0 V", "1 V"]\ncurrent = ["-3 uA", "0 A", "2 uA"]'
+    )
+    table = f'[device.iv]\n{sweep}\nsource = "f"\n[mapping]'
+    iv = aimc.load(write(("[mapping]", table))).device.iv
+    assert iv == Tabulated((-1.0, 0.0, 1.0), (-3e-6, 0.0, 2e-6))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"transistor"', '"triode"', "device.iv: type must be one of sinh, cubic, tabulated,"),
+        ('"400 mV"', '"1 V"', "device.iv.`v_gate` must be above v_th = 1 V, but is 0.9 V."),
+        ('"4e-4 A/V^2"', '"4e-4 A/V"', "device.iv.k must be a number with a unit in A/V^2, but is"),
+        ('clm = "0.01 1/V"\n', "", "device.iv.clm must be given, but is missing."),
+        ("k3_slope", "k3_slop", "device.iv.cell.k3_slop is an unknown key; allowed are k2, k3,"),
+        ('source = "e"\n', "", "device.iv.cell.k3 must have a source"),
+        ('[device.iv.cell]\ntype = "cubic"', '[device.iv.cell]\ntype = "read-noise"',
+         "device.iv.cell: type must be one of sinh, cubic"),
+    ],
+)  # fmt: skip
+def test_a_bad_curve_is_refused_and_told_why(write, old, new, message):
+    assert old in CURVE
+    with pytest.raises(CardError) as error:
+        aimc.load(write(("[mapping]", CURVE.replace(old, new))))
+    assert message in str(error.value)
 
 
 def test_an_unknown_card_names_its_neighbours():
