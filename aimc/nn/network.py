@@ -44,9 +44,9 @@ def transfers(
     device   None: a GPU if torch sees one, else the CPU
     dtype    torch.float64 or torch.float32: of the computation and of the result
     limit    bytes to work in, besides `g` and the result: as many arrays are taken at a time as fit
-             by the count of `_plan`, about 100 numbers a cell of the filled-up array (more where one
-             side is many times the other; up to twice what is used), and at least one. On a CPU
-             32 MiB may be faster. A gradient keeps the work of all arrays
+             by the count of `_plan`, about 100 numbers a cell of the filled-up array (more where
+             one side is many times the other; up to twice what is used), and at least one. A
+             gradient keeps the work of all arrays
     returns  (arrays, rows, cols)  [S], on `device`; `g` itself if no wire has resistance
     raises   ArgumentError for a wrong shape, NaN, a negative conductance, wires that are no Wires,
              a type other than the two, a device that torch cannot use; NotConverged where numbers
