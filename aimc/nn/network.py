@@ -23,7 +23,7 @@ Tensor = torch.Tensor
 Index = NDArray[np.int64]
 _NONE = np.zeros(0, np.int64)
 _LANES = 2  # shared ports up to which a join is done elementwise, the batch as last axis
-_TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-3}
+_TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-4}
 
 
 def transfers(
@@ -44,8 +44,9 @@ def transfers(
     device   None: a GPU if torch sees one, else the CPU
     dtype    torch.float64 or torch.float32: of the computation and of the result
     limit    bytes to work in, besides `g` and the result: as many arrays are taken at a time as fit
-             by the count of `_Block.numbers`, about 110 numbers a cell of the filled-up array, and
-             at least one. A gradient keeps the work of all of them
+             by the count of `_plan`, about 100 numbers a cell of the filled-up array (more where
+             one side is many times the other; up to twice what is used), and at least one. A
+             gradient keeps the work of all arrays
     returns  (arrays, rows, cols)  [S], on `device`; `g` itself if no wire has resistance
     raises   ArgumentError for a wrong shape, NaN, a negative conductance, wires that are no Wires,
              a type other than the two, a device that torch cannot use; NotConverged where numbers
@@ -64,12 +65,10 @@ def transfers(
         return g.clone()
     root = _plan(_fill(g.shape[1]), _fill(g.shape[2]), top.row_end >= 0, top.col_end >= 0, where)
     step = max(1, limit // (root.numbers * g.element_size()))
-    mirror = [axis for axis, s in ((1, top.rows), (2, top.cols)) if s.step is not None]
-    # The kernels' first row is the bottom one.
-    flipped = g.flip([axis for axis in (1, 2) if (axis in mirror) != (axis == 1)])
-    chunks = [_transfers(part, root, top) for part in flipped.split(step)]
-    result = chunks[0] if len(chunks) == 1 else torch.cat(chunks)
-    result = result.flip([axis for axis in (1, 2) if (axis in mirror) != (axis == 1)])
+    # The elimination begins at the bottom row, and at the left.
+    turned = [axis for axis, turn in ((1, top.rows.step is None), (2, bool(top.cols.step))) if turn]
+    result = [_transfers(part, root, top) for part in g.flip(turned).split(step)]
+    result = torch.cat(result).flip(turned)
     _check(exact, g.detach(), result.detach(), wires)
     return result
 
@@ -195,9 +194,9 @@ def _block(cells: Index, right: bool, top: bool, device: torch.device, last: boo
     """
     high, wide, blocks = cells.shape
     if high == wide == 1:
-        place = torch.from_numpy(cells.ravel()).to(device)
+        cell = torch.from_numpy(cells.ravel()).to(device)
         sides = tuple(np.array([side]) for side in range(4))
-        return _Block(sides, place, None, None, 16 * blocks, 48 * blocks)
+        return _Block(sides, cell, None, None, 16 * blocks, 48 * blocks)
     beside = wide >= high
     axis, length, k = (1, wide, high) if beside else (0, high, wide)
     lanes = k <= _LANES
