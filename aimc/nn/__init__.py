@@ -14,6 +14,7 @@ except ImportError as _error:  # pragma: no cover
 
 from aimc.nn.layer import AnalogLayer
 from aimc.nn.linear import Linear
+from aimc.nn.network import transfers
 from aimc.nn.program import calibrate, macros, program, report, reprogram
 from aimc.nn.rnn import GRU, LSTM, RNN
 
@@ -28,4 +29,5 @@ __all__ = [
     "program",
     "report",
     "reprogram",
+    "transfers",
 ]
