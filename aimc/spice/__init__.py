@@ -1,0 +1,22 @@
+"""Macros and crossbars as SPICE netlists, and ngspice's answers beside the simulator's.
+
+`netlist(macro, x)` writes a circuit from the object that is simulated; `.write(path)` and `.run()`
+are its verbs; `compare(trace, result)` tells whether both agree.
+"""
+
+from aimc.spice.dialects import DIALECTS, Dialect
+from aimc.spice.export import netlist
+from aimc.spice.netlist import Netlist
+from aimc.spice.operating_point import OperatingPoint
+from aimc.spice.runners import Ngspice, NgspiceShared, Runner
+
+__all__ = [
+    "DIALECTS",
+    "Dialect",
+    "Netlist",
+    "Ngspice",
+    "NgspiceShared",
+    "OperatingPoint",
+    "Runner",
+    "netlist",
+]

@@ -1,0 +1,105 @@
+"""The operating point of a crossbar, for one input or many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aimc.errors import SpiceError
+from aimc.spice import array
+from aimc.spice.cells import cell_of
+from aimc.spice.netlist import Netlist, Plan, header, models
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from aimc.crossbar import Crossbar
+    from aimc.spice.dialects import Dialect
+    from aimc.spice.raw import Plot
+
+    Array = NDArray[np.float64]
+
+INSTANCE = "xarray"
+
+
+@dataclass(frozen=True, eq=False)
+class OperatingPoint:
+    """What the simulator found, shapes and names as those of `Crossbar.solve`.
+
+    v (batch, rows) [V]; row_voltage, col_voltage (batch, rows, cols) [V]; current (batch, cols)
+    [A]. crossbar: what was simulated.
+    """
+
+    crossbar: Crossbar
+    v: Array
+    row_voltage: Array
+    col_voltage: Array
+    current: Array
+
+
+@dataclass(frozen=True, eq=False)
+class OperatingPointPlan(Plan):
+    """crossbar and its row voltages v (batch, rows) [V]."""
+
+    crossbar: Crossbar
+    v: Array
+
+    @cached_property
+    def nodes(self) -> array.ArrayNodes:
+        """The nodes of the crossbar."""
+        return array.ArrayNodes(self.crossbar)
+
+    def result(self, plots: list[Plot]) -> OperatingPoint:
+        if len(plots) != len(self.v):
+            raise SpiceError(
+                f"The answer must hold {len(self.v)} operating points, but holds {len(plots)}.",
+                "failed",
+            )
+        rows, cols = self.nodes.shape
+        row = [f"v({self._at(self.nodes.row(i, j))})" for i in range(rows) for j in range(cols)]
+        col = [f"v({self._at(self.nodes.col(i, j))})" for i in range(rows) for j in range(cols)]
+        out = [f"i(vs{j})" for j in range(cols)]
+
+        def take(names: Sequence[str]) -> Array:
+            return np.array([[plot[name][0] for name in names] for plot in plots])
+
+        shape = (len(plots), rows, cols)
+        return OperatingPoint(
+            self.crossbar, self.v, take(row).reshape(shape), take(col).reshape(shape), take(out)
+        )
+
+    def _at(self, node: str) -> str:
+        return self.nodes.at_top(node, INSTANCE)
+
+
+def deck(
+    crossbar: Crossbar, v: Any, dialect: Dialect, facts: Sequence[str], folder: str
+) -> Netlist:
+    """The operating point of `crossbar` at row voltages v (batch, rows) [V], one a row of v."""
+    plan = OperatingPointPlan(crossbar, v)
+    nodes = plan.nodes
+    rows, cols = nodes.shape
+    library = models(dialect, [cell_of(crossbar).subckt], folder)
+    sweep = len(v) > 1 and dialect.sweeps
+    lines = header(dialect, f"{rows} x {cols} cells, operating points: {len(v)}", facts)
+    lines += array.parameters(crossbar, dialect)
+    lines += [dialect.include(path) for path, _ in library]
+    lines += ["", *array.subcircuit(nodes, dialect), ""]
+    lines.append(dialect.note("rows are driven; columns end at 0 V, where their currents are read"))
+    for i in range(rows):
+        if sweep and dialect.name != "ltspice":
+            lines.append(dialect.param(f"vin{i}_dc", v[0, i]))
+        dc = dialect.value(f"vin{i}_dc") if sweep else float(v[0, i])
+        lines.append(dialect.voltage(f"vin{i}", f"in{i}", "0", dc))
+    lines += [dialect.voltage(f"vs{j}", f"out{j}", "0", 0.0) for j in range(cols)]
+    lines.append(dialect.instance(INSTANCE, nodes.ports, "crossbar", {}))
+    kept = [dialect.v(name) for name in nodes.inside(INSTANCE)]
+    kept += [dialect.i(f"vs{j}") for j in range(cols)]
+    lines += ["", *dialect.save(kept, "op")]
+    lines += dialect.op([f"vin{i}" for i in range(rows)], [list(map(float, row)) for row in v])
+    return Netlist(dialect.text([*lines, *dialect.end()]), dialect, library, (), plan)
