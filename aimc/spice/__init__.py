@@ -4,7 +4,10 @@
 are its verbs; `compare(trace, result)` tells whether both agree.
 """
 
-from aimc.spice.dialects import DIALECTS, Dialect
+from aimc.spice.compare import Comparison, compare
+from aimc.spice.conversion import Conversion
+from aimc.spice.dialect import Dialect
+from aimc.spice.dialects import DIALECTS
 from aimc.spice.export import netlist
 from aimc.spice.netlist import Netlist
 from aimc.spice.operating_point import OperatingPoint
@@ -12,11 +15,14 @@ from aimc.spice.runners import Ngspice, NgspiceShared, Runner
 
 __all__ = [
     "DIALECTS",
+    "Comparison",
+    "Conversion",
     "Dialect",
     "Netlist",
     "Ngspice",
     "NgspiceShared",
     "OperatingPoint",
     "Runner",
+    "compare",
     "netlist",
 ]

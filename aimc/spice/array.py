@@ -10,7 +10,7 @@ from aimc.spice.cells import cell_of
 
 if TYPE_CHECKING:
     from aimc.crossbar import Crossbar
-    from aimc.spice.dialects import Dialect
+    from aimc.spice.dialect import Dialect
 
 
 @dataclass(frozen=True, eq=False)

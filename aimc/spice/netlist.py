@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from aimc import __version__, shipped
 from aimc.errors import SpiceError, must
 from aimc.spice import lint, runners
-from aimc.spice.dialects import Dialect, Ngspice
+from aimc.spice.dialect import Dialect
+from aimc.spice.dialects import Ngspice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

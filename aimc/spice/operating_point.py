@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from aimc.crossbar import Crossbar
-    from aimc.spice.dialects import Dialect
+    from aimc.spice.dialect import Dialect
     from aimc.spice.raw import Plot
 
     Array = NDArray[np.float64]
