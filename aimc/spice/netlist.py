@@ -116,7 +116,7 @@ def models(dialect: Dialect, names: Sequence[str], folder: str) -> tuple[tuple[s
         raise must("models", "be a relative path", f"is {folder!r}")
     found = []
     for name in names:
-        file = shipped.path("netlists/models") / dialect.folder / f"{name}{dialect.library}"
+        file = shipped.path("netlists/models") / f"{name}.lib"
         if not file.is_file():
             raise SpiceError(f"There is no model {name} for {dialect.name}.", "missing")
         found.append(((place / file.name).as_posix(), file.read_text(encoding="utf-8")))

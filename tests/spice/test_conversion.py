@@ -153,6 +153,8 @@ def test_the_closed_form_is_the_differential_equation(rng):
             found = solve_ivp(lambda t, u, d=drive: (d - leak * u) / c, (0, length), [u],
                               rtol=1e-10, atol=1e-12)  # fmt: skip
             u = found.y[0, -1]
+    rest = times.slot - times.t_step
+    u = solve_ivp(lambda t, u: -leak * u / c, (0, rest), [u], rtol=1e-10, atol=1e-12).y[0, -1]
     assert_allclose(finite_gain_levels(ramp, v_read, times, gain)[0], u, rtol=1e-8)
 
 
