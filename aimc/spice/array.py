@@ -121,7 +121,7 @@ def subcircuit(nodes: ArrayNodes, dialect: Dialect, name: str = "crossbar") -> l
     wires = crossbar.wires
     lines = [
         dialect.note(f"rows {rows}, columns {cols}, drive {wires.drive}, sense {wires.sense}"),
-        dialect.subckt(name, nodes.ports),
+        *dialect.subckt(name, nodes.ports),
     ]
     for wire, a, b, parameter in nodes.wires:
         lines.append(dialect.resistor(wire, a, b, dialect.value(parameter)))

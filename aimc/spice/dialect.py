@@ -37,11 +37,10 @@ class Pulse:
 
 
 class Dialect(ABC):
-    """The statements of one simulator. `folder`: its part of the model library."""
+    """The statements of one simulator. `library`: the suffix of its model files."""
 
     name: ClassVar[str]
     ran: ClassVar[bool] = False
-    folder: ClassVar[str]
     library: ClassVar[str] = ".lib"
     comment: ClassVar[str] = "* "
     separator: ClassVar[str] = "."
@@ -87,9 +86,11 @@ class Dialect(ABC):
         """An expression of parameters, where a number is expected."""
         return f"{{{text}}}"
 
-    def subckt(self, name: str, ports: Sequence[str]) -> str:
-        """The first line of a subcircuit."""
-        return f".subckt {name} {' '.join(ports)}"
+    def subckt(
+        self, name: str, ports: Sequence[str], params: Mapping[str, str] | None = None
+    ) -> list[str]:
+        """The first lines of a subcircuit, with its parameters' defaults."""
+        return [" ".join([f".subckt {name}", *ports, *self._settings(params or {})])]
 
     def ends(self, name: str) -> str:
         """The last line of a subcircuit."""
@@ -107,6 +108,32 @@ class Dialect(ABC):
     def resistor(self, name: str, a: str, b: str, ohm: str) -> str:
         """A resistor. name begins with r."""
         return f"{name} {a} {b} {ohm}"
+
+    def capacitor(self, name: str, a: str, b: str, farad: str, start: str | None) -> str:
+        """A capacitor, and the voltage that it starts with. name begins with c."""
+        return f"{name} {a} {b} {farad}"
+
+    def initial(self, node: str, value: str) -> list[str]:
+        """The voltage that a node starts with, where the capacitor at it does not say so."""
+        return [f".ic v({node})={value}"]
+
+    def controlled(self, name: str, a: str, b: str, p: str, n: str, gain: str) -> str:
+        """`gain` times v(p, n): a voltage (name begins with e) or a current from a to b (g)."""
+        return f"{name} {a} {b} {p} {n} {gain}"
+
+    def behaviour(self, name: str, a: str, b: str, quantity: str, expression: str) -> str:
+        """A voltage (quantity "v") or a current from a to b ("i") by an expression.
+
+        name begins with b; parameters stand in braces.
+        """
+        return f"{name} {a} {b} {quantity}={expression}"
+
+    def switch(self, name: str, a: str, b: str, p: str, n: str, ron: str, roff: str) -> list[str]:
+        """A switch from a to b, closed where v(p, n) exceeds 0.5 V. name begins with s."""
+        return [
+            f"{name} {a} {b} {p} {n} {name}_model",
+            f".model {name}_model sw(vt=0.5 vh=0 ron={ron} roff={roff})",
+        ]
 
     def voltage(self, name: str, a: str, b: str, dc: float | str) -> str:
         """A constant voltage; one of 0 V senses its current from a to b. name begins with v."""

@@ -20,7 +20,6 @@ class Ngspice(Dialect):
 
     name = "ngspice"
     ran = True
-    folder = "ngspice"
     # What `alter` decks write, beside the deck.
     rawfile = "inputs.raw"
 
@@ -51,7 +50,6 @@ class LTspice(Dialect):
     """LTspice XVII and later. Syntax only, not run."""
 
     name = "ltspice"
-    folder = "ltspice"
     sweeps = True
     separator = ":"
 
@@ -78,9 +76,29 @@ class Xyce(Dialect):
     """Xyce 7. Syntax only, not run."""
 
     name = "xyce"
-    folder = "xyce"
     sweeps = True
     separator = ":"
+
+    def subckt(
+        self, name: str, ports: Sequence[str], params: Mapping[str, str] | None = None
+    ) -> list[str]:
+        settings = ["params:", *self._settings(params)] if params else []
+        return [" ".join([f".subckt {name}", *ports, *settings])]
+
+    def capacitor(self, name: str, a: str, b: str, farad: str, start: str | None) -> str:
+        return f"{name} {a} {b} {farad}" + (f" ic={start}" if start else "")
+
+    def initial(self, node: str, value: str) -> list[str]:
+        return []
+
+    def behaviour(self, name: str, a: str, b: str, quantity: str, expression: str) -> str:
+        return f"{name} {a} {b} {quantity}={{{_bare(expression)}}}"
+
+    def switch(self, name: str, a: str, b: str, p: str, n: str, ron: str, roff: str) -> list[str]:
+        return [
+            f"{name} {a} {b} {p} {n} {name}_model",
+            f".model {name}_model vswitch (voff=0.499 von=0.501 ron={ron} roff={roff})",
+        ]
 
     def save(self, vectors: Sequence[str], analysis: str) -> list[str]:
         kind = "dc" if analysis == "op" else "tran"
@@ -105,11 +123,24 @@ class HSPICE(Dialect):
     """HSPICE. Syntax only, not run."""
 
     name = "hspice"
-    folder = "hspice"
     sweeps = True
 
     def value(self, text: str) -> str:
         return f"'{text}'"
+
+    def controlled(self, name: str, a: str, b: str, p: str, n: str, gain: str) -> str:
+        kind = "vcvs" if name[0] == "e" else "vccs"
+        return f"{name} {a} {b} {kind} {p} {n} {gain}"
+
+    def behaviour(self, name: str, a: str, b: str, quantity: str, expression: str) -> str:
+        # Its pow() takes whole powers only; pwr(x, y) is sign(x) |x|^y.
+        text = _bare(expression).replace("pow(", "pwr(")
+        if quantity == "v":
+            return f"e{name} {a} {b} vol='{text}'"
+        return f"g{name} {a} {b} cur='{text}'"
+
+    def switch(self, name: str, a: str, b: str, p: str, n: str, ron: str, roff: str) -> list[str]:
+        return [f"g{name} {a} {b} vcr pwl(1) {p} {n} 0.499,{roff} 0.501,{ron}"]
 
     def include(self, path: str) -> str:
         return f".include '{path}'"
@@ -137,7 +168,6 @@ class Spectre(Dialect):
     """Spectre, in its own language. Syntax only, not run."""
 
     name = "spectre"
-    folder = "spectre"
     library = ".scs"
     comment = "// "
     measures = False
@@ -152,10 +182,32 @@ class Spectre(Dialect):
         return f"parameters {name}={number(value)}"
 
     def value(self, text: str) -> str:
-        return text
+        return text if text.isidentifier() else f"({text})"
 
-    def subckt(self, name: str, ports: Sequence[str]) -> str:
-        return f"subckt {name} ( {' '.join(ports)} )"
+    def subckt(
+        self, name: str, ports: Sequence[str], params: Mapping[str, str] | None = None
+    ) -> list[str]:
+        lines = [f"subckt {name} ( {' '.join(ports)} )"]
+        if params:
+            lines.append(" ".join(["parameters", *self._settings(params)]))
+        return lines
+
+    def capacitor(self, name: str, a: str, b: str, farad: str, start: str | None) -> str:
+        return f"{name} ( {a} {b} ) capacitor c={farad}" + (f" ic={start}" if start else "")
+
+    def initial(self, node: str, value: str) -> list[str]:
+        return []
+
+    def controlled(self, name: str, a: str, b: str, p: str, n: str, gain: str) -> str:
+        kind, key = ("vcvs", "gain") if name[0] == "e" else ("vccs", "gm")
+        return f"{name} ( {a} {b} {p} {n} ) {kind} {key}={gain}"
+
+    def behaviour(self, name: str, a: str, b: str, quantity: str, expression: str) -> str:
+        # An expression with blanks must be in parentheses.
+        return f"{name} ( {a} {b} ) bsource {quantity}=({_bare(expression)})"
+
+    def switch(self, name: str, a: str, b: str, p: str, n: str, ron: str, roff: str) -> list[str]:
+        return [f"{name} ( {a} {b} {p} {n} ) relay vt1=0.499 vt2=0.501 ropen={roff} rclosed={ron}"]
 
     def ends(self, name: str) -> str:
         return f"ends {name}"
@@ -218,6 +270,10 @@ class Spectre(Dialect):
 
     def end(self) -> list[str]:
         return []
+
+
+def _bare(expression: str) -> str:
+    return expression.replace("{", "").replace("}", "")
 
 
 DIALECTS: dict[str, Dialect] = {

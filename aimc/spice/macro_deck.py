@@ -46,7 +46,7 @@ def deck(
     integrator = "integrator_ideal" if gain is None else "integrator_opamp"
     comparator = "comparator_delay" if delay > 0 else "comparator"
     cell = cell_of(macro.crossbar).subckt
-    names = sorted({cell, "cell_linear", "switch", integrator, "sample_hold", comparator})
+    names = sorted({cell, "cell_linear", "switch_v", integrator, "sample_hold", comparator})
     library = models(dialect, names, folder)
     rows, cols = macro.shape
     title = f"{rows} x {cols} macro, conversions: {len(x)}"
@@ -87,7 +87,7 @@ def _column(name: str, ramp: ProgrammedRamp, dialect: Dialect) -> list[str]:
     ports = [cell for cell, _ in cells]
     lines = [
         dialect.note(f"{ramp.curve.name} at {ramp.adc.bits} bits"),
-        dialect.subckt(name, [*ports, "sum"]),
+        *dialect.subckt(name, [*ports, "sum"]),
     ]
     for cell, g in cells:
         lines.append(dialect.instance(f"x{cell}", (cell, "sum"), "cell_linear", {"g": g}))

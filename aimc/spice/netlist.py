@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from aimc import __version__, shipped
-from aimc.errors import SpiceError, must
-from aimc.spice import lint, runners
+from aimc import __version__
+from aimc.errors import must
+from aimc.spice import library, lint, runners
 from aimc.spice.dialect import Dialect
 from aimc.spice.dialects import Ngspice
 
@@ -109,18 +109,15 @@ def models(dialect: Dialect, names: Sequence[str], folder: str) -> tuple[tuple[s
     """The model files of these names, as (path from the deck, text).
 
     folder: where the deck looks for them, relative to itself. Raises ArgumentError on an absolute
-    path, SpiceError where the dialect has no such model.
+    path, SpiceError where there is no such model.
     """
     place = PurePosixPath(folder)
     if place.is_absolute() or "\\" in folder:
         raise must("models", "be a relative path", f"is {folder!r}")
-    found = []
-    for name in names:
-        file = shipped.path("netlists/models") / f"{name}.lib"
-        if not file.is_file():
-            raise SpiceError(f"There is no model {name} for {dialect.name}.", "missing")
-        found.append(((place / file.name).as_posix(), file.read_text(encoding="utf-8")))
-    return tuple(found)
+    return tuple(
+        ((place / f"{name}{dialect.library}").as_posix(), library.model(name, dialect))
+        for name in names
+    )
 
 
 def header(dialect: Dialect, title: str, facts: Sequence[str]) -> list[str]:

@@ -87,7 +87,7 @@ def test_wire_segment():
 
 def test_switch():
     plot = simulate(
-        ["switch"], "v1 a 0 dc 1", "von on 0 dc 0", "x1 a b on switch ron=10 roff=1e9",
+        ["switch_v"], "v1 a 0 dc 1", "von on 0 dc 0", "x1 a b on switch_v ron=10 roff=1e9",
         "r1 b 0 1e3", ".dc von 0 1 0.2", ".save v(b)",
     )  # fmt: skip
     closed = 1e3 / 1010
@@ -101,7 +101,7 @@ def test_integrators(gain):
     model = "integrator_ideal" if gain is None else "integrator_opamp"
     setting = "" if gain is None else f" gain={gain!r}"
     plot = simulate(
-        ["switch", model], "i1 0 a dc 0 pulse(0 1u 1n 10p 10p 1.99n 1)",
+        ["switch_v", model], "i1 0 a dc 0 pulse(0 1u 1n 10p 10p 1.99n 1)",
         "vr r 0 dc 0 pulse(0 1 6n 10p 10p 5n 1)", "vz z 0 dc 0",
         f"x1 a out r {model} c=1p ron=10{setting}",
         ".options reltol=1e-6", ".ic v(a)=0", ".tran 10p 8n 0 10p uic", ".save v(out) v(a)",
@@ -116,7 +116,7 @@ def test_integrators(gain):
 
 def test_sample_and_hold():
     plot = simulate(
-        ["switch", "sample_hold"], "v1 a 0 dc 0 sin(0 1 100meg)",
+        ["switch_v", "sample_hold"], "v1 a 0 dc 0 sin(0 1 100meg)",
         "vt t 0 dc 1 pulse(1 0 2n 10p 10p 1 2)", "x1 a out t sample_hold c=1f ron=10",
         ".options reltol=1e-6", ".tran 10p 8n 0 10p", ".save v(out)",
     )  # fmt: skip
