@@ -11,6 +11,7 @@ from aimc.spice.dialects import DIALECTS
 from aimc.spice.export import netlist
 from aimc.spice.netlist import Netlist
 from aimc.spice.operating_point import OperatingPoint
+from aimc.spice.reader import read
 from aimc.spice.runners import Ngspice, NgspiceShared, Runner
 
 __all__ = [
@@ -25,4 +26,5 @@ __all__ = [
     "Runner",
     "compare",
     "netlist",
+    "read",
 ]
