@@ -252,6 +252,8 @@ def _uniform(
     backs = {line.last is not None for line in lines}
     if len(backs) > 1:
         raise SpiceError(f"Every {kind} must end at the same sides.", "import")
+    if not any(line.segments for line in lines) and backs == {False}:
+        return ("left" if kind == "row" else "bottom"), segment, first, False
     falls = len(order) > 1 and order[0] > order[-1]
     if backs == {True}:
         last = _same((line.last for line in lines if line.last is not None), f"ends of a {kind}")
