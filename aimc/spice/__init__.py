@@ -9,6 +9,7 @@ from aimc.spice.conversion import Conversion
 from aimc.spice.dialect import Dialect
 from aimc.spice.dialects import DIALECTS
 from aimc.spice.export import netlist
+from aimc.spice.library import model, models
 from aimc.spice.netlist import Netlist
 from aimc.spice.operating_point import OperatingPoint
 from aimc.spice.reader import read
@@ -25,6 +26,8 @@ __all__ = [
     "OperatingPoint",
     "Runner",
     "compare",
+    "model",
+    "models",
     "netlist",
     "read",
 ]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from aimc import shipped
 from aimc.errors import SpiceError
+from aimc.spice.dialects import named
 
 if TYPE_CHECKING:
     from aimc.spice.dialect import Dialect
@@ -19,15 +20,22 @@ if TYPE_CHECKING:
 _WORD = re.compile(r"\{[^}]*\}|[^\s{}]+")
 
 
-def model(name: str, dialect: Dialect) -> str:
+def models() -> list[str]:
+    """The names of the models; each is a subcircuit of that name."""
+    return sorted(path.stem for path in shipped.path("netlists/models").glob("*.lib"))
+
+
+def model(name: str, dialect: str | Dialect = "ngspice") -> str:
     """The text of a model file in a dialect. SpiceError where there is no such model."""
+    written = named(dialect)
     file = shipped.path("netlists/models") / f"{name}.lib"
     if not file.is_file():
-        raise SpiceError(f"There is no model {name} in netlists/models.", "missing")
+        raise SpiceError(
+            f"There is no model {name}. Those that come with aimc: {', '.join(models())}.",
+            "missing",
+        )
     text = file.read_text(encoding="utf-8")
-    if dialect.ran:
-        return text
-    return translate(text, dialect)
+    return text if written.ran else translate(text, written)
 
 
 def translate(text: str, dialect: Dialect) -> str:

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import aimc
-from aimc import Crossbar, Wires, shipped, spice
+from aimc import Crossbar, Wires, spice
 from aimc.errors import SpiceError
 from aimc.spice import library
 
-MODELS = sorted(path.stem for path in shipped.path("netlists/models").glob("*.lib"))
+MODELS = spice.models()
 NAME = r"[a-z_]\w*"
 NODE = r"\w+"
 NUMBER = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
@@ -66,7 +66,7 @@ class DialectContract:
     def texts(cls, decks):
         texts = {name: deck.text for name, deck in decks.items()}
         texts |= {f"{n} measure": d.measure("a.cir") for n, d in decks.items() if d.measures}
-        texts |= {m: library.model(m, spice.DIALECTS[cls.name]) for m in MODELS}
+        texts |= {m: spice.model(m, cls.name) for m in MODELS}
         return texts
 
     def match(self, statement):
@@ -319,7 +319,7 @@ class TestSpectre(DialectContract):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_expressions_use_functions_that_every_dialect_has(model):
-    for statement in joined(library.model(model, spice.DIALECTS["ngspice"]), "*"):
+    for statement in joined(spice.model(model), "*"):
         assert set(re.findall(r"([a-z]\w*)\(", statement.partition("=")[2])) <= FUNCTIONS
         if statement.startswith("b"):
             # ngspice drops the braces: an operator inside them would bind to what is outside.
@@ -328,7 +328,7 @@ def test_expressions_use_functions_that_every_dialect_has(model):
 
 def test_a_model_that_is_not_there():
     with pytest.raises(SpiceError, match="There is no model nothing"):
-        library.model("nothing", spice.DIALECTS["xyce"])
+        spice.model("nothing", "xyce")
 
 
 def test_a_statement_without_translation_is_refused():
