@@ -38,7 +38,10 @@ def netlist(
     """
     written = dialects.named(dialect)
     if not isinstance(circuit, Macro | Crossbar):
-        raise must("circuit", "be a Macro or a Crossbar", f"is {type(circuit).__name__}")
+        raise must(
+            "circuit", "be a Macro or a Crossbar", f"is {type(circuit).__name__}",
+            "Of a tiled matrix export one of its macros: netlist(tiled.macros[0], x).",
+        )  # fmt: skip
     macro = circuit if isinstance(circuit, Macro) else None
     allowed = ("op",) if macro is None else ("tran", "op")
     analysis = analysis or allowed[0]

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aimc.errors import SpiceError, as_number
+from aimc.errors import SpiceError, as_number, must
 from aimc.spice import log, raw
 
 if TYPE_CHECKING:
@@ -51,10 +51,13 @@ class Runner(ABC):
         rawfile: what the deck itself writes. Raises SpiceError, whose reason says what failed.
         """
         with tempfile.TemporaryDirectory(prefix="aimc-spice-") as name:
-            # A level down, so that a deck may keep its models in "../models".
-            folder = Path(name) / "deck"
+            # Some levels down, so that a deck may keep its models in "../models".
+            root = Path(name).resolve()
+            folder = root / "a" / "b" / "deck"
             for path, text in files.items():
-                place = folder / path
+                place = (folder / path).resolve()
+                if not place.is_relative_to(root):
+                    raise must("files", "lie near the deck", f"have {path!r}")
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_text(text, encoding="utf-8")
             command = self.command(deck, None if rawfile else "out.raw")
@@ -82,8 +85,8 @@ class Runner(ABC):
         """What a process printed, and its exit status. It never outlives this call."""
         try:
             process = subprocess.Popen(
-                command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT, start_new_session=True,
+                command, cwd=folder, env=_environment(folder), stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         except OSError as error:
             raise SpiceError(
@@ -102,10 +105,23 @@ class Runner(ABC):
             ) from error
         finally:
             if process.poll() is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.communicate()
+                _kill(process)
         return out.decode("utf-8", "replace"), process.returncode
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """No .spiceinit of the user has a say; the worker imports what this process does."""
+    paths = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
+    return {**os.environ, "HOME": str(folder), "PYTHONPATH": paths}
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    process.communicate()
 
 
 def _killed(status: int, printed: str) -> SpiceError:

@@ -79,7 +79,7 @@ def inputs(macro: Macro, x: Array, times: Schedule) -> list[Points]:
     """The voltage of each row over all conversions, as (time, voltage) points.
 
     A pulse of length T and edges e stands at its height for T - e, so that its area is that of a
-    pulse without edges.
+    pulse without edges; one that is shorter than an edge is lower instead.
     """
     driver = macro.hardware.driver
     pulsed = isinstance(driver, PulseDriver)
@@ -90,7 +90,9 @@ def inputs(macro: Macro, x: Array, times: Schedule) -> list[Points]:
             length = abs(float(value)) * times.window if pulsed else times.window
             height = driver.v_read * (float(np.sign(value)) if pulsed else float(value))
             if length > 0 and height != 0:
-                points += trapezoid(begin, length, min(times.edge, length), height)
+                if length < times.edge:
+                    length, height = times.edge, height * (length / times.edge)
+                points += trapezoid(begin, length, times.edge, height)
     return rows
 
 

@@ -2,9 +2,9 @@
 
     python benchmarks/speed/spice_runs.py [RUNS]
 
-Runs an 8 x 4 crossbar through each runner that is installed, in this one process, and every tenth run
-is one that fails. Prints the time a run, the memory of this process along the way, and the children
-and folders that are left.
+Runs an 8 x 4 crossbar through each runner that is installed, in this one process, and every tenth
+run is one that fails. Prints the time a run, the memory of this process along the way, and the
+children and folders that are left.
 """
 
 import importlib.util

@@ -239,6 +239,15 @@ def test_the_header_says_where_the_circuit_comes_from(rng):
         assert all(f"offset={float(v)!r}" in text for v in ramp.offset)
 
 
+def test_the_shortest_pulses_and_a_single_weight(rng):
+    hardware = TAOX.replace(driver=PulseDriver(0.2, None, 50e-9), rows=3, cols=1)
+    macro = hardware.program(rng.normal(size=(3, 1)), rng, "tanh")
+    x = np.array([[1e-6, -1e-12, 0.3], [0.0, 0.0, 0.0], [1.0, -1.0, 1e-3]])
+    assert_agrees(macro, x, spice.netlist(macro, x).run())
+    single = TAOX.replace(rows=1, cols=1).program([[0.5]], rng, "sigmoid")
+    assert_agrees(single, np.array([[0.7]]), spice.netlist(single, [0.7]).run())
+
+
 @pytest.mark.parametrize("length", [1e-11, 1e-10, 1e-9])
 def test_a_pulse_with_edges_has_the_area_of_one_without(length):
     edge = min(1e-10, length)

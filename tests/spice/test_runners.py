@@ -231,6 +231,23 @@ def test_a_damaged_raw_file_is_named(tmp_path, cut):
 
 
 @pytest.mark.spice
+@pytest.mark.parametrize("kind", ["program", "library"])
+def test_no_init_file_of_the_user_has_a_say(ngspice, request, tmp_path, monkeypatch, kind):
+    runner = request.getfixturevalue("shared") if kind == "library" else Ngspice()
+    (tmp_path / ".spiceinit").write_text("set rndseed=1\necho Error: read\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (plot,) = runner.run({"deck.cir": GOOD}, "deck.cir")
+    assert plot["v(a)"] == [1.0]
+
+
+def test_files_stay_near_their_deck():
+    from aimc.errors import ArgumentError
+
+    with pytest.raises(ArgumentError, match="must lie near the deck"):
+        Ngspice().run({"deck.cir": GOOD, "../../../../x.lib": ""}, "deck.cir")
+
+
+@pytest.mark.spice
 def test_only_ngspice_is_run(ngspice):
     from aimc.errors import ArgumentError
 
