@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aimc.errors import SpiceError
+
 if TYPE_CHECKING:
     from aimc.crossbar import Crossbar
 
@@ -24,4 +26,6 @@ def _linear(g: float, i: int, j: int) -> dict[str, float | str]:
 
 def cell_of(crossbar: Crossbar) -> CellModel:
     """The cell model of a crossbar: linear, i = g v."""
+    if getattr(crossbar, "iv", None) is not None:
+        raise SpiceError("Cells with a current-voltage curve have no SPICE model yet.", "missing")
     return CellModel("cell_linear", _linear)

@@ -25,7 +25,10 @@ def statements(text: str) -> Iterator[list[str]]:
         yield pending
 
 
-def check(files: Mapping[str, str], deck: str = "deck.cir") -> None:
+DECK = "deck.cir"
+
+
+def check(files: Mapping[str, str], deck: str = DECK) -> None:
     """Raises SpiceError (reason "syntax" or "nodes") where a deck cannot be what it means.
 
     Every include is there; every subcircuit is defined, and used with as many nodes as it has
@@ -65,7 +68,7 @@ def check(files: Mapping[str, str], deck: str = "deck.cir") -> None:
 
 
 def _all(files: Mapping[str, str], name: str) -> Iterator[list[str]]:
-    text = files[name].partition("\n")[2] if name == "deck.cir" else files[name]
+    text = files[name].partition("\n")[2] if name == DECK else files[name]
     for words in statements(text):
         if words[0] in (".include", ".inc"):
             path = words[1].strip("\"'")

@@ -12,7 +12,6 @@ from aimc import __version__
 from aimc.errors import must
 from aimc.spice import library, lint, runners
 from aimc.spice.dialect import Dialect
-from aimc.spice.dialects import Ngspice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +21,12 @@ if TYPE_CHECKING:
 
 
 class Plan(ABC):
-    """What a deck simulates: how the simulator's plots become a result."""
+    """What a deck simulates: how the simulator's plots become a result.
+
+    rawfile: what the deck itself writes; None where the simulator is told to.
+    """
+
+    rawfile: str | None = None
 
     @abstractmethod
     def result(self, plots: list[Plot]) -> Any:
@@ -48,8 +52,8 @@ class Netlist:
 
     @cached_property
     def files(self) -> dict[str, str]:
-        """Every file of a run: the deck, `deck.cir`, and what it includes."""
-        return {"deck.cir": self.text, **dict(self.includes)}
+        """Every file of a run: the deck and what it includes."""
+        return {lint.DECK: self.text, **dict(self.includes)}
 
     def measure(self, deck: str) -> str:
         """The text of the measure deck of a deck of that file name."""
@@ -88,8 +92,7 @@ class Netlist:
             )  # fmt: skip
         lint.check(self.files)
         runner = runner or runners.default()
-        rawfile = Ngspice.rawfile if f"write {Ngspice.rawfile}" in self.text else None
-        return self.plan.result(runner.run(self.files, "deck.cir", rawfile))
+        return self.plan.result(runner.run(self.files, lint.DECK, self.plan.rawfile))
 
 
 def write_text(path: Path, text: str) -> None:

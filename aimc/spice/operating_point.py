@@ -11,6 +11,7 @@ import numpy as np
 from aimc.errors import SpiceError
 from aimc.spice import array
 from aimc.spice.cells import cell_of
+from aimc.spice.dialects import Ngspice
 from aimc.spice.netlist import Netlist, Plan, header, models
 
 if TYPE_CHECKING:
@@ -48,6 +49,11 @@ class OperatingPointPlan(Plan):
 
     crossbar: Crossbar
     v: Array
+
+    @property
+    def rawfile(self) -> str | None:  # pyright: ignore
+        """Several points are written one after the other by the deck itself."""
+        return Ngspice.rawfile if len(self.v) > 1 else None
 
     @cached_property
     def nodes(self) -> array.ArrayNodes:

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 import aimc
-from aimc import Crossbar, Wires, spice
+from aimc import Crossbar, Wires, plots, spice
 from aimc.cli import app
 from aimc.errors import ArgumentError
 
@@ -94,6 +94,16 @@ def test_what_cannot_be_compared_is_refused(macro, x, result):
     found = spice.netlist(macro.crossbar, np.ones(8)).run()
     with pytest.raises(ArgumentError, match=r"Solve or trace the inputs"):
         spice.compare(macro.crossbar.solve(np.ones((2, 8))), found)
+
+
+def test_the_figure_shows_waves_levels_and_flips(macro, x, result):
+    figure = plots.conversion(result, columns=(0, 2), read=1)
+    rows, ramps, flips = figure.axes
+    assert len(rows.lines) == 8
+    stood = next(line for line in ramps.lines if "aimc" in str(line.get_label()))
+    np.testing.assert_allclose(stood.get_ydata(), macro.ramps[0][1].levels * 1e3)
+    assert any(f"code {result.code[1, 2]}" in str(line.get_label()) for line in ramps.lines)
+    assert flips.get_xlabel() == "time [ns]"
 
 
 def test_check_agrees(tmp_path):
