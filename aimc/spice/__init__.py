@@ -4,6 +4,7 @@
 are its verbs; `compare(trace, result)` tells whether both agree.
 """
 
+from aimc.spice.cells import CellModel
 from aimc.spice.compare import Comparison, compare
 from aimc.spice.conversion import Conversion
 from aimc.spice.dialect import Dialect
@@ -17,6 +18,7 @@ from aimc.spice.runners import Ngspice, NgspiceShared, Runner
 
 __all__ = [
     "DIALECTS",
+    "CellModel",
     "Comparison",
     "Conversion",
     "Dialect",

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from aimc.spice.cells import cell_of
-
 if TYPE_CHECKING:
     from aimc.crossbar import Crossbar
+    from aimc.spice.cells import CellModel
     from aimc.spice.dialect import Dialect
 
 
@@ -114,7 +113,9 @@ class ArrayNodes:
         return frozenset(self.ports)
 
 
-def subcircuit(nodes: ArrayNodes, dialect: Dialect, name: str = "crossbar") -> list[str]:
+def subcircuit(
+    nodes: ArrayNodes, dialect: Dialect, cell: CellModel, name: str = "crossbar"
+) -> list[str]:
     """The crossbar's subcircuit: its wires, then its cells. An open cell (g = 0) is left out."""
     crossbar = nodes.crossbar
     rows, cols = nodes.shape
@@ -125,7 +126,6 @@ def subcircuit(nodes: ArrayNodes, dialect: Dialect, name: str = "crossbar") -> l
     ]
     for wire, a, b, parameter in nodes.wires:
         lines.append(dialect.resistor(wire, a, b, dialect.value(parameter)))
-    cell = cell_of(crossbar)
     for i in range(rows):
         for j in range(cols):
             g = float(crossbar.g[i, j])

@@ -175,6 +175,10 @@ class Dialect(ABC):
         The deck's own sources hold the first row.
         """
 
+    def tight(self) -> list[str]:
+        """Bounds of the iteration at which a nonlinear operating point is good to 1e-9."""
+        return [".options reltol=1e-9 abstol=1e-18 vntol=1e-13"]
+
     @abstractmethod
     def tran(self, step: float, stop: float, longest: float, reltol: float) -> list[str]:
         """A transient from 0 to `stop`, printed every `step`, no step longer than `longest` [s]."""

@@ -112,6 +112,9 @@ class Xyce(Dialect):
         data = [".data inputs", "+ " + " ".join(names), *("+ " + row for row in rows), ".enddata"]
         return [*data, ".dc data=inputs"]
 
+    def tight(self) -> list[str]:
+        return [".options nonlin reltol=1e-9 abstol=1e-15 rhstol=1e-15"]
+
     def tran(self, step: float, stop: float, longest: float, reltol: float) -> list[str]:
         return [
             f".options timeint reltol={number(reltol)} abstol=1e-9 method=trap",
@@ -156,6 +159,9 @@ class HSPICE(Dialect):
         names = " ".join(f"{name}_dc" for name in sources)
         rows = ["+ " + " ".join(map(number, row)) for row in values]
         return [".data inputs " + names, *rows, ".enddata", ".dc data=inputs"]
+
+    def tight(self) -> list[str]:
+        return [".option reltol=1e-9 reli=1e-9 absi=1e-18 absv=1e-13"]
 
     def tran(self, step: float, stop: float, longest: float, reltol: float) -> list[str]:
         return [
@@ -258,6 +264,9 @@ class Spectre(Dialect):
             last = list(row)
             lines.append(f"op{n} dc")
         return lines
+
+    def tight(self) -> list[str]:
+        return ["accuracy options reltol=1e-9 iabstol=1e-18 vabstol=1e-13"]
 
     def tran(self, step: float, stop: float, longest: float, reltol: float) -> list[str]:
         return [

@@ -8,8 +8,10 @@ from aimc.crossbar import Crossbar
 from aimc.errors import as_batch, as_number, must
 from aimc.macro import Macro
 from aimc.spice import dialects, macro_deck, operating_point
+from aimc.spice.cells import cell_of
 
 if TYPE_CHECKING:
+    from aimc.spice.cells import CellModel
     from aimc.spice.dialect import Dialect
     from aimc.spice.netlist import Netlist
 
@@ -21,6 +23,7 @@ def netlist(
     analysis: Literal["tran", "op"] | None = None,
     gain: float | None = None,
     delay: float = 0.0,
+    cell: CellModel | None = None,
     dialect: str | Dialect = "ngspice",
     seed: int | None = None,
     models: str = "models",
@@ -32,9 +35,10 @@ def netlist(
     x [V] gives operating points ("op"), and an `OperatingPoint`; so does a Macro with
     analysis="op": its array at the voltages of its drivers.
 
-    gain: of the integrators' amplifiers; None is ideal. delay: of the comparators [s]. seed goes
-    into the header. models: folder of the model files, relative to the deck. Raises ArgumentError
-    on a wrong shape, NaN, or an analysis that the circuit does not have.
+    gain: of the integrators' amplifiers; None is ideal. delay: of the comparators [s]. cell: a
+    model of the library for the array's cells, in place of what the crossbar computes with. seed
+    goes into the header. models: folder of the model files, relative to the deck. Raises
+    ArgumentError on a wrong shape, NaN, or an analysis that the circuit does not have.
     """
     written = dialects.named(dialect)
     if not isinstance(circuit, Macro | Crossbar):
@@ -48,6 +52,7 @@ def netlist(
     if analysis not in allowed:
         raise must("analysis", f"be {' or '.join(allowed)}", f"is {analysis!r}")
     facts = _facts(macro, seed)
+    cell = cell or cell_of(circuit if isinstance(circuit, Crossbar) else circuit.crossbar)
     rows = circuit.g.shape[0] if isinstance(circuit, Crossbar) else circuit.shape[0]
     x = as_batch("x", x, rows)
     if not len(x):
@@ -56,15 +61,15 @@ def netlist(
         if gain is not None:
             as_number("gain", gain, above=1)
         as_number("delay", delay, minimum=0)
-        return macro_deck.deck(macro, x, written, facts, models, gain, delay)
+        return macro_deck.deck(macro, x, written, facts, models, gain, delay, cell)
     if gain is not None or delay:
         raise must("gain, delay", "be left out", "an operating point has no integrators")
     if macro is not None:
         return operating_point.deck(
-            macro.crossbar, macro.hardware.driver.drive(x), written, facts, models
+            macro.crossbar, macro.hardware.driver.drive(x), written, facts, models, cell
         )
     assert isinstance(circuit, Crossbar)
-    return operating_point.deck(circuit, x, written, facts, models)
+    return operating_point.deck(circuit, x, written, facts, models, cell)
 
 
 def _facts(macro: Macro | None, seed: int | None) -> list[str]:

@@ -8,7 +8,6 @@ import numpy as np
 
 from aimc.errors import must
 from aimc.spice import array
-from aimc.spice.cells import cell_of
 from aimc.spice.conversion import ConversionPlan, distinct
 from aimc.spice.dialect import Pulse
 from aimc.spice.netlist import Netlist, header, models
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from aimc.macro import Macro
     from aimc.ramp import ProgrammedRamp
+    from aimc.spice.cells import CellModel
     from aimc.spice.dialect import Dialect
 
     Array = NDArray[np.float64]
@@ -36,6 +36,7 @@ def deck(
     folder: str,
     gain: float | None,
     delay: float,
+    array_cell: CellModel,
 ) -> Netlist:
     """The conversions of x (batch, rows), one after the other.
 
@@ -45,8 +46,9 @@ def deck(
     columns = distinct(macro)
     integrator = "integrator_ideal" if gain is None else "integrator_opamp"
     comparator = "comparator_delay" if delay > 0 else "comparator"
-    cell = cell_of(macro.crossbar).subckt
-    names = sorted({cell, "cell_linear", "switch_v", integrator, "sample_hold", comparator})
+    names = sorted(
+        {array_cell.subckt, "cell_linear", "switch_v", integrator, "sample_hold", comparator}
+    )
     library = models(dialect, names, folder)
     rows, cols = macro.shape
     title = f"{rows} x {cols} macro, conversions: {len(x)}"
@@ -59,7 +61,7 @@ def deck(
         lines.append(dialect.param("gain", gain))
     lines += [dialect.include(path) for path, _ in library]
     nodes = array.ArrayNodes(macro.crossbar)
-    lines += ["", *array.subcircuit(nodes, dialect)]
+    lines += ["", *array.subcircuit(nodes, dialect, array_cell)]
     for r, ramp in enumerate(columns):
         lines += ["", *_column(f"column{r}", ramp, dialect)]
     lines += ["", *_read(macro, x, times, nodes, dialect)]

@@ -10,7 +10,6 @@ import numpy as np
 
 from aimc.errors import SpiceError
 from aimc.spice import array
-from aimc.spice.cells import cell_of
 from aimc.spice.dialects import Ngspice
 from aimc.spice.netlist import Netlist, Plan, header, models
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from aimc.crossbar import Crossbar
+    from aimc.spice.cells import CellModel
     from aimc.spice.dialect import Dialect
     from aimc.spice.raw import Plot
 
@@ -84,18 +84,19 @@ class OperatingPointPlan(Plan):
 
 
 def deck(
-    crossbar: Crossbar, v: Any, dialect: Dialect, facts: Sequence[str], folder: str
-) -> Netlist:
+    crossbar: Crossbar, v: Any, dialect: Dialect, facts: Sequence[str], folder: str,
+    cell: CellModel,
+) -> Netlist:  # fmt: skip
     """The operating point of `crossbar` at row voltages v (batch, rows) [V], one a row of v."""
     plan = OperatingPointPlan(crossbar, v)
     nodes = plan.nodes
     rows, cols = nodes.shape
-    library = models(dialect, [cell_of(crossbar).subckt], folder)
+    library = models(dialect, [cell.subckt], folder)
     sweep = len(v) > 1 and dialect.sweeps
     lines = header(dialect, f"{rows} x {cols} cells, operating points: {len(v)}", facts)
     lines += array.parameters(crossbar, dialect)
     lines += [dialect.include(path) for path, _ in library]
-    lines += ["", *array.subcircuit(nodes, dialect), ""]
+    lines += ["", *array.subcircuit(nodes, dialect, cell), ""]
     lines.append(dialect.note("rows are driven; columns end at 0 V, where their currents are read"))
     for i in range(rows):
         if sweep and dialect.name != "ltspice":
@@ -107,5 +108,7 @@ def deck(
     kept = [dialect.v(name) for name in nodes.inside(INSTANCE)]
     kept += [dialect.i(f"vs{j}") for j in range(cols)]
     lines += ["", *dialect.save(kept, "op")]
+    if not cell.linear:
+        lines += dialect.tight()
     lines += dialect.op([f"vin{i}" for i in range(rows)], [list(map(float, row)) for row in v])
     return Netlist(dialect.text([*lines, *dialect.end()]), dialect, library, (), plan)

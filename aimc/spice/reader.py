@@ -11,6 +11,7 @@ import numpy as np
 from aimc.crossbar import Crossbar
 from aimc.errors import SpiceError
 from aimc.spice import array, grid
+from aimc.spice.cells import LINEAR
 from aimc.spice.dialects import DIALECTS
 from aimc.spice.lint import statements
 from aimc.wires import Wires
@@ -71,7 +72,7 @@ def _exported(text: str, found: Sequence[list[str]]) -> Crossbar:
             g[int(place[1]), int(place[2])] = float(settings["g"])
     crossbar = Crossbar(g, Wires(r_row, r_col, r_source, r_sense, drive, sense))
     # What was changed by hand may be no crossbar, or another one than its comment says.
-    lines = array.subcircuit(array.ArrayNodes(crossbar), DIALECTS["ngspice"])
+    lines = array.subcircuit(array.ArrayNodes(crossbar), DIALECTS["ngspice"], LINEAR)
     wanted = [line.split() for line in lines if not line.startswith("*")][1:-1]
     if sorted(map(tuple, wanted)) != sorted(map(tuple, inside)):
         raise SpiceError(

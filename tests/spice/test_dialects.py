@@ -15,6 +15,7 @@ from aimc.errors import SpiceError
 from aimc.spice import library
 
 MODELS = spice.models()
+SINH = spice.CellModel("cell_sinh", lambda g, i, j: {"g": g, "a": 2.0})
 NAME = r"[a-z_]\w*"
 NODE = r"\w+"
 NUMBER = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
@@ -59,6 +60,7 @@ class DialectContract:
             "amplifiers": spice.netlist(macro, x, dialect=cls.name, gain=1e6, delay=1e-10),
             "one": spice.netlist(crossbar, x[0], dialect=cls.name),
             "many": spice.netlist(crossbar, x, dialect=cls.name),
+            "nonlinear": spice.netlist(crossbar, x[0], dialect=cls.name, cell=SINH),
         }
 
     @pytest.fixture(scope="class")
@@ -144,7 +146,7 @@ class DialectContract:
             (saved,) = [s for s in joined(deck.text, self.comment) if self.match(s) == ["save"]]
             kept = saved.split()[self.before_the_first_vector(saved) :]
             assert kept == sorted(set(kept))
-            crossbar = 2 * 6 * 8 if name in ("one", "many") else 0
+            crossbar = 2 * 6 * 8 if name in ("one", "many", "nonlinear") else 0
             assert len(kept) > 20
             assert not crossbar or len(kept) <= crossbar + 8
 
@@ -236,7 +238,7 @@ class TestXyce(DialectContract):
         "switch": r"s<NODE> <NODE> <NODE> <NODE> <NODE> <NAME>",
         "model": r"\.model <NAME> vswitch \(voff=0.499 von=0.501 ron=<VALUE> roff=<VALUE>\)",
         "save": r"\.print (?:dc|tran) format=raw(?: [vi]\([\w:]+\))+",
-        "options": r"\.options timeint(?: \w+=\w[\w.-]*)+",
+        "options": r"\.options (?:timeint|nonlin)(?: \w+=\w[\w.-]*)+",
         "dc": r"\.dc (?:data=inputs|v\w+ <NUMBER> <NUMBER> 1.0)",
         "data": r"\.data inputs(?: v\w+_dc)+(?: <NUMBER>)+|\.enddata",
     }
