@@ -34,9 +34,7 @@ def write(
 ) -> None:  # fmt: skip
     """Writes a deck, its measure deck and its models; prints their names."""
     macro, x = _programmed(card, rows, cols, curve, batch, seed)
-    netlist = spice.netlist(
-        macro, x, dialect=dialect, analysis=analysis, gain=gain, seed=seed  # pyright: ignore
-    )  # fmt: skip
+    netlist = spice.netlist(macro, x, dialect=dialect, analysis=analysis, gain=gain, seed=seed)
     files = [str(path) for path in netlist.write(output)]
     if json:
         settings = _settings(macro, rows, cols, curve, batch, seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from aimc.crossbar import Crossbar
 from aimc.errors import as_batch, as_number, must
@@ -20,7 +20,7 @@ def netlist(
     circuit: Macro | Crossbar,
     x: Any,
     *,
-    analysis: Literal["tran", "op"] | None = None,
+    analysis: str | None = None,
     gain: float | None = None,
     delay: float = 0.0,
     cell: CellModel | None = None,

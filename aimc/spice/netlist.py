@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 class Plan(ABC):
-    """What a deck simulates: how the simulator's plots become a result.
+    """What a deck simulates: how the simulator's plots become a result."""
 
-    rawfile: what the deck itself writes; None where the simulator is told to.
-    """
-
-    rawfile: str | None = None
+    @property
+    def rawfile(self) -> str | None:
+        """The answer that the deck itself writes; None where the simulator is told to."""
+        return None
 
     @abstractmethod
     def result(self, plots: list[Plot]) -> Any:

@@ -51,7 +51,7 @@ class OperatingPointPlan(Plan):
     v: Array
 
     @property
-    def rawfile(self) -> str | None:  # pyright: ignore
+    def rawfile(self) -> str | None:
         """Several points are written one after the other by the deck itself."""
         return Ngspice.rawfile if len(self.v) > 1 else None
 

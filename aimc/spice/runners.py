@@ -186,7 +186,9 @@ class NgspiceShared(Runner):
                 "its file: NgspiceShared(library=...).",
                 "missing",
             )
-        return [sys.executable, "-m", "aimc.spice.worker", library, deck, rawfile or ""]
+        # -P: this folder's modules must not stand in for those of the standard library.
+        worker = str(Path(__file__).with_name("worker.py"))
+        return [sys.executable, "-P", "-W", "ignore", worker, library, deck, rawfile or ""]
 
 
 def _library() -> str | None:
