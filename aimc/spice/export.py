@@ -52,6 +52,9 @@ def netlist(
     if analysis not in allowed:
         raise must("analysis", f"be {' or '.join(allowed)}", f"is {analysis!r}")
     facts = _facts(macro, seed)
+    wires = (circuit if isinstance(circuit, Crossbar) else circuit.crossbar).wires
+    if wires.idle != "grounded":
+        raise must("idle", "be grounded in a netlist", f"is {wires.idle!r}")
     cell = cell or cell_of(circuit if isinstance(circuit, Crossbar) else circuit.crossbar)
     rows = circuit.g.shape[0] if isinstance(circuit, Crossbar) else circuit.shape[0]
     x = as_batch("x", x, rows)

@@ -10,6 +10,7 @@ from scipy.optimize import brentq
 from scipy.sparse.linalg import spsolve
 
 from aimc import Crossbar, Wires, spice
+from aimc.kernels import nonlinear
 
 pytestmark = [pytest.mark.spice, pytest.mark.usefixtures("ngspice")]
 
@@ -139,6 +140,24 @@ def test_nonlinear_cells(cell, shape, topology, rng):
         assert np.abs(found.col_voltage[n] - col).max() < 1e-8 * volts
         assert np.abs(found.current[n] - out).max() < 1e-8 * np.abs(out).max()
         assert np.abs(out - linear[n]).max() > 1e-3 * np.abs(out).max()
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (16, 16), (32, 32), (5, 11)], ids=str)
+def test_the_simulator_s_own_newton(shape, rng):
+    """`kernels.nonlinear` and ngspice find the same."""
+    a = 5.0
+    g = rng.uniform(1e-6, 150e-6, shape)
+    wires = Wires(0.35, 0.35, 50.0, 20.0)
+    v = rng.uniform(-0.3, 0.3, (2, shape[0]))
+    model = spice.CellModel("cell_sinh", lambda g, i, j: {"g": g, "a": a})
+    found = spice.netlist(Crossbar(g, wires), v, cell=model).run()
+    ours = nonlinear.solve(
+        lambda u: (g * np.sinh(a * u) / a, g * np.cosh(a * u)), v, shape[1],
+        wires.r_row, wires.r_col, wires.r_source, wires.r_sense,
+    )  # fmt: skip
+    assert np.abs(found.row_voltage - ours.row_voltage).max() < 1e-8 * np.abs(v).max()
+    assert np.abs(found.col_voltage - ours.col_voltage).max() < 1e-8 * np.abs(v).max()
+    assert np.abs(found.current - ours.current).max() < 1e-8 * np.abs(ours.current).max()
 
 
 def test_an_array_of_vteam_memristors_reads_as_the_conductances_it_starts_from(rng):
