@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from aimc.spice.dialect import Dialect
 
 
+NAME = "crossbar"
+
+
 @dataclass(frozen=True, eq=False)
 class ArrayNodes:
     """The nodes of a crossbar's subcircuit, by name.
@@ -114,27 +117,30 @@ class ArrayNodes:
 
 
 def subcircuit(
-    nodes: ArrayNodes, dialect: Dialect, cell: CellModel, name: str = "crossbar"
+    nodes: ArrayNodes, dialect: Dialect, cell: CellModel, off: frozenset[int] = frozenset()
 ) -> list[str]:
-    """The crossbar's subcircuit: its wires, then its cells. An open cell (g = 0) is left out."""
+    """The crossbar's subcircuit: its wires, then its cells.
+
+    An open cell (g = 0) is left out, and so are the cells of the rows `off`.
+    """
     crossbar = nodes.crossbar
     rows, cols = nodes.shape
     wires = crossbar.wires
     lines = [
         dialect.note(f"rows {rows}, columns {cols}, drive {wires.drive}, sense {wires.sense}"),
-        *dialect.subckt(name, nodes.ports),
+        *dialect.subckt(NAME, nodes.ports),
     ]
     for wire, a, b, parameter in nodes.wires:
         lines.append(dialect.resistor(wire, a, b, dialect.value(parameter)))
     for i in range(rows):
         for j in range(cols):
             g = float(crossbar.g[i, j])
-            if g > 0:
+            if g > 0 and i not in off:
                 ends = (nodes.row(i, j), nodes.col(i, j))
                 lines.append(
                     dialect.instance(f"xcell{i}_{j}", ends, cell.subckt, cell.params(g, i, j))
                 )
-    return [*lines, dialect.ends(name)]
+    return [*lines, dialect.ends(NAME)]
 
 
 def parameters(crossbar: Crossbar, dialect: Dialect) -> list[str]:

@@ -52,14 +52,17 @@ def netlist(
     if analysis not in allowed:
         raise must("analysis", f"be {' or '.join(allowed)}", f"is {analysis!r}")
     facts = _facts(macro, seed)
-    wires = (circuit if isinstance(circuit, Crossbar) else circuit.crossbar).wires
-    if wires.idle != "grounded":
-        raise must("idle", "be grounded in a netlist", f"is {wires.idle!r}")
     cell = cell or cell_of(circuit if isinstance(circuit, Crossbar) else circuit.crossbar)
     rows = circuit.g.shape[0] if isinstance(circuit, Crossbar) else circuit.shape[0]
     x = as_batch("x", x, rows)
     if not len(x):
         raise must("x", "not be empty", f"has shape {x.shape}")
+    idle = (circuit if isinstance(circuit, Crossbar) else circuit.crossbar).wires.idle
+    if idle != "grounded" and (analysis == "tran" or len(x) > 1):
+        raise must(
+            "wires.idle", "be grounded for a transient or several inputs", f"is {idle!r}",
+            "Then the circuit changes with every input: export the operating point of one.",
+        )  # fmt: skip
     if macro is not None and analysis == "tran":
         if gain is not None:
             as_number("gain", gain, above=1)

@@ -96,9 +96,15 @@ def deck(
     lines = header(dialect, f"{rows} x {cols} cells, operating points: {len(v)}", facts)
     lines += array.parameters(crossbar, dialect)
     lines += [dialect.include(path) for path, _ in library]
-    lines += ["", *array.subcircuit(nodes, dialect, cell), ""]
+    idle = frozenset(np.flatnonzero(v[0] == 0).tolist())
+    gated = idle if crossbar.wires.idle == "gated" else frozenset()
+    # A floating row without a closed cell has no voltage of its own: it is held at 0 V.
+    closed = frozenset(np.flatnonzero(crossbar.g.any(axis=1)).tolist())
+    floating = idle & closed if crossbar.wires.idle == "floating" else frozenset()
+    lines += ["", *array.subcircuit(nodes, dialect, cell, gated), ""]
     lines.append(dialect.note("rows are driven; columns end at 0 V, where their currents are read"))
-    for i in range(rows):
+    driven = [i for i in range(rows) if i not in floating]
+    for i in driven:
         if sweep and dialect.name != "ltspice":
             lines.append(dialect.param(f"vin{i}_dc", v[0, i]))
         dc = dialect.value(f"vin{i}_dc") if sweep else float(v[0, i])
@@ -110,5 +116,7 @@ def deck(
     lines += ["", *dialect.save(kept, "op")]
     if not cell.linear:
         lines += dialect.tight()
-    lines += dialect.op([f"vin{i}" for i in range(rows)], [list(map(float, row)) for row in v])
+    lines += dialect.op(
+        [f"vin{i}" for i in driven], [list(map(float, row)) for row in v[:, driven]]
+    )
     return Netlist(dialect.text([*lines, *dialect.end()]), dialect, library, (), plan)

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aimc.driver import PulseDriver
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -82,13 +80,13 @@ def inputs(macro: Macro, x: Array, times: Schedule) -> list[Points]:
     pulse without edges; one that is shorter than an edge is lower instead.
     """
     driver = macro.hardware.driver
-    pulsed = isinstance(driver, PulseDriver)
     rows: list[Points] = [[(0.0, 0.0)] for _ in range(x.shape[1])]
-    for n, vector in enumerate(driver.quantise(x)):
+    shares, heights = driver.pulses(x)
+    for n, (lengths, volts) in enumerate(zip(shares * times.window, heights, strict=True)):
         begin = n * times.period + times.start
-        for points, value in zip(rows, vector, strict=True):
-            length = abs(float(value)) * times.window if pulsed else times.window
-            height = driver.v_read * (float(np.sign(value)) if pulsed else float(value))
+        for points, length, height in zip(
+            rows, map(float, lengths), map(float, volts), strict=True
+        ):
             if length > 0 and height != 0:
                 if length < times.edge:
                     length, height = times.edge, height * (length / times.edge)

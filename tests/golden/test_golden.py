@@ -1,6 +1,9 @@
 """The netlists under netlists/golden are what the export writes, byte for byte, and plain ngspice
 runs them where they stand and answers what stands beside them.
 
+Two lines of the header may differ: the version of aimc, and the digest of the card's numbers, which
+is another where a part has got a new field.
+
 After a wanted change: `python tests/golden/golden.py`, and read the difference.
 """
 
@@ -44,7 +47,14 @@ def test_the_export_is_the_golden_netlist_to_the_byte(name, tmp_path):
     place = tmp_path / "golden"
     for file in NETLISTS[name].write(place / f"{name}.cir"):
         kept = golden.FOLDER.parent / file.resolve().relative_to(tmp_path.resolve())
-        assert kept.read_bytes() == file.read_bytes()
+        assert circuit(kept) == circuit(file)
+
+
+def circuit(file):
+    """The bytes of a deck, the two lines of its header aside that say what wrote it."""
+    text = file.read_bytes()
+    text = re.sub(rb"^\* aimc [\w.+]+, ", b"* aimc, ", text, flags=re.MULTILINE)
+    return re.sub(rb"^\* [0-9a-f]{64}$", b"* digest", text, flags=re.MULTILINE)
 
 
 def test_nothing_else_is_there():

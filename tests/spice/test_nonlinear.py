@@ -3,6 +3,8 @@
 Bound: 1e-8 of the largest voltage or current.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -10,9 +12,18 @@ from scipy.optimize import brentq
 from scipy.sparse.linalg import spsolve
 
 from aimc import Crossbar, Wires, spice
-from aimc.kernels import nonlinear
 
 pytestmark = [pytest.mark.spice, pytest.mark.usefixtures("ngspice")]
+
+
+@dataclass(frozen=True)
+class Sinh:
+    """i = g sinh(a u) / a."""
+
+    a: float
+
+    def evaluate(self, g, u):
+        return g * np.sinh(self.a * u) / self.a, g * np.cosh(self.a * u)
 
 
 def newton(g, v, wires, current, slope):
@@ -144,17 +155,13 @@ def test_nonlinear_cells(cell, shape, topology, rng):
 
 @pytest.mark.parametrize("shape", [(8, 8), (16, 16), (32, 32), (5, 11)], ids=str)
 def test_the_simulator_s_own_newton(shape, rng):
-    """`kernels.nonlinear` and ngspice find the same."""
-    a = 5.0
+    """`Crossbar.solve` and ngspice find the same."""
     g = rng.uniform(1e-6, 150e-6, shape)
-    wires = Wires(0.35, 0.35, 50.0, 20.0)
+    crossbar = Crossbar(g, Wires(0.35, 0.35, 50.0, 20.0), iv=Sinh(5.0))
     v = rng.uniform(-0.3, 0.3, (2, shape[0]))
-    model = spice.CellModel("cell_sinh", lambda g, i, j: {"g": g, "a": a})
-    found = spice.netlist(Crossbar(g, wires), v, cell=model).run()
-    ours = nonlinear.solve(
-        lambda u: (g * np.sinh(a * u) / a, g * np.cosh(a * u)), v, shape[1],
-        wires.r_row, wires.r_col, wires.r_source, wires.r_sense,
-    )  # fmt: skip
+    model = spice.CellModel("cell_sinh", lambda g, i, j: {"g": g, "a": 5.0})
+    found = spice.netlist(crossbar, v, cell=model).run()
+    ours = crossbar.solve(v)
     assert np.abs(found.row_voltage - ours.row_voltage).max() < 1e-8 * np.abs(v).max()
     assert np.abs(found.col_voltage - ours.col_voltage).max() < 1e-8 * np.abs(v).max()
     assert np.abs(found.current - ours.current).max() < 1e-8 * np.abs(ours.current).max()

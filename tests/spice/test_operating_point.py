@@ -61,6 +61,27 @@ def test_wires_without_resistance_merge_and_open_cells_are_open(
     assert_same(Crossbar(g, wires), rng.normal(0, 0.2, (batch, rows)))
 
 
+@settings(max_examples=30)
+@given(
+    st.integers(1, 5), st.integers(1, 5), OHM, OHM, OHM, OHM, st.sampled_from(TOPOLOGIES),
+    st.sampled_from(["floating", "gated"]), st.floats(0.3, 1), st.integers(0, 2**32 - 1),
+)  # fmt: skip
+def test_idle_rows_float_or_are_gated(
+    rows, cols, r_row, r_col, r_source, r_sense, topology, idle, closed, seed
+):
+    rng = np.random.default_rng(seed)
+    g = rng.uniform(1e-6, 150e-6, (rows, cols)) * (rng.random((rows, cols)) < closed)
+    v = rng.normal(0, 0.2, (1, rows)) * (rng.random((1, rows)) < 0.6)
+    # A floating row hangs on its cells alone, a million times less conducting than its wires.
+    assert_same(Crossbar(g, Wires(r_row, r_col, r_source, r_sense, *topology, idle)), v, 1e-9)
+
+
+def test_idle_rows_of_several_inputs_are_refused():
+    crossbar = Crossbar(np.full((2, 2), 1e-5), Wires(idle="floating"))
+    with pytest.raises(ArgumentError, match=r"`wires.idle` must be grounded"):
+        spice.netlist(crossbar, np.ones((2, 2)))
+
+
 def test_many_inputs_are_their_single_runs(rng):
     crossbar = Crossbar(rng.uniform(1e-6, 150e-6, (4, 3)), Wires(1.0, 1.0, 1.0, 1.0))
     v = rng.normal(0, 0.2, (5, 4))
