@@ -29,14 +29,16 @@ class Ngspice(Dialect):
     def op(self, sources: Sequence[str], values: Sequence[Sequence[float]]) -> list[str]:
         if len(values) == 1:
             return [".op"]
-        lines = [".control", "set filetype=binary", "set appendwrite"]
+        # The first point makes the file anew, the others are added to it.
+        step = ["op", f"write {self.rawfile}", "destroy"]
+        lines = [".control", "set filetype=binary", *step, "set appendwrite"]
         last = list(values[0])
-        for row in values:
+        for row in values[1:]:
             for k, name in enumerate(sources):
                 if row[k] != last[k]:
                     lines.append(f"alter {name} dc = {number(row[k])}")
             last = list(row)
-            lines += ["op", f"write {self.rawfile}", "destroy"]
+            lines += step
         return [*lines, "quit", ".endc"]
 
     def tran(self, step: float, stop: float, longest: float, reltol: float) -> list[str]:
