@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from aimc.errors import must
+from aimc.spice.cells import GATED
+
 if TYPE_CHECKING:
     from aimc.crossbar import Crossbar
     from aimc.spice.cells import CellModel
@@ -20,8 +23,9 @@ class ArrayNodes:
     """The nodes of a crossbar's subcircuit, by name.
 
     Cell (i, j) joins `row(i, j)` to `col(i, j)`. Row i is driven at port in{i}; the current of
-    column j leaves at port out{j}, which is held at 0 V. Nodes that a wire of no resistance joins
-    have one name, the port's where a port is among them.
+    column j leaves at port out{j}, which is held at 0 V; where idle rows are gated, on{i} is 1 V
+    where the cells of row i conduct. Nodes that a wire of no resistance joins have one name, the
+    port's where a port is among them.
     """
 
     crossbar: Crossbar
@@ -41,9 +45,15 @@ class ArrayNodes:
 
     @cached_property
     def ports(self) -> list[str]:
-        """in0 ... then out0 ..."""
+        """in0 ... then out0 ..., then on0 ... where idle rows are gated."""
         rows, cols = self.shape
-        return [f"in{i}" for i in range(rows)] + [f"out{j}" for j in range(cols)]
+        gates = [f"on{i}" for i in range(rows)] if self.gated else []
+        return [f"in{i}" for i in range(rows)] + [f"out{j}" for j in range(cols)] + gates
+
+    @property
+    def gated(self) -> bool:
+        """Whether the cells of idle rows are off."""
+        return self.crossbar.wires.idle == "gated"
 
     @cached_property
     def wires(self) -> list[tuple[str, str, str, str]]:
@@ -116,18 +126,18 @@ class ArrayNodes:
         return frozenset(self.ports)
 
 
-def subcircuit(
-    nodes: ArrayNodes, dialect: Dialect, cell: CellModel, off: frozenset[int] = frozenset()
-) -> list[str]:
-    """The crossbar's subcircuit: its wires, then its cells.
-
-    An open cell (g = 0) is left out, and so are the cells of the rows `off`.
-    """
+def subcircuit(nodes: ArrayNodes, dialect: Dialect, cell: CellModel) -> list[str]:
+    """The crossbar's subcircuit: its wires, then its cells. An open cell (g = 0) is left out."""
+    if nodes.gated != (cell == GATED):
+        raise must("cell", "be linear where idle rows are gated", f"is {cell.subckt}")
     crossbar = nodes.crossbar
     rows, cols = nodes.shape
     wires = crossbar.wires
     lines = [
-        dialect.note(f"rows {rows}, columns {cols}, drive {wires.drive}, sense {wires.sense}"),
+        dialect.note(
+            f"rows {rows}, columns {cols}, drive {wires.drive}, sense {wires.sense}, "
+            f"idle {wires.idle}"
+        ),
         *dialect.subckt(NAME, nodes.ports),
     ]
     for wire, a, b, parameter in nodes.wires:
@@ -135,8 +145,8 @@ def subcircuit(
     for i in range(rows):
         for j in range(cols):
             g = float(crossbar.g[i, j])
-            if g > 0 and i not in off:
-                ends = (nodes.row(i, j), nodes.col(i, j))
+            if g > 0:
+                ends = (nodes.row(i, j), nodes.col(i, j), *([f"on{i}"] if nodes.gated else []))
                 lines.append(
                     dialect.instance(f"xcell{i}_{j}", ends, cell.subckt, cell.params(g, i, j))
                 )

@@ -32,10 +32,12 @@ def _linear(g: float, i: int, j: int) -> Params:
 
 
 LINEAR = CellModel("cell_linear", _linear, linear=True)
+# A third node turns it on: the transistors of an idle row are off.
+GATED = CellModel("cell_gated", _linear)
 
 
 def cell_of(crossbar: Crossbar) -> CellModel:
-    """The cell model of a crossbar: linear, i = g v."""
+    """The cell model of a crossbar: linear, i = g v, behind a switch where idle rows are gated."""
     if getattr(crossbar, "iv", None) is not None:
         raise SpiceError("Cells with a current-voltage curve have no SPICE model yet.", "missing")
-    return LINEAR
+    return GATED if crossbar.wires.idle == "gated" else LINEAR

@@ -166,10 +166,12 @@ def _trace(trace: Trace, found: Conversion) -> Comparison:
     noise_i = float(np.abs(trace.i - quiet.i).max())
     noise_u = np.abs(trace.u - quiet.u)
     noisy = bool(noise_i > 1e-9 * amperes)
+    # A pulse's edges keep its area, which is its charge only where currents are linear in voltages.
+    read = READ if macro.crossbar.linear else VOLTAGE
     differences = (
         _difference("row voltages", "V", trace.v, found.v, volts, READ),
         _difference("column currents", "A", trace.i, found.i, amperes,
-                    READ + (noise_i / amperes if noisy else 0.0)),
+                    read + (noise_i / amperes if noisy else 0.0)),
         _difference("sampled voltages", "V", trace.u, found.u, swing,
                     VOLTAGE + (float(noise_u.max()) / swing if noisy else 0.0)),
         _difference("ramp levels", "V", levels, found.levels, swing, VOLTAGE),

@@ -58,10 +58,10 @@ def netlist(
     if not len(x):
         raise must("x", "not be empty", f"has shape {x.shape}")
     idle = (circuit if isinstance(circuit, Crossbar) else circuit.crossbar).wires.idle
-    if idle != "grounded" and (analysis == "tran" or len(x) > 1):
+    if idle == "floating" and analysis == "op" and len(x) > 1:
         raise must(
-            "wires.idle", "be grounded for a transient or several inputs", f"is {idle!r}",
-            "Then the circuit changes with every input: export the operating point of one.",
+            "x", "be one input where idle rows float", f"has shape {x.shape}",
+            "The circuit changes with every input: export each by itself.",
         )  # fmt: skip
     if macro is not None and analysis == "tran":
         if gain is not None:

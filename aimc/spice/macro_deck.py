@@ -11,7 +11,7 @@ from aimc.spice import array
 from aimc.spice.conversion import ConversionPlan, distinct
 from aimc.spice.dialect import Pulse
 from aimc.spice.netlist import Netlist, header, models
-from aimc.spice.schedule import Schedule, inputs, schedule
+from aimc.spice.schedule import Points, Schedule, activity, inputs, schedule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,16 +108,30 @@ def _read(
     lines = [
         dialect.note(f"rows, {kind}: a pulse stands at its height for its length less an edge")
     ]
-    for k, points in enumerate(inputs(macro, x, times)):
-        name, node = f"vin{k}", f"in{k}"
+    idle = macro.hardware.wires.idle
+    closed = macro.crossbar.g.any(axis=1)
+
+    ports = list(nodes.ports)
+
+    def source(name: str, node: str, points: Points) -> str:
         if len(points) == 1:
-            lines.append(dialect.voltage(name, node, "0", 0.0))
-        else:
-            lines.append(dialect.pwl(name, node, "0", points))
+            return dialect.voltage(name, node, "0", 0.0)
+        return dialect.pwl(name, node, "0", points)
+
+    for k, points in enumerate(inputs(macro, x, times)):
+        # A row without a closed cell has no voltage of its own, so it does not float.
+        floats = idle == "floating" and bool(closed[k])
+        lines.append(source(f"vin{k}", f"in{k}", points))
+        if floats or idle == "gated":
+            lines.append(source(f"von{k}", f"on{k}", activity(points, times.edge / 10)))
+        if floats:
+            ends = (f"in{k}", f"row{k}", f"on{k}")
+            ports[k] = f"row{k}"
+            lines.append(dialect.instance(f"xon{k}", ends, "switch_v", {"ron": 1e-4}))
     lines.append(dialect.note("every column of cells ends at 0 V, where its current is sensed"))
     count = macro.crossbar.g.shape[1]
     lines += [dialect.voltage(f"vs{k}", f"out{k}", "0", 0.0) for k in range(count)]
-    return [*lines, dialect.instance("xarray", nodes.ports, "crossbar", {})]
+    return [*lines, dialect.instance("xarray", ports, "crossbar", {})]
 
 
 def _ramps(

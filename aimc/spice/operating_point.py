@@ -96,19 +96,18 @@ def deck(
     lines = header(dialect, f"{rows} x {cols} cells, operating points: {len(v)}", facts)
     lines += array.parameters(crossbar, dialect)
     lines += [dialect.include(path) for path, _ in library]
-    idle = frozenset(np.flatnonzero(v[0] == 0).tolist())
-    gated = idle if crossbar.wires.idle == "gated" else frozenset()
+    lines += ["", *array.subcircuit(nodes, dialect, cell), ""]
     # A floating row without a closed cell has no voltage of its own: it is held at 0 V.
-    closed = frozenset(np.flatnonzero(crossbar.g.any(axis=1)).tolist())
-    floating = idle & closed if crossbar.wires.idle == "floating" else frozenset()
-    lines += ["", *array.subcircuit(nodes, dialect, cell, gated), ""]
+    floats = (v[0] == 0) & crossbar.g.any(axis=1) & (crossbar.wires.idle == "floating")
+    sources = {f"vin{i}": (f"in{i}", v[:, i]) for i in range(rows) if not floats[i]}
+    if nodes.gated:
+        sources |= {f"von{i}": (f"on{i}", (v[:, i] != 0) * 1.0) for i in range(rows)}
     lines.append(dialect.note("rows are driven; columns end at 0 V, where their currents are read"))
-    driven = [i for i in range(rows) if i not in floating]
-    for i in driven:
+    for name, (node, volts) in sources.items():
         if sweep and dialect.name != "ltspice":
-            lines.append(dialect.param(f"vin{i}_dc", v[0, i]))
-        dc = dialect.value(f"vin{i}_dc") if sweep else float(v[0, i])
-        lines.append(dialect.voltage(f"vin{i}", f"in{i}", "0", dc))
+            lines.append(dialect.param(f"{name}_dc", volts[0]))
+        dc = dialect.value(f"{name}_dc") if sweep else float(volts[0])
+        lines.append(dialect.voltage(name, node, "0", dc))
     lines += [dialect.voltage(f"vs{j}", f"out{j}", "0", 0.0) for j in range(cols)]
     lines.append(dialect.instance(INSTANCE, nodes.ports, "crossbar", {}))
     kept = [dialect.v(name) for name in nodes.inside(INSTANCE)]
@@ -116,7 +115,6 @@ def deck(
     lines += ["", *dialect.save(kept, "op")]
     if not cell.linear:
         lines += dialect.tight()
-    lines += dialect.op(
-        [f"vin{i}" for i in driven], [list(map(float, row)) for row in v[:, driven]]
-    )
+    values = [[float(volts[n]) for _, volts in sources.values()] for n in range(len(v))]
+    lines += dialect.op(list(sources), values)
     return Netlist(dialect.text([*lines, *dialect.end()]), dialect, library, (), plan)

@@ -11,7 +11,7 @@ import numpy as np
 from aimc.crossbar import Crossbar
 from aimc.errors import SpiceError
 from aimc.spice import array, grid
-from aimc.spice.cells import LINEAR
+from aimc.spice.cells import GATED, LINEAR
 from aimc.spice.dialects import DIALECTS
 from aimc.spice.lint import statements
 from aimc.wires import Wires
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _TOPOLOGY = re.compile(
-    r"^\* rows (\d+), columns (\d+), drive (left|right|both), sense (bottom|top|both)$",
+    r"^\* rows (\d+), columns (\d+), drive (left|right|both), sense (bottom|top|both), "
+    r"idle (grounded|floating|gated)$",
     re.MULTILINE,
 )
 _RESISTANCES = ("r_row", "r_col", "r_source", "r_sense")
@@ -55,24 +56,27 @@ def _exported(text: str, found: Sequence[list[str]]) -> Crossbar:
     if topology is None:
         raise SpiceError(
             "A netlist of aimc must tell the topology of its crossbar in a comment, as "
-            "`* rows 8, columns 4, drive left, sense bottom`, but has none.", "import",
+            "`* rows 8, columns 4, drive left, sense bottom, idle grounded`, but has none.",
+            "import",
         )  # fmt: skip
     given = dict(w[1].split("=", 1) for w in found if w[0] == ".param" and "=" in w[1])
     r_row, r_col, r_source, r_sense = (float(given.get(name, "0")) for name in _RESISTANCES)
     drive: Any = topology[3]
     sense: Any = topology[4]
+    idle: Any = topology[5]
+    cell = GATED if idle == "gated" else LINEAR
     g = np.zeros((int(topology[1]), int(topology[2])))
     inside = _body(found)
     for words in inside:
         place = re.fullmatch(r"xcell(\d+)_(\d+)", words[0])
         if place:
             settings = dict(word.split("=", 1) for word in words if "=" in word)
-            if words[3] != "cell_linear":
-                raise SpiceError(f"{words[0]} must be a cell_linear, but is {words[3]}.", "import")
+            if cell.subckt not in words:
+                raise SpiceError(f"{words[0]} must be a {cell.subckt}, but is none.", "import")
             g[int(place[1]), int(place[2])] = float(settings["g"])
-    crossbar = Crossbar(g, Wires(r_row, r_col, r_source, r_sense, drive, sense))
+    crossbar = Crossbar(g, Wires(r_row, r_col, r_source, r_sense, drive, sense, idle))
     # What was changed by hand may be no crossbar, or another one than its comment says.
-    lines = array.subcircuit(array.ArrayNodes(crossbar), DIALECTS["ngspice"], LINEAR)
+    lines = array.subcircuit(array.ArrayNodes(crossbar), DIALECTS["ngspice"], cell)
     wanted = [line.split() for line in lines if not line.startswith("*")][1:-1]
     if sorted(map(tuple, wanted)) != sorted(map(tuple, inside)):
         raise SpiceError(

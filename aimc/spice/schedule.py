@@ -94,6 +94,15 @@ def inputs(macro: Macro, x: Array, times: Schedule) -> list[Points]:
     return rows
 
 
+def activity(points: Points, edge: float) -> Points:
+    """1 V while a row is pulsed, as (time, voltage) points; its edges lie outside the pulse."""
+    found: Points = [(0.0, 0.0)]
+    zeros = [time for time, volts in points[1:] if volts == 0]
+    for begin, end in zip(zeros[::2], zeros[1::2], strict=True):
+        found += [(begin - edge, 0.0), (begin, 1.0), (end, 1.0), (end + edge, 0.0)]
+    return found
+
+
 def trapezoid(begin: float, length: float, edge: float, height: float) -> Points:
     """A pulse of area length x height."""
     top = [(begin + edge, height)]

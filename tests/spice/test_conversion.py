@@ -34,7 +34,9 @@ def programmed(hardware, rng, curve="sigmoid", shape=(8, 4), inputs=3):
 def assert_agrees(macro, x, result, levels=None):
     trace = macro.trace(x)
     assert_allclose(result.v, trace.v, rtol=0, atol=1e-12)
-    assert_allclose(result.i, trace.i, rtol=0, atol=1e-11 * np.abs(trace.i).max())
+    # A pulse's edges keep its area, which is its charge where currents are linear in voltages.
+    share = 1e-11 if macro.crossbar.linear else 1e-4
+    assert_allclose(result.i, trace.i, rtol=0, atol=share * np.abs(trace.i).max())
     for (place, ramp), stood in zip(macro.ramps, result.levels, strict=True):
         wanted = ramp.levels if levels is None else levels
         scale = np.ptp(ramp.levels) or np.abs(trace.u).max()
@@ -60,6 +62,8 @@ def test_five_bits_behind_16_x_16_weights_with_errors(curve, rng):
 
 
 HARDWARE = {
+    "idle rows float": TAOX.replace(idle="floating", r_row=5.0, r_col=5.0),
+    "idle rows gated": TAOX.replace(idle="gated", r_row=5.0, r_col=5.0),
     "volts": TAOX.replace(driver=VoltageDriver(0.2, 5, 80e-9)),
     "analog pulses": TAOX.replace(driver=PulseDriver(0.2, None, 50e-9)),
     "offset column": TAOX.replace(mapping=OffsetColumn()),

@@ -43,6 +43,15 @@ def test_linear_cell():
     assert_allclose(curve("cell_linear", "g=1.2345e-05"), 1.2345e-05 * V, rtol=1e-14, atol=1e-20)
 
 
+@pytest.mark.parametrize("on", [0.0, 1.0])
+def test_gated_cell(on):
+    plot = simulate(
+        ["cell_gated"], "v1 a 0 dc 0", "v2 b 0 dc 0", f"v3 on 0 dc {on!r}",
+        "x1 a b on cell_gated g=2e-5", ".dc v1 -0.5 0.5 0.025", ".save i(v2)",
+    )  # fmt: skip
+    assert_allclose(plot["i(v2)"], on * 2e-5 * V, rtol=1e-12, atol=1e-20)
+
+
 @pytest.mark.parametrize("a", [0.5, 3.0, 10.0])
 def test_sinh_cell(a):
     wanted = 2e-5 * np.sinh(a * V) / a

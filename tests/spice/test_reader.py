@@ -18,13 +18,14 @@ OHM = st.sampled_from([0.0, 0.35, 1 / 3, 50.0])
 
 @given(
     st.integers(1, 6), st.integers(1, 6), OHM, OHM, OHM, OHM, st.sampled_from(DRIVES),
-    st.sampled_from(SENSES), st.floats(0, 1), st.integers(0, 2**32 - 1),
+    st.sampled_from(SENSES), st.sampled_from(["grounded", "floating", "gated"]),
+    st.floats(0, 1), st.integers(0, 2**32 - 1),
 )  # fmt: skip
-def test_round_trip(rows, cols, r_row, r_col, r_source, r_sense, drive, sense, closed, seed):
+def test_round_trip(rows, cols, r_row, r_col, r_source, r_sense, drive, sense, idle, closed, seed):
     rng = np.random.default_rng(seed)
     g = rng.uniform(1e-7, 1e-3, (rows, cols)) * (rng.random((rows, cols)) < closed)
-    crossbar = Crossbar(g, Wires(r_row, r_col, r_source, r_sense, drive, sense))
-    found = spice.read(spice.netlist(crossbar, np.ones(rows)).text)
+    crossbar = Crossbar(g, Wires(r_row, r_col, r_source, r_sense, drive, sense, idle))
+    found = spice.read(spice.netlist(crossbar, np.arange(rows) * 0.1).text)
     assert np.array_equal(found.g, crossbar.g)
     assert found.wires == crossbar.wires
 
