@@ -128,7 +128,7 @@ class ArrayNodes:
 
 def subcircuit(nodes: ArrayNodes, dialect: Dialect, cell: CellModel) -> list[str]:
     """The crossbar's subcircuit: its wires, then its cells. An open cell (g = 0) is left out."""
-    if nodes.gated != (cell == GATED):
+    if nodes.gated and cell != GATED:
         raise must("cell", "be linear where idle rows are gated", f"is {cell.subckt}")
     crossbar = nodes.crossbar
     rows, cols = nodes.shape

@@ -3,8 +3,6 @@
 Bound: 1e-8 of the largest voltage or current.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -12,18 +10,11 @@ from scipy.optimize import brentq
 from scipy.sparse.linalg import spsolve
 
 from aimc import Crossbar, Wires, spice
+from aimc.errors import SpiceError
+from aimc.ivcurve import Cubic, Sinh
+from aimc.transistor import SeriesTransistor, Transistor
 
 pytestmark = [pytest.mark.spice, pytest.mark.usefixtures("ngspice")]
-
-
-@dataclass(frozen=True)
-class Sinh:
-    """i = g sinh(a u) / a."""
-
-    a: float
-
-    def evaluate(self, g, u):
-        return g * np.sinh(self.a * u) / self.a, g * np.cosh(self.a * u)
 
 
 def newton(g, v, wires, current, slope):
@@ -153,18 +144,34 @@ def test_nonlinear_cells(cell, shape, topology, rng):
         assert np.abs(out - linear[n]).max() > 1e-3 * np.abs(out).max()
 
 
+CURVES = {
+    "sinh": Sinh(5.0),
+    "cubic": Cubic(k2=(0.2, 0.05), k3=1.5, k3_slope=-2e3),
+    "series": SeriesTransistor(None, 2e3),
+    "transistor": Transistor(None, 5e-4, 1.0, 0.4, 0.02),
+}
+
+
+@pytest.mark.parametrize("name", CURVES)
 @pytest.mark.parametrize("shape", [(8, 8), (16, 16), (32, 32), (5, 11)], ids=str)
-def test_the_simulator_s_own_newton(shape, rng):
-    """`Crossbar.solve` and ngspice find the same."""
+def test_the_simulator_s_own_curves(name, shape, rng):
+    """`Crossbar.solve` and ngspice find the same; the export takes the crossbar's own curve."""
     g = rng.uniform(1e-6, 150e-6, shape)
-    crossbar = Crossbar(g, Wires(0.35, 0.35, 50.0, 20.0), iv=Sinh(5.0))
+    crossbar = Crossbar(g, Wires(0.35, 0.35, 50.0, 20.0), iv=CURVES[name])
     v = rng.uniform(-0.3, 0.3, (2, shape[0]))
-    model = spice.CellModel("cell_sinh", lambda g, i, j: {"g": g, "a": 5.0})
-    found = spice.netlist(crossbar, v, cell=model).run()
+    found = spice.netlist(crossbar, v).run()
     ours = crossbar.solve(v)
     assert np.abs(found.row_voltage - ours.row_voltage).max() < 1e-8 * np.abs(v).max()
     assert np.abs(found.col_voltage - ours.col_voltage).max() < 1e-8 * np.abs(v).max()
     assert np.abs(found.current - ours.current).max() < 1e-8 * np.abs(ours.current).max()
+    assert spice.compare(ours, found)
+
+
+def test_a_curve_without_a_model_is_refused(rng):
+    crossbar = Crossbar(np.full((2, 2), 1e-5), iv=SeriesTransistor(Sinh(2.0), 1e3))
+    with pytest.raises(SpiceError, match="no model of cells with SeriesTransistor") as caught:
+        spice.netlist(crossbar, np.ones(2))
+    assert caught.value.reason == "missing"
 
 
 def test_an_array_of_vteam_memristors_reads_as_the_conductances_it_starts_from(rng):
