@@ -16,9 +16,11 @@ import aimc
 from aimc import spice
 from aimc.driver import PulseDriver, VoltageDriver
 from aimc.errors import ArgumentError
+from aimc.ivcurve import Sinh
 from aimc.mapping import OffsetColumn
 from aimc.spice.conversion import first_flip
 from aimc.spice.schedule import schedule, trapezoid
+from aimc.transistor import SeriesTransistor
 
 pytestmark = [pytest.mark.spice, pytest.mark.usefixtures("ngspice")]
 INPUTS = 64 if os.environ.get("AIMC_SLOW") else 3
@@ -81,6 +83,19 @@ def test_every_kind_of_macro(name, rng):
     macro, x = programmed(HARDWARE[name], rng)
     result = spice.netlist(macro, x).run()
     assert_agrees(macro, x, result)
+
+
+@pytest.mark.parametrize("iv", [Sinh(1.0), SeriesTransistor(None, 1e3)], ids=["sinh", "series"])
+def test_nonlinear_cells_in_a_conversion(iv, rng):
+    macro, x = programmed(TAOX, rng)
+    macro = dataclasses.replace(macro, crossbar=dataclasses.replace(macro.crossbar, iv=iv))
+    result = spice.netlist(macro, x).run()
+    trace = macro.trace(x)
+    assert np.abs(result.i - trace.i).max() < 1e-3 * np.abs(trace.i).max()
+    assert np.abs(trace.i - dataclasses.replace(
+        macro, crossbar=dataclasses.replace(macro.crossbar, iv=None)).trace(x).i
+    ).max() > 1e-3 * np.abs(trace.i).max()  # fmt: skip
+    assert np.abs(result.code - trace.code).max() <= 1
 
 
 def test_four_curves_over_the_columns_share_their_ramps(rng):
