@@ -109,7 +109,7 @@ def _read(
         dialect.note(f"rows, {kind}: a pulse stands at its height for its length less an edge")
     ]
     idle = macro.hardware.wires.idle
-    closed = macro.crossbar.g.any(axis=1)
+    closed = [bool(row.any()) for row in macro.crossbar.g]
 
     ports = list(nodes.ports)
 
@@ -120,7 +120,7 @@ def _read(
 
     for k, points in enumerate(inputs(macro, x, times)):
         # A row without a closed cell has no voltage of its own, so it does not float.
-        floats = idle == "floating" and bool(closed[k])
+        floats = idle == "floating" and closed[k]
         lines.append(source(f"vin{k}", f"in{k}", points))
         if floats or idle == "gated":
             lines.append(source(f"von{k}", f"on{k}", activity(points, times.edge / 10)))
