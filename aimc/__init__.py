@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         plots,
         ramp,
         sense,
+        spice,
         tasks,
         transistor,
     )
@@ -53,6 +54,7 @@ __all__ = [
     "plots",
     "ramp",
     "sense",
+    "spice",
     "tasks",
     "tile",
     "transistor",

@@ -43,6 +43,20 @@ class NotConverged(AimcError, ArithmeticError):
         self.residual = residual
 
 
+class SpiceError(AimcError):
+    """A netlist or its simulation failed. `.reason` is one word for it, `.log` what was printed.
+
+    Reasons: missing (no simulator), syntax, nodes (not in the circuit, or not in the answer),
+    singular, rescued (gmin or source stepping), convergence, warning, timeout, killed, failed, raw
+    (a result file that cannot be read), import (a netlist that is no crossbar).
+    """
+
+    def __init__(self, message: str, reason: str, log: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.log = log
+
+
 def must(name: str, rule: str, came: Any, hint: str = "") -> ArgumentError:
     """The error "`name` must `rule`, but `came`. `hint`", to be raised by the caller."""
     return ArgumentError(f"`{name}` must {rule}, but {came}." + (f" {hint}" if hint else ""))

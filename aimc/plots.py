@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from aimc.crossbar import Solution
     from aimc.macro import Macro
     from aimc.ramp import ProgrammedRamp
+    from aimc.spice import Conversion
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6E6E6E"
 
@@ -109,6 +110,48 @@ def ramp_levels(ramp: ProgrammedRamp) -> Figure:
     errors.set(xlabel="threshold", ylabel="error [LSB]")
     errors.legend(frameon=False, ncols=2)
     _open(levels, errors)
+    return figure
+
+
+def conversion(result: Conversion, columns: Sequence[int] = (0,), read: int = 0) -> Figure:
+    """One conversion as ngspice ran it: rows, samples, ramp over the macro's levels, flips.
+
+    columns: outputs to show; read: which of the inputs.
+    """
+    times, macro = result.schedule, result.macro
+    begin = read * times.period
+    inside = (result.time >= begin) & (result.time < begin + times.period - times.edge)
+    ns = (result.time[inside] - begin) * 1e9
+    colours = (ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9")
+    figure = _figure(8.0, 6.6)
+    rows, ramps, flips = figure.subplots(3, 1, sharex=True, height_ratios=(1, 2.6, 1))
+    for k in range(macro.shape[0]):
+        rows.plot(ns, result.waves[f"in{k}"][inside] * 1e3, color=GREY, lw=0.8, alpha=0.7)
+    rows.set(ylabel="rows [mV]", title="One conversion in ngspice")
+    shown: set[str] = set()
+    for n, j in enumerate(columns):
+        place = next(p for p, (where, _) in enumerate(macro.ramps) if where.start <= j < where.stop)
+        ramp = macro.ramps[place][1]
+        curves = list(dict.fromkeys(each.curve for _, each in macro.ramps))
+        wave = result.waves[f"ramp{curves.index(ramp.curve)}"][inside] * 1e3
+        if ramp.curve.name not in shown:
+            label = f"ramp, {ramp.curve.name}"
+            ramps.plot(ns, wave, color=BLUE, lw=1.2, label=f"{label}, ngspice")
+            ramps.plot(times.strobes * 1e9, ramp.levels * 1e3, "o", color=BLUE, mfc="none", ms=4,
+                       label=f"{label}, aimc")  # fmt: skip
+            shown.add(ramp.curve.name)
+        colour = colours[n % len(colours)]
+        ramps.plot(ns, result.waves[f"hold{j}"][inside] * 1e3, color=colour, lw=1.2,
+                   label=f"column {j}: code {result.code[read, j]}")  # fmt: skip
+        flips.plot(ns, result.waves[f"flip{j}"][inside], color=colour, lw=1.2)
+        code = int(result.code[read, j])
+        if code < times.strobes.size:
+            for axes in (ramps, flips):
+                axes.axvline(times.strobes[code] * 1e9, color=colour, lw=0.8, ls=":")
+    ramps.set(ylabel="sampled, ramp [mV]")
+    ramps.legend(frameon=False, fontsize=8, loc="upper left")
+    flips.set(xlabel="time [ns]", ylabel="comparator [V]")
+    _open(rows, ramps, flips)
     return figure
 
 

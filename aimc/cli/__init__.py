@@ -125,6 +125,66 @@ def simulate(
     array.simulate(card, rows, cols, curve, batch, seed, bits, json, out)
 
 
+Rows = Annotated[int, typer.Option(min=1, help="Inputs of the array.")]
+Cols = Annotated[int, typer.Option(min=1, help="Outputs of the array.")]
+Curve = Annotated[str, typer.Option(help="What the converter applies: linear, sigmoid or tanh.")]
+Gain = Annotated[
+    float | None,
+    typer.Option(help="Gain of the integrators' amplifiers.", show_default="ideal"),
+]
+
+
+@app.command()
+def netlist(
+    card: Annotated[str, typer.Argument(help="A card (see `aimc cards`), or a path (.toml).")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The deck; its models go into a folder beside.")
+    ],
+    rows: Rows = 8,
+    cols: Cols = 4,
+    curve: Curve = "sigmoid",
+    batch: Annotated[int, typer.Option(min=1, help="Conversions, one after the other.")] = 1,
+    dialect: Annotated[
+        str, typer.Option(help="ngspice, ltspice, xyce, hspice or spectre; only ngspice is tested.")
+    ] = "ngspice",
+    analysis: Annotated[
+        str, typer.Option(help="tran: whole conversions; op: the array's operating points.")
+    ] = "tran",
+    gain: Gain = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Write a programmed array, from row drivers to comparators, as a SPICE netlist.
+
+    Weights and inputs are random, as those of `aimc simulate`, and the same for a seed.
+    """
+    from aimc.cli import circuit
+
+    circuit.write(card, output, rows, cols, curve, batch, dialect, analysis, gain, seed, json)
+
+
+@app.command()
+def check(
+    card: Annotated[str, typer.Argument(help="A card (see `aimc cards`), or a path (.toml).")],
+    rows: Rows = 8,
+    cols: Cols = 4,
+    curve: Curve = "sigmoid",
+    batch: Annotated[int, typer.Option(min=1, help="Random input vectors.")] = 4,
+    gain: Gain = None,
+    seed: Seed = 0,
+    json: Json = False,
+    out: Out = None,
+) -> None:
+    """Simulate a programmed array with ngspice too, and compare: exit status 1 where they differ.
+
+    Compared are every node's voltage and every column's current at the operating point, then
+    currents, sampled voltages, ramp levels and codes of whole conversions.
+    """
+    from aimc.cli import circuit
+
+    circuit.check(card, rows, cols, curve, batch, gain, seed, json, out)
+
+
 @bench.command()
 def kws(
     card: Annotated[

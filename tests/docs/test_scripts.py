@@ -1,7 +1,10 @@
 """The scripts that the documentation prints run as they stand."""
 
 import re
+import shutil
 from pathlib import Path
+
+import pytest
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
@@ -11,6 +14,17 @@ def test_simulate(python, tmp_path):
     error = re.search(r"rms error ([\d.]+) LSB", out)
     assert error
     assert 0.0 < float(error[1]) < 3.0
+
+
+@pytest.mark.spice
+def test_netlist(python, tmp_path):
+    if shutil.which("ngspice") is None:
+        pytest.skip("ngspice is not installed: sudo apt-get install ngspice")
+    out = python("-W", "error", SCRIPTS / "netlist.py", cwd=tmp_path)
+    assert "codes equal: 4 of 4" in out
+    assert out.endswith("ngspice agrees\n")
+    assert (tmp_path / "macro.cir").is_file()
+    assert (tmp_path / "models" / "cell_linear.lib").is_file()
 
 
 def test_benchmark(python, tmp_path):

@@ -51,6 +51,13 @@ def test_wheel_holds_every_circuit(names):
     assert {f"aimc/_shipped/{card.relative_to(ROOT).as_posix()}" for card in CARDS} <= set(names)
 
 
+def test_wheel_holds_every_model_and_no_golden_netlist(names):
+    models = sorted((ROOT / "netlists" / "models").glob("*.lib"))
+    assert models
+    assert {f"aimc/_shipped/{model.relative_to(ROOT).as_posix()}" for model in models} <= set(names)
+    assert not any("golden" in name for name in names)
+
+
 def test_sdist_can_build_and_test(built):
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:

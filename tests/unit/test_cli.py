@@ -33,7 +33,9 @@ def test_no_command_shows_help():
     assert "simulate" in result.output
 
 
-@pytest.mark.parametrize("command", [["cards"], ["simulate"], ["bench"], ["bench", "kws"]])
+@pytest.mark.parametrize(
+    "command", [["cards"], ["simulate"], ["netlist"], ["check"], ["bench"], ["bench", "kws"]]
+)
 def test_every_command_explains_itself(command):
     text = ok(*command, "--help").stdout
     assert "Usage" in text

@@ -1,0 +1,159 @@
+"""A crossbar as a subcircuit: which nodes there are, and what stands between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from aimc.errors import must
+from aimc.spice.cells import GATED
+
+if TYPE_CHECKING:
+    from aimc.crossbar import Crossbar
+    from aimc.spice.cells import CellModel
+    from aimc.spice.dialect import Dialect
+
+
+NAME = "crossbar"
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayNodes:
+    """The nodes of a crossbar's subcircuit, by name.
+
+    Cell (i, j) joins `row(i, j)` to `col(i, j)`. Row i is driven at port in{i}; the current of
+    column j leaves at port out{j}, which is held at 0 V; where idle rows are gated, on{i} is 1 V
+    where the cells of row i conduct. Nodes that a wire of no resistance joins have one name, the
+    port's where a port is among them.
+    """
+
+    crossbar: Crossbar
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of cells."""
+        return self.crossbar.g.shape[0], self.crossbar.g.shape[1]
+
+    def row(self, i: int, j: int) -> str:
+        """The node of row i at column j, as the subcircuit names it."""
+        return self._find(f"r{i}_{j}")
+
+    def col(self, i: int, j: int) -> str:
+        """The node of column j at row i, as the subcircuit names it."""
+        return self._find(f"c{i}_{j}")
+
+    @cached_property
+    def ports(self) -> list[str]:
+        """in0 ... then out0 ..., then on0 ... where idle rows are gated."""
+        rows, cols = self.shape
+        gates = [f"on{i}" for i in range(rows)] if self.gated else []
+        return [f"in{i}" for i in range(rows)] + [f"out{j}" for j in range(cols)] + gates
+
+    @property
+    def gated(self) -> bool:
+        """Whether the cells of idle rows are off."""
+        return self.crossbar.wires.idle == "gated"
+
+    @cached_property
+    def wires(self) -> list[tuple[str, str, str, str]]:
+        """Wires with resistance: (name, from, to, parameter), no two ends in one node."""
+        found = [
+            (name, self._find(a), self._find(b), parameter)
+            for name, a, b, parameter in self._segments()
+            if getattr(self.crossbar.wires, parameter) > 0
+        ]
+        return [wire for wire in found if wire[1] != wire[2]]
+
+    def _segments(self) -> list[tuple[str, str, str, str]]:
+        rows, cols = self.shape
+        wires = self.crossbar.wires
+        found: list[tuple[str, str, str, str]] = []
+        for i in range(rows):
+            if wires.drive in ("left", "both"):
+                found.append((f"rl{i}", f"in{i}", f"r{i}_0", "r_source"))
+            if wires.drive in ("right", "both"):
+                found.append((f"rr{i}", f"in{i}", f"r{i}_{cols - 1}", "r_source"))
+            found += [
+                (f"rh{i}_{j}", f"r{i}_{j}", f"r{i}_{j + 1}", "r_row") for j in range(cols - 1)
+            ]
+        for j in range(cols):
+            found += [
+                (f"rv{i}_{j}", f"c{i}_{j}", f"c{i + 1}_{j}", "r_col") for i in range(rows - 1)
+            ]
+            if wires.sense in ("bottom", "both"):
+                found.append((f"rb{j}", f"c{rows - 1}_{j}", f"out{j}", "r_sense"))
+            if wires.sense in ("top", "both"):
+                found.append((f"rt{j}", f"c0_{j}", f"out{j}", "r_sense"))
+        return found
+
+    @cached_property
+    def _parent(self) -> dict[str, str]:
+        parent: dict[str, str] = {}
+        ports = set(self.ports)
+
+        def root(node: str) -> str:
+            while node in parent:
+                node = parent[node]
+            return node
+
+        for _, a, b, parameter in self._segments():
+            if getattr(self.crossbar.wires, parameter) == 0:
+                a, b = root(a), root(b)
+                if a != b:
+                    keep, drop = (a, b) if a in ports or b not in ports else (b, a)
+                    parent[drop] = keep
+        return parent
+
+    def _find(self, node: str) -> str:
+        while node in self._parent:
+            node = self._parent[node]
+        return node
+
+    def inside(self, instance: str) -> list[str]:
+        """Every node of an instance at the top, ports by their own names, sorted."""
+        rows, cols = self.shape
+        names = {self.row(i, j) for i in range(rows) for j in range(cols)}
+        names |= {self.col(i, j) for i in range(rows) for j in range(cols)}
+        return sorted(self.at_top(name, instance) for name in names)
+
+    def at_top(self, name: str, instance: str) -> str:
+        """The name of a node of an instance, as seen from the top."""
+        return name if name in self._ports else f"{instance}.{name}"
+
+    @cached_property
+    def _ports(self) -> frozenset[str]:
+        return frozenset(self.ports)
+
+
+def subcircuit(nodes: ArrayNodes, dialect: Dialect, cell: CellModel) -> list[str]:
+    """The crossbar's subcircuit: its wires, then its cells. An open cell (g = 0) is left out."""
+    if nodes.gated and cell != GATED:
+        raise must("cell", "be linear where idle rows are gated", f"is {cell.subckt}")
+    crossbar = nodes.crossbar
+    rows, cols = nodes.shape
+    wires = crossbar.wires
+    lines = [
+        dialect.note(
+            f"rows {rows}, columns {cols}, drive {wires.drive}, sense {wires.sense}, "
+            f"idle {wires.idle}"
+        ),
+        *dialect.subckt(NAME, nodes.ports),
+    ]
+    for wire, a, b, parameter in nodes.wires:
+        lines.append(dialect.resistor(wire, a, b, dialect.value(parameter)))
+    for i in range(rows):
+        for j in range(cols):
+            g = float(crossbar.g[i, j])
+            if g > 0:
+                ends = (nodes.row(i, j), nodes.col(i, j), *([f"on{i}"] if nodes.gated else []))
+                lines.append(
+                    dialect.instance(f"xcell{i}_{j}", ends, cell.subckt, cell.params(g, i, j))
+                )
+    return [*lines, dialect.ends(NAME)]
+
+
+def parameters(crossbar: Crossbar, dialect: Dialect) -> list[str]:
+    """The resistances of the wires, one parameter each [ohm]."""
+    names = ("r_col", "r_row", "r_sense", "r_source")
+    return [dialect.param(name, getattr(crossbar.wires, name)) for name in names]

@@ -1,0 +1,124 @@
+"""One conversion after the other, as a transient: the whole macro, from row drivers to codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aimc.errors import SpiceError
+from aimc.spice.netlist import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from aimc.macro import Macro
+    from aimc.ramp import ProgrammedRamp
+    from aimc.spice.raw import Plot
+    from aimc.spice.schedule import Schedule
+
+    Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Conversion:
+    """What the simulator found, names as those of a Trace.
+
+    v (batch, rows) mean row voltages [V]; i (batch, cols) signed column currents, mean over the
+    window [A]; u (batch, cols) sampled voltages [V]; levels (ramps, batch, 2^bits - 1) [V], one
+    ramp for each of `macro.ramps`; thermometer (batch, cols, 2^bits - 1), whether the comparator
+    stands high at each level; code (batch, cols); y (batch, cols). time (points,) [s] and waves,
+    the voltages (points,) by name: in0.., hold0.., ramp0.., flip0...
+    """
+
+    macro: Macro
+    x: Array
+    schedule: Schedule
+    v: Array
+    i: Array
+    u: Array
+    levels: Array
+    thermometer: NDArray[np.bool_]
+    code: NDArray[np.intp]
+    y: Array
+    time: Array
+    waves: dict[str, Array]
+
+
+@dataclass(frozen=True, eq=False)
+class ConversionPlan(Plan):
+    """The macro, its inputs x (batch, rows), and when what happens."""
+
+    macro: Macro
+    x: Array
+    times: Schedule
+
+    def result(self, plots: list[Plot]) -> Conversion:
+        macro, times = self.macro, self.times
+        if len(plots) != 1:
+            raise SpiceError(f"The answer must be one transient, but has {len(plots)}.", "failed")
+        (plot,) = plots
+        time = plot["time"]
+        starts = times.period * np.arange(len(self.x))
+        if time[-1] < starts[-1] + times.strobes[-1]:
+            raise SpiceError(f"The transient must reach its end, but ends at {time[-1]:g} s.",
+                             "convergence")  # fmt: skip
+        rows, cols = macro.shape
+        lines = macro.crossbar.g.shape[1]
+
+        def at(names: Sequence[str], moments: NDArray[np.floating]) -> Array:
+            return np.stack([np.interp(moments, time, plot[name]) for name in names], axis=1)
+
+        def mean(names: Sequence[str]) -> Array:
+            """Over each read window: exact, for what is straight between two points."""
+            window = np.array([times.start, times.start + times.window + times.edge])
+            return np.array(
+                [[_integral(time, plot[name], *(s + window)) for name in names] for s in starts]
+            ) / times.window  # fmt: skip
+
+        strobes = (starts[:, None] + times.strobes).ravel()
+        shape = (len(starts), times.thresholds)
+        u = at([f"v(hold{j})" for j in range(cols)], starts + times.sampled)
+        columns = distinct(macro)
+        curves = [ramp.curve for ramp in columns]
+        which = [curves.index(ramp.curve) for _, ramp in macro.ramps]
+        stood = at([f"v(ramp{r})" for r in range(len(columns))], strobes).T
+        flips = at([f"v(flip{j})" for j in range(cols)], strobes) > 0.5
+        thermometer = flips.reshape(*shape, cols).transpose(0, 2, 1)
+        code = first_flip(thermometer)
+        y = np.empty(code.shape)
+        for place, ramp in macro.ramps:
+            y[:, place] = ramp.decode(code[:, place])
+        i = macro.hardware.mapping.combine(mean([f"i(vs{k})" for k in range(lines)]))
+        names = [*(f"in{k}" for k in range(rows)), *(f"ramp{r}" for r in range(len(columns)))]
+        names += [f"{kind}{j}" for kind in ("hold", "flip") for j in range(cols)]
+        return Conversion(
+            macro, self.x, times,
+            v=mean([f"v(in{k})" for k in range(rows)]), i=i, u=u,
+            levels=stood.reshape(len(columns), *shape)[which],
+            thermometer=thermometer, code=code, y=y, time=time,
+            waves={name: plot[f"v({name})"] for name in names},
+        )  # fmt: skip
+
+
+def first_flip(thermometer: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Codes (...) of thermometer codes (..., levels): the levels before the first that is high."""
+    high = thermometer.any(axis=-1)
+    return np.where(high, thermometer.argmax(axis=-1), thermometer.shape[-1])
+
+
+def distinct(macro: Macro) -> list[ProgrammedRamp]:
+    """The ramp columns of a macro: ranges of one curve share a column, not their offsets."""
+    return list({ramp.curve: ramp for _, ramp in macro.ramps}.values())
+
+
+def _integral(time: Array, value: Array, begin: float, end: float) -> float:
+    inside = (time > begin) & (time < end)
+    t = np.concatenate(([begin], time[inside], [end]))
+    v = np.concatenate(
+        ([np.interp(begin, time, value)], value[inside], [np.interp(end, time, value)])
+    )
+    return float(np.trapezoid(v, t))

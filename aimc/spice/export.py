@@ -1,0 +1,89 @@
+"""`netlist`: the one door from what is simulated to SPICE."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aimc.crossbar import Crossbar
+from aimc.errors import as_batch, as_number, must
+from aimc.macro import Macro
+from aimc.spice import dialects, macro_deck, operating_point
+from aimc.spice.cells import cell_of
+
+if TYPE_CHECKING:
+    from aimc.spice.cells import CellModel
+    from aimc.spice.dialect import Dialect
+    from aimc.spice.netlist import Netlist
+
+
+def netlist(
+    circuit: Macro | Crossbar,
+    x: Any,
+    *,
+    analysis: str | None = None,
+    gain: float | None = None,
+    delay: float = 0.0,
+    cell: CellModel | None = None,
+    dialect: str | Dialect = "ngspice",
+    seed: int | None = None,
+    models: str = "models",
+) -> Netlist:
+    """`circuit` as a SPICE netlist, whose `run()` simulates it and whose `write(path)` writes it.
+
+    A Macro with activations x (batch, rows) or (rows,) gives a transient ("tran") of whole
+    conversions, one after the other: its result is a `Conversion`. A Crossbar with row voltages
+    x [V] gives operating points ("op"), and an `OperatingPoint`; so does a Macro with
+    analysis="op": its array at the voltages of its drivers.
+
+    gain: of the integrators' amplifiers; None is ideal. delay: of the comparators [s]. cell: a
+    model of the library for the array's cells, in place of what the crossbar computes with. seed
+    goes into the header. models: folder of the model files, relative to the deck. Raises
+    ArgumentError on a wrong shape, NaN, or an analysis that the circuit does not have.
+    """
+    written = dialects.named(dialect)
+    if not isinstance(circuit, Macro | Crossbar):
+        raise must(
+            "circuit", "be a Macro or a Crossbar", f"is {type(circuit).__name__}",
+            "Of a tiled matrix export one of its macros: netlist(tiled.macros[0], x).",
+        )  # fmt: skip
+    macro = circuit if isinstance(circuit, Macro) else None
+    allowed = ("op",) if macro is None else ("tran", "op")
+    analysis = analysis or allowed[0]
+    if analysis not in allowed:
+        raise must("analysis", f"be {' or '.join(allowed)}", f"is {analysis!r}")
+    facts = _facts(macro, seed)
+    cell = cell or cell_of(circuit if isinstance(circuit, Crossbar) else circuit.crossbar)
+    rows = circuit.g.shape[0] if isinstance(circuit, Crossbar) else circuit.shape[0]
+    x = as_batch("x", x, rows)
+    if not len(x):
+        raise must("x", "not be empty", f"has shape {x.shape}")
+    idle = (circuit if isinstance(circuit, Crossbar) else circuit.crossbar).wires.idle
+    if idle == "floating" and analysis == "op" and len(x) > 1:
+        raise must(
+            "x", "be one input where idle rows float", f"has shape {x.shape}",
+            "The circuit changes with every input: export each by itself.",
+        )  # fmt: skip
+    if macro is not None and analysis == "tran":
+        if gain is not None:
+            as_number("gain", gain, above=1)
+        as_number("delay", delay, minimum=0)
+        return macro_deck.deck(macro, x, written, facts, models, gain, delay, cell)
+    if gain is not None or delay:
+        raise must("gain, delay", "be left out", "an operating point has no integrators")
+    if macro is not None:
+        return operating_point.deck(
+            macro.crossbar, macro.hardware.driver.drive(x), written, facts, models, cell
+        )
+    assert isinstance(circuit, Crossbar)
+    return operating_point.deck(circuit, x, written, facts, models, cell)
+
+
+def _facts(macro: Macro | None, seed: int | None) -> list[str]:
+    """Where the circuit comes from: the card, the digest of its numbers, the seed."""
+    facts = []
+    if macro is not None:
+        from aimc import cards
+
+        facts += [f"card {macro.hardware.name or 'unnamed'}, sha256 of its numbers:"]
+        facts += [cards.digest(macro.hardware)]
+    return facts if seed is None else [*facts, f"seed {seed}"]

@@ -1,0 +1,274 @@
+"""Finds the crossbar in a flat netlist of resistors, whatever its nodes are called."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aimc.crossbar import Crossbar
+from aimc.errors import SpiceError
+from aimc.wires import Wires
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_SCALE = {"t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12,
+          "f": 1e-15}  # fmt: skip
+_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(meg|[tgkmunpf])?[a-z]*")
+
+
+@dataclass(frozen=True)
+class Resistor:
+    """A resistor between two nodes [ohm]."""
+
+    name: str
+    a: str
+    b: str
+    ohm: float
+
+    def other(self, node: str) -> str:
+        """Its other end."""
+        return self.b if node == self.a else self.a
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row or column: its nodes in order, the resistance of each segment, and its ends.
+
+    first, last: the resistance between an end and the terminal (driver or ground), None where the
+    end is open, 0 where it is the terminal itself.
+    """
+
+    terminal: str
+    nodes: tuple[str, ...]
+    segments: tuple[float, ...]
+    first: float | None
+    last: float | None
+
+
+def spice_number(text: str) -> float:
+    """A number as SPICE reads it: `4.7k`, `1meg`, `10kohm`. SpiceError where it is none."""
+    match = _NUMBER.fullmatch(text.strip("{}'").lower())
+    if match is None:
+        raise SpiceError(f"A value must be a number, but is {text!r}.", "import")
+    return float(match[1]) * _SCALE.get(match[2] or "", 1.0)
+
+
+def crossbar(statements: Sequence[list[str]]) -> Crossbar:
+    """The crossbar of these statements; see `reader.read`."""
+    resistors, sources = _elements(statements)
+    driven, sensed = _terminals(sources, resistors)
+    values = sorted({r.ohm for r in resistors})
+    # Wires have less resistance than any cell: the widest gap is tried first, no wires last.
+    gaps = sorted(range(1, len(values)), key=lambda k: values[k - 1] / values[k])
+    limits = [np.sqrt(values[k - 1] * values[k]) for k in gaps]
+    reasons = []
+    for limit in [*limits, 0.0]:
+        try:
+            return _assemble([r for r in resistors if r.ohm < limit],
+                             [r for r in resistors if r.ohm >= limit], driven, sensed)  # fmt: skip
+        except SpiceError as error:
+            reasons.append(str(error))
+    raise SpiceError(
+        "The netlist must be a crossbar of resistors between driven rows and grounded columns, "
+        f"but is not: {reasons[0]}", "import",
+    )  # fmt: skip
+
+
+def _elements(
+    statements: Sequence[list[str]],
+) -> tuple[list[Resistor], list[tuple[str, str, str, float]]]:
+    resistors: list[Resistor] = []
+    sources: list[tuple[str, str, str, float]] = []
+    for words in statements:
+        if words[0] in (".control",):
+            break
+        kind = words[0][0]
+        if kind == "r":
+            ohm = spice_number(words[3].removeprefix("r="))
+            if ohm <= 0:
+                raise SpiceError(f"{words[0]} must be greater than 0, but is {ohm:g}.", "import")
+            resistors.append(Resistor(words[0], _ground(words[1]), _ground(words[2]), ohm))
+        elif kind == "v":
+            value = next((w for w in words[3:] if _NUMBER.fullmatch(w)), "0")
+            ends = _ground(words[1]), _ground(words[2])
+            sources.append((words[0], *ends, spice_number(value)))
+        elif kind != ".":
+            raise SpiceError(
+                f"A crossbar of resistors has R and V elements only, but {words[0]} is there.",
+                "import",
+            )
+    if not resistors:
+        raise SpiceError("A crossbar must have resistors, but there are none.", "import")
+    return resistors, sources
+
+
+def _ground(node: str) -> str:
+    return "0" if node in ("gnd", "gnd!") else node
+
+
+def _terminals(
+    sources: Sequence[tuple[str, str, str, float]], resistors: Sequence[Resistor]
+) -> tuple[list[str], list[str]]:
+    """Driven nodes in the order of their numbers, and grounded ones: ground, sources of 0 V.
+
+    Sources are drivers, those of 0 V too as long as their number or names tell; a source of 0 V
+    whose name or node says sense, out or column is a sense.
+    """
+    driven, sensed = [], []
+    for name, plus, minus, value in sources:
+        node = plus if minus == "0" else minus
+        if "0" not in (plus, minus):
+            raise SpiceError(f"{name} must have an end at ground, but has none.", "import")
+        told = re.search(r"sens|out|col|bl|amm|meas|^v?s\d|^vm|^i", f"{name} {node}")
+        (sensed if value == 0 and told else driven).append(node)
+    if any("0" in (r.a, r.b) for r in resistors):
+        sensed.append("0")
+    if not driven or not sensed:
+        raise SpiceError("A crossbar must have driven rows and grounded columns.", "import")
+    return sorted(set(driven), key=_natural), sorted(set(sensed), key=_natural)
+
+
+def _natural(name: str) -> list[Any]:
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+
+
+def _assemble(
+    wires: Sequence[Resistor], cells: Sequence[Resistor],
+    driven: Sequence[str], sensed: Sequence[str],
+) -> Crossbar:  # fmt: skip
+    at_cells = {node for cell in cells for node in (cell.a, cell.b)}
+    rows = _lines(wires, driven, at_cells)
+    cols = _lines(wires, sensed, at_cells)
+    row_of = {node: k for k, line in enumerate(rows) for node in line.nodes}
+    col_of = {node: k for k, line in enumerate(cols) for node in line.nodes}
+    if row_of.keys() & col_of.keys() or len(row_of) < sum(len(line.nodes) for line in rows):
+        raise SpiceError("A wire joins two lines.", "import")
+    g = np.zeros((len(rows), len(cols)))
+    places: dict[tuple[int, int], tuple[str, str]] = {}
+    for cell in cells:
+        ends = (cell.a, cell.b) if cell.a in row_of else (cell.b, cell.a)
+        if ends[0] not in row_of or ends[1] not in col_of:
+            raise SpiceError(f"{cell.name} joins no row to a column.", "import")
+        place = (row_of[ends[0]], col_of[ends[1]])
+        g[place] += 1.0 / cell.ohm
+        if places.setdefault(place, ends) != ends:
+            raise SpiceError(f"{cell.name} is a second place of its row and column.", "import")
+    row_order = _order(cols, {ends[1]: place[0] for place, ends in places.items()}, len(rows))
+    col_order = _order(rows, {ends[0]: place[1] for place, ends in places.items()}, len(cols))
+    drive, r_row, r_source, flip_cols = _uniform(rows, "row", ("left", "right"), col_order)
+    sense, r_col, r_sense, flip_rows = _uniform(cols, "column", ("top", "bottom"), row_order)
+    g = g[np.ix_(row_order[::-1] if flip_rows else row_order,
+                 col_order[::-1] if flip_cols else col_order)]  # fmt: skip
+    return Crossbar(g, Wires(r_row, r_col, r_source, r_sense, drive, sense))
+
+
+def _lines(wires: Sequence[Resistor], terminals: Sequence[str], at_cells: set[str]) -> list[Line]:
+    """The lines that end at these terminals; a terminal that no wire reaches is a line itself."""
+    touching: dict[str, list[Resistor]] = defaultdict(list)
+    for wire in wires:
+        touching[wire.a].append(wire)
+        touching[wire.b].append(wire)
+    lines: list[Line] = []
+    used: set[str] = set()
+    for terminal in terminals:
+        starts = sorted(touching[terminal], key=lambda wire: _natural(wire.other(terminal)))
+        if terminal in at_cells or not starts:
+            if len(starts) > 1 and terminal != "0":
+                raise SpiceError(f"Node {terminal} is no end of a line.", "import")
+            nodes, segments, back = _walk(terminal, None, touching, terminal)
+            if terminal == "0":
+                raise SpiceError("Cells at ground itself have no column of their own.", "import")
+            lines.append(Line(terminal, (terminal, *nodes), segments, 0.0, back))
+            continue
+        for start in starts:
+            if start.name in used:
+                continue
+            first = start.other(terminal)
+            nodes, segments, back = _walk(first, start, touching, terminal)
+            used |= {start.name} | {w.name for w in touching[nodes[-1] if nodes else first]
+                                    if terminal in (w.a, w.b)}  # fmt: skip
+            lines.append(Line(terminal, (first, *nodes), segments, start.ohm, back))
+    return lines
+
+
+def _walk(
+    node: str, came: Resistor | None, touching: dict[str, list[Resistor]], terminal: str
+) -> tuple[tuple[str, ...], tuple[float, ...], float | None]:
+    """Along a line to its other end, and the resistance from there back to the terminal."""
+    nodes: list[str] = []
+    segments: list[float] = []
+    start = node
+    while True:
+        onward = [w for w in touching[node] if w is not came and w.other(node) != terminal]
+        if len(onward) > 1:
+            raise SpiceError(f"The line at node {node} branches.", "import")
+        if not onward:
+            back = [w.ohm for w in touching[node] if w is not came and w.other(node) == terminal]
+            if len(back) > 1:
+                raise SpiceError(f"Node {node} is joined to {terminal} twice.", "import")
+            return tuple(nodes), tuple(segments), back[0] if back else None
+        came = onward[0]
+        node = came.other(node)
+        if node == start or node in nodes:
+            raise SpiceError(f"The line at node {node} is a ring.", "import")
+        nodes.append(node)
+        segments.append(came.ohm)
+
+
+def _order(lines: Sequence[Line], crossing: dict[str, int], count: int) -> list[int]:
+    """The order in which the crossing lines are met along these ones, the same along all.
+
+    Without wires nothing is met first: the order of the names stays.
+    """
+    orders = [[crossing[node] for node in line.nodes if node in crossing] for line in lines]
+    longest = max(orders, key=len)
+    if len(longest) < count:
+        if any(len(order) > 1 for order in orders):
+            raise SpiceError(
+                "A line along the wires must meet every other, but none does.", "import"
+            )
+        return list(range(count))
+    for order in orders:
+        if [k for k in longest if k in order] != order:
+            raise SpiceError("The lines must cross in the same order everywhere.", "import")
+    return longest
+
+
+def _uniform(
+    lines: Sequence[Line], kind: str, sides: tuple[str, str], order: Sequence[int]
+) -> tuple[Any, float, float, bool]:
+    """Driven side, segment and end resistance, and whether the order is to be turned round.
+
+    A line's order starts at its terminal. Where the names of what it crosses fall along it, the
+    terminal is at the far side.
+    """
+    segment = _same((s for line in lines for s in line.segments), f"segments of a {kind}")
+    first = _same((line.first for line in lines if line.first is not None), f"ends of a {kind}")
+    backs = {line.last is not None for line in lines}
+    if len(backs) > 1:
+        raise SpiceError(f"Every {kind} must end at the same sides.", "import")
+    if not any(line.segments for line in lines) and backs == {False}:
+        return ("left" if kind == "row" else "bottom"), segment, first, False
+    falls = len(order) > 1 and order[0] > order[-1]
+    if backs == {True}:
+        last = _same((line.last for line in lines if line.last is not None), f"ends of a {kind}")
+        _same([first, last], f"ends of a {kind}")
+        return "both", segment, first, falls
+    return (sides[1] if falls else sides[0]), segment, first, falls
+
+
+def _same(values: Iterable[float], what: str) -> float:
+    found = list(values)
+    if not found:
+        return 0.0
+    if max(found) - min(found) > 1e-9 * max(found):
+        raise SpiceError(
+            f"All {what} must have one resistance, but have {min(found):g} to {max(found):g} ohm.",
+            "import",
+        )
+    return float(found[0])

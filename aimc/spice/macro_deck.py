@@ -1,0 +1,246 @@
+"""The deck of a macro: rows, array, ramp columns, integrators, comparators, as one transient."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aimc.errors import must
+from aimc.spice import array
+from aimc.spice.conversion import ConversionPlan, distinct
+from aimc.spice.dialect import Pulse
+from aimc.spice.netlist import Netlist, header, models
+from aimc.spice.schedule import Points, Schedule, activity, inputs, schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from aimc.macro import Macro
+    from aimc.ramp import ProgrammedRamp
+    from aimc.spice.cells import CellModel
+    from aimc.spice.dialect import Dialect
+
+    Array = NDArray[np.float64]
+
+RELTOL = 1e-6
+
+
+def deck(
+    macro: Macro,
+    x: Array,
+    dialect: Dialect,
+    facts: Sequence[str],
+    folder: str,
+    gain: float | None,
+    delay: float,
+    array_cell: CellModel,
+) -> Netlist:
+    """The conversions of x (batch, rows), one after the other.
+
+    gain: of the integrators' amplifiers, None is ideal. delay: of the comparators [s].
+    """
+    times = schedule(macro, delay)
+    columns = distinct(macro)
+    integrator = "integrator_ideal" if gain is None else "integrator_opamp"
+    comparator = "comparator_delay" if delay > 0 else "comparator"
+    names = sorted(
+        {array_cell.subckt, "cell_linear", "switch_v", integrator, "sample_hold", comparator}
+    )
+    library = models(dialect, names, folder)
+    rows, cols = macro.shape
+    title = f"{rows} x {cols} macro, conversions: {len(x)}"
+    lines = header(dialect, title, facts)
+    lines += array.parameters(macro.crossbar, dialect)
+    v_read = macro.hardware.driver.v_read
+    lines.append(dialect.param("c_array", macro.c_array))
+    lines += [dialect.param(f"c_ramp{r}", ramp.c_fb(v_read)) for r, ramp in enumerate(columns)]
+    if gain is not None:
+        lines.append(dialect.param("gain", gain))
+    lines += [dialect.include(path) for path, _ in library]
+    nodes = array.ArrayNodes(macro.crossbar)
+    lines += ["", *array.subcircuit(nodes, dialect, array_cell)]
+    for r, ramp in enumerate(columns):
+        lines += ["", *_column(f"column{r}", ramp, dialect)]
+    lines += ["", *_read(macro, x, times, nodes, dialect)]
+    lines += ["", *_ramps(macro, columns, times, dialect, integrator, gain)]
+    lines += ["", *_columns(macro, columns, times, dialect, integrator, comparator, gain, delay)]
+
+    kept = [f"in{k}" for k in range(rows)] + [f"ramp{r}" for r in range(len(columns))]
+    kept += [f"{kind}{j}" for kind in ("hold", "flip") for j in range(cols)]
+    vectors = [dialect.v(node) for node in kept]
+    vectors += [dialect.i(f"vs{k}") for k in range(macro.crossbar.g.shape[1])]
+    lines += ["", *dialect.save(vectors, "tran")]
+    stop = times.period * len(x)
+    longest = min(times.t_step / 2, delay / 4) if delay > 0 else times.t_step / 2
+    lines += dialect.tran(times.t_step / 5, stop, longest, RELTOL)
+    measures = _measures(macro, columns, times, len(x), dialect) if dialect.measures else []
+    # Without a measure, ngspice simulates nothing in batch mode.
+    lines += measures[:1]
+    text = dialect.text([*lines, *dialect.end()])
+    return Netlist(text, dialect, library, tuple(measures[1:]), ConversionPlan(macro, x, times))
+
+
+def _column(name: str, ramp: ProgrammedRamp, dialect: Dialect) -> list[str]:
+    """The cells of a ramp column: one port a cell that is pulsed, and the column itself."""
+    cells = _cells(ramp)
+    ports = [cell for cell, _ in cells]
+    lines = [
+        dialect.note(f"{ramp.curve.name} at {ramp.adc.bits} bits"),
+        *dialect.subckt(name, [*ports, "sum"]),
+    ]
+    for cell, g in cells:
+        lines.append(dialect.instance(f"x{cell}", (cell, "sum"), "cell_linear", {"g": g}))
+    return [*lines, dialect.ends(name)]
+
+
+def _cells(ramp: ProgrammedRamp) -> list[tuple[str, float]]:
+    bias = [(f"bias{k}", abs(float(g))) for k, g in enumerate(ramp.g_bias) if g != 0]
+    return bias + [(f"step{k}", float(g)) for k, g in enumerate(ramp.g_steps) if g != 0]
+
+
+def _read(
+    macro: Macro, x: Array, times: Schedule, nodes: array.ArrayNodes, dialect: Dialect
+) -> list[str]:
+    kind = type(macro.hardware.driver).__name__
+    lines = [
+        dialect.note(f"rows, {kind}: a pulse stands at its height for its length less an edge")
+    ]
+    idle = macro.hardware.wires.idle
+    closed = [bool(row.any()) for row in macro.crossbar.g]
+
+    ports = list(nodes.ports)
+
+    def source(name: str, node: str, points: Points) -> str:
+        if len(points) == 1:
+            return dialect.voltage(name, node, "0", 0.0)
+        return dialect.pwl(name, node, "0", points)
+
+    for k, points in enumerate(inputs(macro, x, times)):
+        # A row without a closed cell has no voltage of its own, so it does not float.
+        floats = idle == "floating" and closed[k]
+        lines.append(source(f"vin{k}", f"in{k}", points))
+        if floats or idle == "gated":
+            lines.append(source(f"von{k}", f"on{k}", activity(points, times.edge / 10)))
+        if floats:
+            ends = (f"in{k}", f"row{k}", f"on{k}")
+            ports[k] = f"row{k}"
+            lines.append(dialect.instance(f"xon{k}", ends, "switch_v", {"ron": 1e-4}))
+    lines.append(dialect.note("every column of cells ends at 0 V, where its current is sensed"))
+    count = macro.crossbar.g.shape[1]
+    lines += [dialect.voltage(f"vs{k}", f"out{k}", "0", 0.0) for k in range(count)]
+    return [*lines, dialect.instance("xarray", ports, "crossbar", {})]
+
+
+def _ramps(
+    macro: Macro, columns: Sequence[ProgrammedRamp], times: Schedule, dialect: Dialect,
+    integrator: str, gain: float | None,
+) -> list[str]:  # fmt: skip
+    """Reset, and the ramp columns: bias cells first, against the ramp, then cell after cell.
+
+    The integrator inverts, so a rising step is a negative pulse.
+    """
+    v_read, t, period = macro.hardware.driver.v_read, times.t_step, times.period
+    lines = [dialect.note("integrators are reset before each conversion")]
+    control = Pulse(
+        1.0, 0.0, times.reset, times.edge, period - times.reset - 2 * times.edge, period
+    )
+    lines.append(dialect.pulse("vreset", "reset", "0", control))
+    for r, ramp in enumerate(columns):
+        lines.append(dialect.note("pulses of the ramp's cells; the integrator inverts"))
+        begin = times.bias
+        pulses = []
+        for k, g in enumerate(ramp.g_bias):
+            if g != 0:
+                length = ramp.pulses * t
+                pulses.append((f"bias{k}", float(np.copysign(v_read, g)), begin, length))
+                begin += length + times.slot - t
+        step = np.repeat(np.arange(len(ramp.counts)), ramp.counts)
+        for k, g in enumerate(ramp.g_steps):
+            if g != 0:
+                pulses.append((f"step{k}", -v_read, times.first + step[k] * times.slot, t))
+        for cell, high, start, length in pulses:
+            pulse = Pulse(0.0, high, float(start), times.edge, length - times.edge, period)
+            lines.append(dialect.pulse(f"v{cell}_{r}", f"{cell}_{r}", "0", pulse))
+        ports = [f"{cell}_{r}" for cell, *_ in pulses]
+        lines.append(dialect.instance(f"xcolumn{r}", [*ports, f"sum{r}"], f"column{r}", {}))
+        c = ramp.c_fb(v_read)
+        lines.append(
+            dialect.instance(
+                f"xramp{r}", (f"sum{r}", f"ramp{r}", "reset"), integrator,
+                _integrator(dialect, f"c_ramp{r}", c, times, gain),
+            )
+        )  # fmt: skip
+    return lines
+
+
+def _integrator(
+    dialect: Dialect, parameter: str, c: float, times: Schedule, gain: float | None
+) -> dict[str, float | str]:
+    # Sixty time constants of the reset switch leave nothing of the last conversion.
+    settings: dict[str, float | str] = {
+        "c": dialect.value(parameter), "ron": times.reset / (60 * c)
+    }  # fmt: skip
+    return settings if gain is None else {**settings, "gain": dialect.value("gain")}
+
+
+def _columns(
+    macro: Macro, columns: Sequence[ProgrammedRamp], times: Schedule, dialect: Dialect,
+    integrator: str, comparator: str, gain: float | None, delay: float,
+) -> list[str]:  # fmt: skip
+    """For each output: signed sum of currents, integrator, sample and hold, comparator."""
+    cols, lines_ = macro.shape[1], macro.crossbar.g.shape[1]
+    signs = macro.hardware.mapping.combine(np.eye(lines_))
+    if signs.shape != (lines_, cols):
+        raise must("mapping", f"give {cols} results", f"gives {signs.shape[-1]}")
+    period = times.period
+    track = Pulse(0.0, 1.0, times.start - times.t_step / 2, times.edge,
+                  times.hold - times.start, period)  # fmt: skip
+    kind = type(macro.hardware.mapping).__name__
+    lines = [
+        dialect.note(f"{kind}: ideal current mirrors add and subtract the columns' currents"),
+        dialect.pulse("vtrack", "track", "0", track),
+    ]
+    c_hold = macro.c_array / 10
+    hold: dict[str, float | str] = {"c": c_hold, "ron": times.t_step / (120 * c_hold)}
+    for place, ramp in macro.ramps:
+        r = [each.curve for each in columns].index(ramp.curve)
+        offsets = np.broadcast_to(ramp.offset, place.stop - place.start)
+        for j, offset in zip(range(place.start, place.stop), offsets, strict=True):
+            for k in np.flatnonzero(signs[:, j]):
+                lines.append(
+                    dialect.current_copy(f"f{j}_{k}", f"i{j}", "0", f"vs{k}", float(signs[k, j]))
+                )
+            settings = _integrator(dialect, "c_array", macro.c_array, times, gain)
+            nodes = (f"i{j}", f"u{j}", "reset")
+            lines.append(dialect.instance(f"xint{j}", nodes, integrator, settings))
+            nodes = (f"u{j}", f"hold{j}", "track")
+            lines.append(dialect.instance(f"xhold{j}", nodes, "sample_hold", hold))
+            flip: dict[str, float | str] = {"offset": float(offset)}
+            if delay > 0:
+                flip["delay"] = delay
+            nodes = (f"ramp{r}", f"hold{j}", f"flip{j}")
+            lines.append(dialect.instance(f"xflip{j}", nodes, comparator, flip))
+    return lines
+
+
+def _measures(
+    macro: Macro, columns: Sequence[ProgrammedRamp], times: Schedule, batch: int, dialect: Dialect
+) -> list[str]:
+    """The last level; then sampled voltages, flips and levels of the conversions."""
+    last = float(times.strobes[-1])
+    lines = [dialect.measure_at("last_level", "ramp0", last)]
+    for n in range(batch):
+        start = n * times.period
+        for j in range(macro.shape[1]):
+            lines.append(dialect.measure_at(f"u{j}_{n}", f"hold{j}", start + times.sampled))
+    for r in range(len(columns)):
+        for k, strobe in enumerate(times.strobes):
+            lines.append(dialect.measure_at(f"level{r}_{k}", f"ramp{r}", float(strobe)))
+    for n in range(batch):
+        for j in range(macro.shape[1]):
+            for k, strobe in enumerate(n * times.period + times.strobes):
+                lines.append(dialect.measure_at(f"flip{j}_{n}_{k}", f"flip{j}", float(strobe)))
+    return lines

@@ -1,0 +1,131 @@
+"""A circuit as SPICE text: what is written to disk, and what is run, are the same files."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from aimc import __version__
+from aimc.errors import must
+from aimc.spice import library, lint, runners
+from aimc.spice.dialect import Dialect
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aimc.spice.raw import Plot
+    from aimc.spice.runners import Runner
+
+
+class Plan(ABC):
+    """What a deck simulates: how the simulator's plots become a result."""
+
+    @property
+    def rawfile(self) -> str | None:
+        """The answer that the deck itself writes; None where the simulator is told to."""
+        return None
+
+    @abstractmethod
+    def result(self, plots: list[Plot]) -> Any:
+        """The result of the deck. SpiceError where the plots are not those of the deck."""
+
+
+@dataclass(frozen=True, eq=False)
+class Netlist:
+    """A deck with the files it includes. `text` is the deck; the same circuit gives the same text.
+
+    includes: (path relative to the deck, text) of each model file. measures: statements of the
+    separate measure deck, which includes this one; none where there is nothing to measure.
+    """
+
+    text: str
+    dialect: Dialect
+    includes: tuple[tuple[str, str], ...]
+    measures: tuple[str, ...]
+    plan: Plan
+
+    def __str__(self) -> str:
+        return self.text
+
+    @cached_property
+    def files(self) -> dict[str, str]:
+        """Every file of a run: the deck and what it includes."""
+        return {lint.DECK: self.text, **dict(self.includes)}
+
+    def measure(self, deck: str) -> str:
+        """The text of the measure deck of a deck of that file name."""
+        d = self.dialect
+        lines = [*d.head(f"measures of {deck}"), d.include(deck), *self.measures, *d.end()]
+        return d.text(lines)
+
+    def write(self, path: str | Path) -> list[Path]:
+        """Writes the deck at `path`, its measure deck beside it, and the models it includes.
+
+        Every file is written whole or not at all. Gives the paths written, the deck first; a model
+        file that stands there already as it must is left alone.
+        """
+        path = Path(path)
+        if not path.name or path.is_dir():
+            raise must("path", "be a file", f"`{path}` is a folder")
+        texts = {path: self.text}
+        if self.measures:
+            texts[path.with_name(f"{path.stem}.measure{path.suffix}")] = self.measure(path.name)
+        for name, text in self.includes:
+            texts[path.parent / name] = text
+        for file, text in texts.items():
+            write_text(file, text)
+        return list(texts)
+
+    def run(self, runner: Runner | None = None) -> Any:
+        """Simulates the deck with ngspice and gives its result.
+
+        runner: `Ngspice()` (the program), `NgspiceShared()` (PySpice), or None for what there is.
+        Raises SpiceError, whose reason says what failed; ArgumentError for another dialect.
+        """
+        if not self.dialect.ran:
+            raise must(
+                "dialect", "be ngspice to be run here", f"is {self.dialect.name}",
+                "Write it, and give it to its own simulator.",
+            )  # fmt: skip
+        lint.check(self.files)
+        runner = runner or runners.default()
+        return self.plan.result(runner.run(self.files, lint.DECK, self.plan.rawfile))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file whole or not at all, and makes its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_file() and path.read_bytes() == text.encode():
+        return
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_bytes(text.encode())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def models(dialect: Dialect, names: Sequence[str], folder: str) -> tuple[tuple[str, str], ...]:
+    """The model files of these names, as (path from the deck, text).
+
+    folder: where the deck looks for them, relative to itself. Raises ArgumentError on an absolute
+    path, SpiceError where there is no such model.
+    """
+    place = PurePosixPath(folder)
+    if place.is_absolute() or "\\" in folder:
+        raise must("models", "be a relative path", f"is {folder!r}")
+    return tuple(
+        ((place / f"{name}{dialect.library}").as_posix(), library.model(name, dialect))
+        for name in names
+    )
+
+
+def header(dialect: Dialect, title: str, facts: Sequence[str]) -> list[str]:
+    """Title and provenance."""
+    status = "" if dialect.ran else " (syntax only, not run)"
+    first, *rest = dialect.head(title)
+    made = dialect.note(f"aimc {__version__}, written for {dialect.name}{status}")
+    return [first, made, *(dialect.note(fact) for fact in facts), *rest]

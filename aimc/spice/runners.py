@@ -1,0 +1,204 @@
+"""Two ways to ngspice, fed the same files: the program, and the shared library of PySpice.
+
+Each run has a process and a folder of its own, both gone when it ends: nothing that one run does
+can reach the next, no memory stays behind, and a run beyond its time limit is ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aimc.errors import SpiceError, as_number, must
+from aimc.spice import log, raw
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aimc.spice.raw import Plot
+
+INSTALL = "sudo apt-get install ngspice (Debian, Ubuntu), brew install ngspice (macOS)"
+
+
+@dataclass(frozen=True)
+class Runner(ABC):
+    """timeout: seconds that one run may take."""
+
+    timeout: float = 600.0
+
+    def __post_init__(self) -> None:
+        as_number("timeout", self.timeout, above=0)
+
+    @abstractmethod
+    def command(self, deck: str, rawfile: str | None) -> list[str]:
+        """The process to start in the deck's folder. rawfile: what it is to write, where the deck
+        itself does not write one. SpiceError (reason "missing") where there is no simulator.
+        """
+
+    def run(self, files: Mapping[str, str], deck: str, rawfile: str | None = None) -> list[Plot]:
+        """Simulates `deck`, one of `files` (relative path -> text), and gives its plots.
+
+        rawfile: what the deck itself writes. Raises SpiceError, whose reason says what failed.
+        """
+        with tempfile.TemporaryDirectory(prefix="aimc-spice-") as name:
+            # Some levels down, so that a deck may keep its models in "../models".
+            root = Path(name).resolve()
+            folder = root / "a" / "b" / "deck"
+            for path, text in files.items():
+                place = (folder / path).resolve()
+                if not place.is_relative_to(root):
+                    raise must("files", "lie near the deck", f"have {path!r}")
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_text(text, encoding="utf-8")
+            command = self.command(deck, None if rawfile else "out.raw")
+            printed, status = self._process(command, folder)
+            try:
+                log.check(printed)
+            except SpiceError as error:
+                if status >= 0:
+                    raise
+                raise _killed(status, printed) from error
+            if status < 0:
+                raise _killed(status, printed)
+            answer = folder / (rawfile or "out.raw")
+            if status != 0 or not answer.is_file():
+                said = printed.strip().splitlines()[-1:] or ["nothing"]
+                raise SpiceError(
+                    f"ngspice must write its answer, but ended with status {status}. Its last "
+                    f"words: {said[0][:160]}",
+                    "failed",
+                    printed,
+                )
+            return raw.read(answer)
+
+    def _process(self, command: Sequence[str], folder: Path) -> tuple[str, int]:
+        """What a process printed, and its exit status. It never outlives this call."""
+        try:
+            process = subprocess.Popen(
+                command, cwd=folder, env=_environment(folder), stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            raise SpiceError(
+                f"ngspice must be installed, but {command[0]} cannot be started "
+                f"({error.strerror}): {INSTALL}.",
+                "missing",
+            ) from error
+        _limit(process.pid, self.timeout)
+        try:
+            out, _ = process.communicate(timeout=self.timeout)
+        except subprocess.TimeoutExpired as error:
+            raise SpiceError(
+                f"ngspice must answer within {self.timeout:g} s, but did not. Simulate a smaller "
+                f"circuit, or give more time: run({type(self).__name__}(timeout=...)).",
+                "timeout",
+            ) from error
+        finally:
+            if process.poll() is None:
+                _kill(process)
+        return out.decode("utf-8", "replace"), process.returncode
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """No .spiceinit of the user has a say; the worker imports what this process does."""
+    paths = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
+    return {**os.environ, "HOME": str(folder), "PYTHONPATH": paths}
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    process.communicate()
+
+
+def _killed(status: int, printed: str) -> SpiceError:
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = f"signal {-status}"
+    return SpiceError(
+        f"ngspice must end by itself, but was ended by {name}. Where memory was short, "
+        "simulate a smaller circuit.",
+        "killed",
+        printed,
+    )
+
+
+def _limit(pid: int, timeout: float) -> None:
+    """Ends the process by processor time too, should this one die before it can."""
+    with contextlib.suppress(ImportError, AttributeError, OSError):
+        import resource
+
+        seconds = int(timeout) + 5
+        resource.prlimit(pid, resource.RLIMIT_CPU, (seconds, seconds + 5))
+
+
+@dataclass(frozen=True)
+class Ngspice(Runner):
+    """The program `ngspice`. program: its name on the path, or a path of its own."""
+
+    program: str = "ngspice"
+
+    def command(self, deck: str, rawfile: str | None) -> list[str]:
+        found = shutil.which(self.program)
+        if found is None:
+            raise SpiceError(
+                f"ngspice must be installed, but there is no program {self.program!r}: {INSTALL}.",
+                "missing",
+            )
+        return [found, "-n", "-b", *(["-r", rawfile] if rawfile else []), deck]
+
+
+@dataclass(frozen=True)
+class NgspiceShared(Runner):
+    """ngspice as a shared library, through PySpice, in a process of its own.
+
+    library: file of the library; None looks for the usual names.
+    """
+
+    library: str | None = None
+
+    def command(self, deck: str, rawfile: str | None) -> list[str]:
+        if importlib.util.find_spec("PySpice") is None:
+            raise SpiceError(
+                "PySpice must be installed for ngspice's shared library, but is not: "
+                "pip install 'aimc[spice]'. The program alone does as well: run(Ngspice()).",
+                "missing",
+            )
+        library = self.library or _library()
+        if library is None:
+            raise SpiceError(
+                "ngspice's shared library must be installed, but was not found: sudo apt-get "
+                "install libngspice0 (Debian, Ubuntu), brew install libngspice (macOS), or give "
+                "its file: NgspiceShared(library=...).",
+                "missing",
+            )
+        # -P: this folder's modules must not stand in for those of the standard library.
+        worker = str(Path(__file__).with_name("worker.py"))
+        return [sys.executable, "-P", "-W", "ignore", worker, library, deck, rawfile or ""]
+
+
+def _library() -> str | None:
+    import ctypes.util
+
+    return os.environ.get("NGSPICE_LIBRARY_PATH") or ctypes.util.find_library("ngspice")
+
+
+def default() -> Runner:
+    """The program where there is one, else the shared library where that is installed."""
+    if shutil.which("ngspice") is None and importlib.util.find_spec("PySpice") and _library():
+        return NgspiceShared()
+    return Ngspice()

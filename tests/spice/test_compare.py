@@ -1,0 +1,153 @@
+"""A comparison is true where all agree, and says of each quantity by how much it does not."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import aimc
+from aimc import Crossbar, Wires, plots, spice
+from aimc.cli import app
+from aimc.errors import ArgumentError
+
+pytestmark = [pytest.mark.spice, pytest.mark.usefixtures("ngspice")]
+run = CliRunner().invoke
+
+
+@pytest.fixture(scope="module")
+def macro():
+    rng = np.random.default_rng(1)
+    hardware = aimc.load("taox-1t1r-128").replace(rows=8, cols=4)
+    return hardware.program(rng.normal(size=(8, 4)), rng, "sigmoid")
+
+
+@pytest.fixture(scope="module")
+def x():
+    return np.random.default_rng(33).uniform(-1, 1, (3, 8))
+
+
+@pytest.fixture(scope="module")
+def result(ngspice, macro, x):
+    return spice.netlist(macro, x).run()
+
+
+def test_solutions_agree_and_a_wrong_wire_does_not(rng):
+    g, v = rng.uniform(1e-6, 1e-4, (4, 3)), rng.normal(0, 0.2, (2, 4))
+    crossbar, other = Crossbar(g, Wires(1.0, 1.0)), Crossbar(g, Wires(1.1, 1.0))
+    found = spice.netlist(crossbar, v).run()
+    same = spice.compare(crossbar.solve(v), found)
+    assert same
+    assert [d.name for d in same.differences] == [
+        "row voltages", "column voltages", "column currents"
+    ]  # fmt: skip
+    differs = spice.compare(other.solve(v), found)
+    assert not differs.agrees
+    assert "DIFFERS" in str(differs)
+    exact = np.abs(other.solve(v).current - found.current).max()
+    assert differs.differences[2].absolute == exact
+
+
+def test_traces_agree(macro, x, result):
+    same = spice.compare(macro.trace(x), result)
+    assert same
+    assert "codes equal: 12 of 12" in str(same)
+    assert same.note == ""
+    assert json.loads(json.dumps(same.as_dict()))["agrees"] is True
+
+
+def test_a_wrong_code_is_found(macro, x, result):
+    trace = macro.trace(x)
+    wrong = dataclasses.replace(trace, code=trace.code + (np.arange(4) == 2))
+    differs = spice.compare(wrong, result)
+    assert not differs
+    assert differs.codes is not None
+    assert differs.codes.differ == 3
+    assert "codes differ: 3 of 12" in str(differs)
+
+
+def test_a_code_on_its_threshold_is_left_out(macro, x, result):
+    trace = macro.trace(x)
+    u = trace.u.copy()
+    _, ramp = macro.ramps[0]
+    u[0, 0] = ramp.levels[3] + ramp.offset[0] + 5e-5
+    code = trace.code.copy()
+    code[0, 0] += 1
+    found = spice.compare(dataclasses.replace(trace, u=u, code=code), result)
+    assert found.codes is not None
+    assert found.codes.near == 1
+    assert found.codes.differ == 0
+
+
+def test_read_noise_is_told_and_allowed_for(macro, x, result):
+    found = spice.compare(macro.trace(x, np.random.default_rng(3)), result)
+    assert found
+    assert "the trace holds read noise" in found.note
+
+
+def test_what_cannot_be_compared_is_refused(macro, x, result):
+    with pytest.raises(ArgumentError, match=r"must be the trace of a conversion or the solution"):
+        spice.compare(macro.crossbar.solve(np.ones((1, 8))), result)
+    with pytest.raises(ArgumentError, match=r"Trace the inputs that the netlist was made of"):
+        spice.compare(macro.trace(x[:2]), result)
+    found = spice.netlist(macro.crossbar, np.ones(8)).run()
+    with pytest.raises(ArgumentError, match=r"Solve or trace the inputs"):
+        spice.compare(macro.crossbar.solve(np.ones((2, 8))), found)
+
+
+def test_the_figure_shows_waves_levels_and_flips(macro, x, result):
+    figure = plots.conversion(result, columns=(0, 2), read=1)
+    rows, ramps, flips = figure.axes
+    assert len(rows.lines) == 8
+    stood = next(line for line in ramps.lines if "aimc" in str(line.get_label()))
+    np.testing.assert_allclose(stood.get_ydata(), macro.ramps[0][1].levels * 1e3)
+    assert any(f"code {result.code[1, 2]}" in str(line.get_label()) for line in ramps.lines)
+    assert flips.get_xlabel() == "time [ns]"
+
+
+def test_check_agrees(tmp_path):
+    args = ["check", "taox-1t1r-128", "--rows", "8", "--cols", "4", "--seed", "7"]
+    done = run(app, [*args, "--out", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert "codes equal" in done.stdout
+    record = json.loads((tmp_path / "check.json").read_text())
+    assert record["agrees"] is True
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"conversion.png", "macro.cir", "macro.measure.cir", "array.cir", "models"} <= names
+    assert json.loads(run(app, [*args, "--json"]).stdout) == record
+
+
+def test_check_leaves_with_status_1_where_they_differ():
+    args = ["check", "taox-1t1r-128", "--batch", "2", "--gain", "1e3", "--json"]
+    done = run(app, args)
+    assert done.exit_code == 1
+    record = json.loads(done.stdout)
+    assert record["operating_point"]["agrees"] is True
+    assert record["conversion"]["ramp levels"]["agrees"] is False
+
+
+def test_netlist_writes_what_the_script_writes(tmp_path):
+    args = ["netlist", "taox-1t1r-128", "--rows", "8", "--cols", "4", "--seed", "7"]
+    deck = tmp_path / "new" / "macro.cir"
+    done = run(app, [*args, "-o", str(deck)])
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[0] == str(deck)
+    text = deck.read_text()
+    assert run(app, [*args, "-o", str(deck), "--json"]).exit_code == 0
+    assert deck.read_text() == text
+    assert "* seed 7" in text
+
+
+def test_mistakes_are_one_line_and_status_2(tmp_path, monkeypatch):
+    args = ["netlist", "ideal-5bit", "-o", str(tmp_path / "a.cir")]
+    for wrong in (["--analysis", "ac"], ["--dialect", "pspice"], ["--curve", "cosh"]):
+        done = run(app, [*args, *wrong])
+        assert done.exit_code == 2
+        assert done.stderr.count("\n") == 1
+        assert "must be" in done.stderr
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("aimc.spice.runners._library", lambda: None)
+    done = run(app, ["check", "ideal-5bit"])
+    assert done.exit_code == 2
+    assert "apt-get install ngspice" in done.stderr

@@ -1,0 +1,256 @@
+"""Every way in which a run can fail is an error that says which, and leaves nothing behind."""
+
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aimc import Crossbar, Wires, spice
+from aimc.errors import SpiceError
+from aimc.spice import lint, log, raw
+from aimc.spice.runners import Ngspice, NgspiceShared
+
+DECKS = {
+    "singular": "v1 a 0 dc 1\nc1 a b 1p\ng1 b c b c 1e-3\nr1 a 0 1k\n.op\n.save v(a)",
+    "loop": "v1 a 0 dc 1\nv2 a 0 dc 2\nr1 a 0 1k\n.op\n.save v(a)",
+    "unknown": "v1 a 0 dc 1\nq1 a 0 0 nothere\n.op\n.save v(a)",
+    "undefined": "v1 a 0 dc 1\nr1 a 0 {nothere}\n.op\n.save v(a)",
+    "words": "v1 a 0 dc 1\nr1 a 0 1k\nq7 bad\n.op\n.save v(a)",
+    "chatter": "v1 a 0 dc 0 pulse(0 1 1n 1n 1n)\n"
+               "b1 b 0 v = v(a) > 0.5 ? (v(c) > 0.5 ? 0 : 1) : 0\n"
+               "r1 b c 1\nc1 c 0 1e-22\n.tran 1n 10n\n.save v(a)",
+}  # fmt: skip
+REASONS = {
+    "singular": "singular",
+    "loop": "singular",
+    "unknown": "syntax",
+    "undefined": "syntax",
+    "words": "syntax",
+    "chatter": "convergence",
+}
+SLOW = "* slow\nv1 a 0 dc 0 sin(0 1 1g)\nr1 a 0 1k\n.tran 1f 1\n.save v(a)\n.end\n"
+GOOD = "* good\nv1 a 0 dc 1\nr1 a 0 1k\n.op\n.save v(a)\n.end\n"
+
+
+def failure(runner, text):
+    with pytest.raises(SpiceError) as caught:
+        runner.run({"deck.cir": text}, "deck.cir")
+    return caught.value
+
+
+def processes():
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    return [line for line in listed.stdout.splitlines() if "deck.cir" in line]
+
+
+@pytest.mark.spice
+@pytest.mark.parametrize("name", DECKS)
+def test_a_bad_circuit_is_named(ngspice, name):
+    error = failure(Ngspice(timeout=60), f"* {name}\n{DECKS[name]}\n.end\n")
+    assert error.reason == REASONS[name]
+    assert error.log
+
+
+@pytest.mark.spice
+@pytest.mark.parametrize("name", DECKS)
+def test_a_bad_circuit_is_named_by_the_shared_library_too(shared, name):
+    error = failure(shared, f"* {name}\n{DECKS[name]}\n.end\n")
+    assert error.reason == REASONS[name]
+
+
+@pytest.mark.spice
+def test_a_vector_that_is_not_in_the_circuit(ngspice):
+    (plot,) = Ngspice().run({"deck.cir": GOOD}, "deck.cir")
+    assert plot["v(a)"] == [1.0]
+    with pytest.raises(SpiceError, match=r"holds no such vector") as caught:
+        plot["v(b)"]
+    assert caught.value.reason == "nodes"
+
+
+def test_a_missing_program_says_how_to_install_it():
+    error = failure(Ngspice(program="no-such-ngspice"), GOOD)
+    assert error.reason == "missing"
+    assert "apt-get install ngspice" in str(error)
+
+
+def test_a_missing_library_says_how_to_install_it(monkeypatch):
+    import importlib.util
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    error = failure(NgspiceShared(), GOOD)
+    assert error.reason == "missing"
+    assert "pip install 'aimc[spice]'" in str(error)
+
+
+def test_a_program_that_is_no_program(tmp_path):
+    broken = tmp_path / "ngspice"
+    broken.write_text("not a program")
+    broken.chmod(0o755)
+    assert failure(Ngspice(program=str(broken)), GOOD).reason == "missing"
+
+
+def test_a_program_that_says_nothing(tmp_path):
+    silent = tmp_path / "ngspice"
+    silent.write_text("#!/bin/sh\nexit 3\n")
+    silent.chmod(0o755)
+    error = failure(Ngspice(program=str(silent)), GOOD)
+    assert error.reason == "failed"
+    assert "status 3" in str(error)
+
+
+@pytest.mark.spice
+def test_a_run_beyond_its_time_is_ended(ngspice):
+    start = time.monotonic()
+    error = failure(Ngspice(timeout=0.5), SLOW)
+    assert error.reason == "timeout"
+    assert time.monotonic() - start < 10
+    assert not [line for line in processes() if line.startswith("ngspice")]
+
+
+@pytest.mark.spice
+def test_the_shared_library_beyond_its_time_is_ended(shared):
+    assert failure(NgspiceShared(timeout=3), SLOW).reason == "timeout"
+
+
+@pytest.mark.spice
+def test_a_killed_simulator_is_told(ngspice, monkeypatch):
+    started = []
+    original = subprocess.Popen
+
+    def popen(*args, **kwargs):
+        process = original(*args, **kwargs)
+        started.append(process.pid)
+        threading.Timer(0.3, os.kill, (process.pid, signal.SIGKILL)).start()
+        return process
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    error = failure(Ngspice(timeout=60), SLOW)
+    assert error.reason == "killed"
+    assert "SIGKILL" in str(error)
+    assert started
+
+
+@pytest.mark.spice
+def test_many_runs_leave_no_memory_process_or_file(ngspice, rng):
+    """`benchmarks/speed/spice_runs.py` does the same a thousand times."""
+    netlist = spice.netlist(Crossbar(rng.uniform(1e-6, 1e-4, (8, 4)), Wires(1, 1)), np.ones(8))
+    folders = set(Path(tempfile.gettempdir()).glob("aimc-spice-*"))
+    memory = []
+    for k in range(40):
+        netlist.run(Ngspice())
+        if k >= 10:
+            memory.append(resident())
+    assert memory[-1] - memory[0] < 2e6
+    assert set(Path(tempfile.gettempdir()).glob("aimc-spice-*")) <= folders
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    assert not children.exists() or not children.read_text().split()
+
+
+def resident():
+    """Memory of this process [byte]."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("Note: Starting dynamic gmin stepping\n", "rescued"),
+        ("Warning: source stepping failed\nNote: Transient op started\n", "rescued"),
+        ("Warning: singular matrix:  check node b\nNote: Starting gmin stepping\n", "singular"),
+        ("doAnalyses: TRAN:  Timestep too small; time = 1.5e-09\n", "convergence"),
+        ("Undefined parameter [foo]\nError: circuit not parsed.\n", "syntax"),
+        ("Warning: something new\n", "warning"),
+        ("Error: something new\n", "warning"),
+    ],
+)
+def test_the_log_decides(text, reason):
+    with pytest.raises(SpiceError) as caught:
+        log.check(text)
+    assert caught.value.reason == reason
+
+
+def test_a_harmless_log_passes():
+    log.check("Note: No compatibility mode selected!\n\nCircuit: * x\n\nNo. of Data Rows : 1\n")
+    log.check('Note: No ".plot", ".print", or ".fourier" lines; no simulations run\n')
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("x1 a 0 nothere\n", "nothere is not defined"),
+        (".subckt s a b c\nr1 a b 1\nr2 b c 1\n.ends\nv1 a 0 1\nx1 a 0 s\n", "has 3 ports"),
+        ("v1 a b 1\nr1 a b 1\n", "nothing is grounded"),
+        ("v1 a 0 1\nr1 a b 1\n", "Node b has one end only"),
+        (".include none.lib\nv1 a 0 1\nr1 a 0 1\n", "which is not there"),
+    ],
+)
+def test_what_ngspice_forgives_is_checked_before(text, match):
+    with pytest.raises(SpiceError, match=match):
+        lint.check({"deck.cir": "* title\n" + text + ".end\n"})
+
+
+@pytest.mark.spice
+def test_ascii_and_binary_raw_files_say_the_same(ngspice, tmp_path):
+    body = "v1 a 0 dc 0.1\nr1 a b 1k\nr2 b 0 3k\n.save v(a) v(b) i(v1)\n"
+    control = ".control\nset filetype={}\nop\nwrite {}\ndc v1 0 1 0.25\nset appendwrite\n"
+    control += "write {}\nquit\n.endc\n.end\n"
+    plots = {}
+    for kind in ("ascii", "binary"):
+        deck = tmp_path / f"{kind}.cir"
+        deck.write_text("* raw\n" + body + control.format(kind, "x.raw", "x.raw"))
+        command = ["ngspice", "-n", "-b", deck.name]
+        subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+        plots[kind] = raw.read(tmp_path / "x.raw")
+        (tmp_path / "x.raw").unlink()
+    names = [plot.name for plot in plots["ascii"]]
+    assert names == ["Operating Point", "DC transfer characteristic"]
+    for ascii_, binary in zip(plots["ascii"], plots["binary"], strict=True):
+        assert list(ascii_.vectors) == list(binary.vectors)
+        for name, values in ascii_.vectors.items():
+            np.testing.assert_allclose(values, binary[name], rtol=1e-14)
+
+
+@pytest.mark.parametrize("cut", [10, 60, 100, -3])
+def test_a_damaged_raw_file_is_named(tmp_path, cut):
+    head = "Title: * t\nPlotname: Operating Point\nFlags: real\nNo. Variables: 1\nNo. Points: 1\n"
+    head += "Variables:\n\t0\tv(a)\tvoltage\nBinary:\n"
+    data = head.encode() + np.array([1.5]).tobytes()
+    (tmp_path / "good.raw").write_bytes(data)
+    assert raw.read(tmp_path / "good.raw")[0]["v(a)"] == [1.5]
+    (tmp_path / "cut.raw").write_bytes(data[:cut])
+    with pytest.raises(SpiceError, match="is damaged") as caught:
+        raw.read(tmp_path / "cut.raw")
+    assert caught.value.reason == "raw"
+
+
+@pytest.mark.spice
+@pytest.mark.parametrize("kind", ["program", "library"])
+def test_no_init_file_of_the_user_has_a_say(ngspice, request, tmp_path, monkeypatch, kind):
+    runner = request.getfixturevalue("shared") if kind == "library" else Ngspice()
+    (tmp_path / ".spiceinit").write_text("set rndseed=1\necho Error: read\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (plot,) = runner.run({"deck.cir": GOOD}, "deck.cir")
+    assert plot["v(a)"] == [1.0]
+
+
+def test_files_stay_near_their_deck():
+    from aimc.errors import ArgumentError
+
+    with pytest.raises(ArgumentError, match="must lie near the deck"):
+        Ngspice().run({"deck.cir": GOOD, "../../../../x.lib": ""}, "deck.cir")
+
+
+@pytest.mark.spice
+def test_only_ngspice_is_run(ngspice):
+    from aimc.errors import ArgumentError
+
+    netlist = spice.netlist(Crossbar(np.full((2, 2), 1e-5)), np.ones(2), dialect="ltspice")
+    with pytest.raises(ArgumentError, match="must be ngspice to be run here"):
+        netlist.run()
