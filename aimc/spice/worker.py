@@ -24,7 +24,8 @@ def main(library: str, deck: str, rawfile: str) -> int:
 
         @staticmethod
         def _send_char(message_c, ngspice_id, user_data):
-            _, _, content = ffi.string(message_c).decode("utf-8", "replace").partition(" ")
+            said = bytes(ffi.string(message_c))  # pyright: ignore[reportArgumentType]
+            _, _, content = said.decode("utf-8", "replace").partition(" ")
             ffi.from_handle(user_data)._stdout.append(content)
             print(content, flush=True)
             return 0
