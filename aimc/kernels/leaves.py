@@ -50,21 +50,31 @@ def _join(height: int, width: int, beside: bool) -> np.ndarray:
 
 
 def _schedule() -> tuple[np.ndarray, np.ndarray]:
-    """Orders of the six joins from a cell to a leaf, padded to the longest, and their lengths."""
+    """The six joins from a cell to a leaf: where the lower triangle of each one's matrix comes
+    from, row by row, and its size.
+
+    Numbers of the first block's matrix count up from 0, those of the second's down from -2; -1 is
+    zero. Shorter joins are padded.
+    """
     orders, height, width = [], 1, 1
     while height < SIDE:
         orders.append(_join(height, width, beside=True))
         width *= 2
         orders.append(_join(height, width, beside=False))
         height *= 2
-    table = np.zeros((len(orders), max(map(len, orders))), np.int64)
+    sizes = np.array([len(order) for order in orders])
+    table = np.full((len(orders), sizes.max() * (sizes.max() + 1) // 2), -1, np.int64)
     for row, order in zip(table, orders, strict=True):
-        row[: len(order)] = order
-    return table, np.array([len(order) for order in orders])
+        n = len(order) // 2
+        first, second = np.tril_indices(len(order))
+        high, low = np.maximum(order[first], order[second]), np.minimum(order[first], order[second])
+        place = np.where(high < n, high * n + low, -2 - ((high - n) * n + low - n))
+        row[: len(place)] = np.where((high < n) | (low >= n), place, -1)
+    return table, sizes
 
 
-ORDERS, LENGTHS = _schedule()
-_WIDEST = ORDERS.shape[1]
+SOURCES, SIZES = _schedule()
+_WIDEST = int(SIZES.max())
 # Scratch: a join's matrix and multipliers, and the blocks before and after a level of joins.
 WORK = LANES * (_WIDEST * _WIDEST + 2 * SIDE * _WIDEST + 8 + 2 * SIDE * SIDE * 18)
 
@@ -86,17 +96,13 @@ def _two_rows(out, out_line, source, line, x, x_step, y, y_step, count, width):
 
 
 @inner
-def _pair(one, two, order, size, stay, z, t, pivot, out):
+def _pair(one, two, sources, size, stay, z, t, pivot, out):
     """Joins blocks `one` and `two` (ports, ports, LANES) into `out`, each lower triangle only.
 
     Pairs are eliminated from the last: rows of a pair take up what the earlier ones left of them,
     then what stays takes up all pairs in one sum. z (size, size, LANES), t (pairs, size, LANES),
     pivot (8, LANES): scratch; the last four rows of `pivot` are zero.
     """
-    n = one.shape[0]
-    ports = two.shape[0]
-    line_one = n * STEP
-    line_two = ports * STEP
     at_one = one.ctypes.data
     at_two = two.ctypes.data
     line = size * STEP
@@ -104,16 +110,17 @@ def _pair(one, two, order, size, stay, z, t, pivot, out):
     at_t = t.ctypes.data
     at_pivot = pivot.ctypes.data
     zero = at_pivot + 4 * STEP
+    e = 0
     for i in range(size):
-        a = order[i]
         for j in range(i + 1):
-            b = order[j]
-            source = zero
-            if a < n and b < n:
-                source = at_one + max(a, b) * line_one + min(a, b) * STEP
-            elif a >= n and b >= n:
-                source = at_two + (max(a, b) - n) * line_two + (min(a, b) - n) * STEP
+            place = sources[e]
+            source = at_one + place * STEP
+            if place == -1:
+                source = zero
+            elif place < 0:
+                source = at_two + (-2 - place) * STEP
             simd.one(at_z + i * line + j * STEP, 0, source, 0, 0, 0, 0, 0, 0)
+            e += 1
     for b in range(size - 1, stay, -2):
         a = b - 1
         done = size - 1 - b
@@ -184,7 +191,7 @@ def _cells(g, first, r_row, last, r_col, places, out):
 
 
 @inner
-def leaves(g, first, r_row, last, r_col, places, orders, lengths, work, result):
+def leaves(g, first, r_row, last, r_col, places, sources, sizes, work, result):
     """Hybrid matrices `result` (leaves, 32, 32) of the leaves at `places`, bottom row first.
 
     g        (rows, cols)  conductances, the bottom row first [S]; open cells and wires without
@@ -193,7 +200,7 @@ def leaves(g, first, r_row, last, r_col, places, orders, lengths, work, result):
     places   (leaves, 2)   row and column of each leaf
     work     (WORK,)       scratch
     """
-    widest = orders.shape[1]
+    widest = sizes[-1]
     at = widest * widest * LANES
     z = work[:at]
     t = work[at : at + 2 * SIDE * widest * LANES]
@@ -212,9 +219,9 @@ def leaves(g, first, r_row, last, r_col, places, orders, lengths, work, result):
         _cells(g, first, r_row, last, r_col, places[start:stop], blocks)
         wide = SIDE
         high = SIDE
-        for level in range(len(lengths)):
+        for level in range(len(sizes)):
             beside = level % 2 == 0
-            size = lengths[level]
+            size = sizes[level]
             stay = size - 2 * ((1 if beside else 2) << (level // 2))
             wide_next, high_next = (wide // 2, high) if beside else (wide, high // 2)
             number = wide_next * high_next
@@ -231,7 +238,7 @@ def leaves(g, first, r_row, last, r_col, places, orders, lengths, work, result):
                     one = 2 * i * wide + j
                     two = (2 * i + 1) * wide + j
                 _pair(
-                    blocks[one], blocks[two], orders[level], size, stay, matrix, shares, pivot,
+                    blocks[one], blocks[two], sources[level], size, stay, matrix, shares, pivot,
                     joined[n],
                 )  # fmt: skip
             blocks = joined

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from aimc.kernels import blas
 from aimc.kernels.jit import inner, jit
-from aimc.kernels.leaves import LENGTHS, ORDERS, SIDE, WORK, leaves
+from aimc.kernels.leaves import SIDE, SIZES, SOURCES, WORK, leaves
 from aimc.kernels.plan import Block, Join, Plan, plan
 from aimc.kernels.threads import scratch, spread
 
@@ -126,7 +126,7 @@ def join(kp, kq, shared_p, shared_q, stay_p, stay_q, work, out):
 
 
 @jit
-def _make(g, wires, places, orders, lengths, table, index, memory, work, result):
+def _make(g, wires, places, sources, sizes, table, index, memory, work, result):
     """Makes a part: its leaves into `memory`, its joins there as the table says, the last into
     `result`; `work`: scratch. Gives the largest error of its joins.
     """
@@ -134,7 +134,7 @@ def _make(g, wires, places, orders, lengths, table, index, memory, work, result)
     n = len(places)
     ports = 4 * SIDE
     cells = memory[: n * ports * ports].reshape(n, ports, ports)
-    leaves(g, first, r_row, last, r_col, places, orders, lengths, scratch, cells)
+    leaves(g, first, r_row, last, r_col, places, sources, sizes, scratch, cells)
     if len(table) == 0:
         for i in range(ports):
             for j in range(ports):
@@ -157,6 +157,12 @@ def _make(g, wires, places, orders, lengths, table, index, memory, work, result)
         error = join(kp, kq, index[a:b], index[b:c], index[c:d], index[d:e], work, out)
         miss = max(miss, error)
     return miss
+
+
+@jit
+def invert(a):
+    """Overwrites the square contiguous `a` by its inverse; False where it is singular."""
+    return blas.invert(a, np.empty(len(a) + 4, np.int32), np.empty(32 * len(a), a.dtype))
 
 
 class _Made(NamedTuple):
@@ -183,7 +189,7 @@ def _halves(g: Floats, wires: Wires, right: bool, top: bool, dtype: type) -> _Ma
         work = scratch(WORK)
         for part in todo.parts[lo:hi]:
             miss = _make(
-                g, (*wires, work), part.leaves, ORDERS, LENGTHS, part.table, part.index,
+                g, (*wires, work), part.leaves, SOURCES, SIZES, part.table, part.index,
                 memory, memory[part.work :], matrix(part.result, part.block),
             )  # fmt: skip
             misses.append(miss)
@@ -259,13 +265,15 @@ def left_to_bottom(g: Floats, wires: Wires, dtype: type = np.float64) -> tuple[F
     # With F' X_left = (I + D A)^-1 X_left =: Y the bottom of the first block answers with
     # K_P + X_bottom' A Y, that of the second with -X_far' Y; D is minus the first block's part.
     a = part(kq, shared_q, shared_q)
-    coupled = np.eye(len(a), dtype=dtype) - part(kp, shared_p, shared_p) @ a
+    coupled = part(kp, shared_p, shared_p) @ -a
+    coupled[np.diag_indices(len(a))] += 1.0
     x_left, x_bottom = part(kp, shared_p, left), part(kp, shared_p, bottom)
     x_far = part(kq, shared_q, far)
     out = np.empty((SIDE * len(root.bottom), SIDE * len(root.left)), dtype)
     n, b = x_left.shape[1], x_bottom.shape[1]
-    inverse = np.linalg.inv(coupled)
-    miss = float(np.abs(inverse @ coupled.sum(axis=1) - 1.0).max())
+    sums = coupled.sum(axis=1)
+    inverse = coupled if invert(coupled) else np.full_like(coupled, np.nan)
+    miss = float(np.abs(inverse @ sums - 1.0).max())
 
     def own(lo: int, hi: int) -> None:
         here = slice(SIDE * lo, SIDE * hi)
