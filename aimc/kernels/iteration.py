@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -56,8 +57,10 @@ def iterate(
             raise ArgumentError(f"`guess` must hold 1 or {batch} arrays, but holds {len(start)}.")
     e = np.zeros((batch, cols)) if e is None else np.ascontiguousarray(e[:, top.cols])
     g = np.ascontiguousarray(g[mirror])
-    v = np.where(top.driven, v[:, top.rows], 0.0)
     first = np.ascontiguousarray(np.atleast_2d(top.first))
+    v = np.ascontiguousarray(v[:, top.rows])
+    if first.max() == np.inf:
+        v = np.where(top.driven, v, 0.0)
     if gate is not None:
         on = np.atleast_2d(as_mask("gate", gate, rows))[:, top.rows]
         g = g * on[:, :, None]
@@ -80,10 +83,10 @@ def iterate(
         )  # fmt: skip
 
     spread(work, batch, cost=batch * rows * cols)
-    worst = float(residual.max(initial=0.0))
+    worst = float(residual.max())
     # The stop is by an estimate; the residual is measured.
     accepted = max(100.0 * tol, 1e-9) if within is None else within
-    if not worst <= accepted or not np.isfinite(worst) or not np.isfinite(current).all():
+    if not worst <= accepted or not math.isfinite(worst) or not math.isfinite(current.sum()):
         raise NotConverged(
             f"The network of {rows} x {cols} cells must be solved to a tolerance of {tol:g}, but "
             f"is not after {limit} steps. Check that resistances and conductances are physical.",

@@ -16,6 +16,7 @@ Wires = tuple[float, float, float, float, str, str]
 
 LARGEST = 2**26  # elements of the fields, 256 MiB; larger arrays solve for each read instead
 _AT_ONCE = 2**19  # elements of a chunk of cell voltages: stays in the cache
+_READS = 64  # reads of a chunk at least, for which all fields pass by once
 
 
 def fields(g: Floats, sigma: Floats, wires: Wires) -> NDArray[np.float32] | None:
@@ -49,7 +50,7 @@ def std(v: Floats, fields: NDArray[np.float32], cols: int) -> Floats:
     """
     result = np.empty((len(v), cols))
     single = v.astype(np.float32)
-    step = max(1, min(len(v), _AT_ONCE // fields.shape[1]))
+    step = max(1, min(len(v), max(_READS, _AT_ONCE // fields.shape[1])))
     buffer = np.empty((step, fields.shape[1]), np.float32)
     with blas.one_thread():  # a second thread gains nothing here, and waits where cores are busy
         for k in range(0, len(v), step):

@@ -61,13 +61,14 @@ def scratch(size: int, dtype: type = np.float64, place: str = "work") -> NDArray
     small array's read.
     """
     kept = getattr(_here, place, None)
-    need = -(-size * np.dtype(dtype).itemsize // 8) + _LINE
+    need = size if dtype is np.float64 else -(-size * np.dtype(dtype).itemsize // 8)
     if kept is None or len(kept) < need:
-        kept = np.empty(need)
+        raw = np.empty(need + _LINE)
+        start = -(raw.ctypes.data // 8) % _LINE
+        kept = raw[start : start + need]
         if need <= KEPT:
             setattr(_here, place, kept)
-    start = -(kept.ctypes.data // 8) % _LINE
-    return kept[start : start + need - _LINE].view(dtype)[:size]
+    return kept[:size] if dtype is np.float64 else kept.view(dtype)[:size]
 
 
 def _workers() -> ThreadPoolExecutor:

@@ -175,7 +175,61 @@ def test_noisy_reads_are_reads_of_their_own_arrays(circuit, batch):
     assert close(network.reads(many, v, **wires, guess=start)[0], np.array(expected), 1e-9)
 
 
+@given(circuits(side=24), st.integers(0, 2**32 - 1))
+def test_every_read_may_have_its_own_silent_rows(circuit, seed):
+    """`active` and `gate` a read: sources disconnected, cells switched off."""
+    g, v, wires = circuit
+    wires.pop("active", None)
+    on = np.random.default_rng(seed).random(v.shape) < 0.6
+    floats = network.reads(g, v, **wires, active=on)[0]
+    gated = network.reads(g, v, **wires, gate=on)[0]
+    for n, mask in enumerate(on):
+        one = nodal(g, v[n : n + 1], **wires, active=mask)[2]
+        assert np.abs(floats[n] - one).max() <= 1e-9 * max(np.abs(one).max(), 1e-9)
+        one = nodal(g * mask[:, None], v[n : n + 1], **wires)[2]
+        assert np.abs(gated[n] - one).max() <= 1e-9 * max(np.abs(one).max(), 1e-9)
+
+
+@given(circuits(floating=False))
+def test_single_precision_errs_by_its_own_rounding(circuit):
+    g, v, wires = circuit
+    exact = v @ network.transfer(g, **wires)
+    single = network.transfers(g[None], **wires, dtype=np.float32)
+    assert single.dtype == np.float32
+    assert np.abs(v @ single[0] - exact).max() <= 1e-4 * np.abs(exact).max()
+
+
+@given(circuits(floating=False))
+def test_admittances(circuit):
+    """Symmetric [reciprocity]; what rows at 1 V draw together is what the columns give."""
+    g, _, wires = circuit
+    if wires["drive"] == "both":
+        with pytest.raises(ArgumentError, match="`drive` must be left or right"):
+            network.admittances(g, **wires)
+        return
+    y = network.admittances(g, **wires)
+    assert np.allclose(y, y.T, rtol=1e-10, atol=1e-12 * np.abs(y).max())
+    alone = np.array([network.transfer(g, **wires)[i].sum() for i in range(len(g))])
+    assert np.allclose(y.sum(axis=0), alone, rtol=1e-9, atol=1e-12 * np.abs(y).max())
+
+
 WIRES = {"r_row": 1.0, "r_col": 2.0, "r_source": 3.0, "r_sense": 4.0}
+
+
+def test_a_forked_child_has_threads_of_its_own(python, tmp_path):
+    """The pool's threads do not survive a fork; its memory would wait for them for ever."""
+    script = tmp_path / "fork.py"
+    script.write_text(
+        "import os\nimport numpy as np\nfrom aimc.kernels import network\n"
+        "g = np.random.default_rng(0).uniform(1e-6, 1e-4, (4, 64, 64))\n"
+        "before = network.transfers(g, 1.0, 1.0, 1.0, 1.0)\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    after = network.transfers(g, 1.0, 1.0, 1.0, 1.0)\n"
+        "    os._exit(0 if np.array_equal(after, before) else 1)\n"
+        "print(os.waitpid(child, 0)[1])\n"
+    )
+    assert python("-W", "ignore", script).strip() == "0"
 
 
 def test_batch_is_single_bit_for_bit_on_any_threads(rng):
@@ -234,6 +288,7 @@ def test_arguments_are_left_alone(rng):
         ({"sense": "left"}, "`sense` must be one of"),
         ({"active": [True, True]}, "`active` must be a boolean array of shape"),
         ({"active": [1.0]}, "`active` must be a boolean array"),
+        ({"active": [[True]]}, "`active` must have shape"),
     ],
 )
 def test_bad_arguments(change, says):
@@ -247,6 +302,15 @@ def test_bad_batches():
         network.reads(g, v, **WIRES)
     with pytest.raises(ArgumentError, match="`v` must have shape"):
         network.solve(g[0], np.ones((1, 4)), **WIRES)
+
+
+def test_bad_types():
+    with pytest.raises(ArgumentError, match="`dtype` must be float64 or float32"):
+        network.transfers(np.ones((1, 2, 2)), **WIRES, dtype=np.float16)
+    with pytest.raises(ArgumentError, match="`gate` must be a boolean array"):
+        network.reads(np.ones((2, 2)), np.ones((1, 2)), **WIRES, gate=[1, 0])
+    with pytest.raises(ArgumentError, match="`active` must hold 1 or 3 arrays"):
+        network.solve(np.ones((2, 2)), np.ones((3, 2)), **WIRES, active=np.ones((2, 2), bool))
 
 
 def test_what_cannot_be_solved_is_said(rng):
