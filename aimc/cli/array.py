@@ -71,6 +71,7 @@ def simulate(
         first = macro.macros[0]
         figures = {
             "conductance-map.png": plots.conductance_map(first),
+            "voltage-map.png": plots.voltage_map(first.crossbar.solve(_every_row_on(first))),
             "transfer-curve.png": plots.transfer_curve(first.ramps[0][1]),
             "ramp-levels.png": plots.ramp_levels(first.ramps[0][1]),
         }
@@ -102,9 +103,13 @@ def _print(macro: str, result: dict[str, Any]) -> None:
 
 def _lost(macro: Macro) -> float:
     """Share of the current that wire resistance takes when every row is driven."""
-    g = macro.crossbar.g
-    v = np.full((1, g.shape[0]), macro.hardware.driver.v_read)
-    return float(1.0 - macro.crossbar.read(v).sum() / (v @ g).sum())
+    v = _every_row_on(macro)
+    return float(1.0 - macro.crossbar.read(v).sum() / (v @ macro.crossbar.g).sum())
+
+
+def _every_row_on(macro: Macro) -> np.ndarray:
+    """Row voltages (1, rows) of a read with full activations [V]."""
+    return np.full((1, macro.crossbar.g.shape[0]), macro.hardware.driver.v_read)
 
 
 def _rms(error: np.ndarray) -> float:

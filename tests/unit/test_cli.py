@@ -99,6 +99,7 @@ def test_simulate_writes_figures_and_json(tmp_path):
     found = {path.name for path in (tmp_path / "new").iterdir()}
     assert found == {
         "conductance-map.png",
+        "voltage-map.png",
         "transfer-curve.png",
         "ramp-levels.png",
         "simulate.json",
