@@ -7,8 +7,7 @@ batch over arrays and blocks, and the number of calls grows with the logarithm o
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,12 +16,11 @@ from numpy.typing import NDArray
 from aimc.errors import NotConverged, as_array, as_count, must
 from aimc.kernels import network
 from aimc.kernels.topology import Topology, topology
+from aimc.nn.blocks import Block, Join, fill, plan
 from aimc.wires import Wires
 
 Tensor = torch.Tensor
 Index = NDArray[np.int64]
-_NONE = np.zeros(0, np.int64)
-_LANES = 2  # shared ports up to which a join is done elementwise, the batch as last axis
 _TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-4}
 
 
@@ -44,7 +42,7 @@ def transfers(
     device   None: a GPU if torch sees one, else the CPU
     dtype    torch.float64 or torch.float32: of the computation and of the result
     limit    bytes to work in, besides `g` and the result: as many arrays are taken at a time as fit
-             by the count of `_plan`, about 100 numbers a cell of the filled-up array (more where
+             by the count of `plan`, about 100 numbers a cell of the filled-up array (more where
              one side is many times the other; up to twice what is used), and at least one. A
              gradient keeps the work of all arrays
     returns  (arrays, rows, cols)  [S], on `device`; `g` itself if no wire has resistance
@@ -63,7 +61,7 @@ def transfers(
     top = topology((g.shape[1], g.shape[2]), *_arguments(wires))
     if top.ideal:
         return g.clone()
-    root = _plan(_fill(g.shape[1]), _fill(g.shape[2]), top.row_end >= 0, top.col_end >= 0, where)
+    root = plan(fill(g.shape[1]), fill(g.shape[2]), top.row_end >= 0, top.col_end >= 0, where)
     step = max(1, limit // (root.numbers * g.element_size()))
     # The elimination begins at the bottom row, and at the left.
     turned = [axis for axis, turn in ((1, top.rows.step is None), (2, bool(top.cols.step))) if turn]
@@ -132,134 +130,10 @@ def _check(exact: Tensor, g: Tensor, result: Tensor, wires: Wires) -> None:
         )
 
 
-class _Join(NamedTuple):
-    """Where the parts of a join lie in the numbers of its two blocks, and their rows and columns.
-
-    p, q: of the first and the second block. d, a: shared ports. x: from those to the columns of the
-    result, w: to its rows. out: the result; what lies between the blocks is still to be found.
-    """
-
-    d: Tensor
-    a: Tensor
-    xp: Tensor
-    xq: Tensor
-    wp: Tensor
-    wq: Tensor
-    out: Tensor
-    shared: int
-    rows: tuple[int, int]
-    cols: tuple[int, int]
-    whole: bool  # rows and columns are the same ports, so that the result is symmetric
-
-
-class _Block(NamedTuple):
-    """Blocks of one size that are made together.
-
-    ports: where left, bottom, right and top are in their matrices. cells: of single cells, their
-    places in the array. parts: what is joined; twice the same where halves are made together.
-    numbers: held at once while they are made, for each array.
-    """
-
-    ports: tuple[Index, ...]
-    cells: Tensor | None
-    parts: tuple[_Block, _Block] | None
-    join: _Join | None
-    size: int  # numbers of their matrices, for each array
-    numbers: int
-
-    @property
-    def lanes(self) -> bool:
-        """Matrices as (ports, ports, blocks x arrays), else as (arrays x blocks, ports, ports)."""
-        return self.join is None or self.join.shared <= _LANES
-
-
-def _fill(count: int) -> int:
-    """`count`, or the next product of 5, 6, 7 or 8 and a power of two."""
-    step = 1
-    while count > 8 * step:
-        step *= 2
-    return -(-count // step) * step
-
-
-@lru_cache(16)
-def _plan(rows: int, cols: int, right: bool, top: bool, device: torch.device) -> _Block:
-    cells = np.arange(rows * cols, dtype=np.int64).reshape(rows, cols, 1)
-    return _block(cells, right, top, device, last=not (right or top))
-
-
-def _block(cells: Index, right: bool, top: bool, device: torch.device, last: bool) -> _Block:
-    """How blocks with these cells (height, width, blocks) are made.
-
-    right, top: whether their ports there are needed. last: only from left to bottom.
-    """
-    high, wide, blocks = cells.shape
-    if high == wide == 1:
-        cell = torch.from_numpy(cells.ravel()).to(device)
-        sides = tuple(np.array([side]) for side in range(4))
-        return _Block(sides, cell, None, None, 16 * blocks, 48 * blocks)
-    beside = wide >= high
-    axis, length, k = (1, wide, high) if beside else (0, high, wide)
-    lanes = k <= _LANES
-    first = (True, top) if beside else (right, True)
-    if length % 2 == 0:
-        # Halves follow each other where the blocks are the last axis, and alternate elsewhere.
-        halves = np.stack(np.split(cells, 2, axis), axis=2 if lanes else 3)
-        p = q = _block(halves.reshape(*halves.shape[:2], -1), *first, device, False)
-        held, parts = p.numbers, p.size
-    else:
-        one, two = np.split(cells, [length - 1], axis)
-        p, q = _block(one, *first, device, False), _block(two, right, top, device, False)
-        held, parts = max(p.numbers, p.size + q.numbers), 2 * (p.size + q.size)
-    shared = (p.ports[2], q.ports[0]) if beside else (p.ports[3], q.ports[1])
-    if beside:
-        stay = ((*p.ports[:2], _NONE, p.ports[3]), (_NONE, *q.ports[1:]))
-    else:
-        stay = ((*p.ports[:3], _NONE), (q.ports[0], _NONE, *q.ports[2:]))
-    stay = [(*s[:2], s[2] if right else _NONE, s[3] if top else _NONE) for s in stay]
-    # Each block's own order is kept, so that reading its matrix runs along memory.
-    rows = cols = [np.sort(np.concatenate(s)) for s in stay]
-    ports = tuple(
-        np.concatenate([np.searchsorted(rows[0], a), np.searchsorted(rows[1], b) + len(rows[0])])
-        for a, b in zip(*stay, strict=True)
-    )
-    if last:
-        rows, cols = ([s[side] for s in stay] for side in (1, 0))
-        ports = (np.arange(high), np.arange(wide), _NONE, _NONE)
-    n_p, n_q = (sum(map(len, block.ports)) for block in (p, q))
-
-    def place(child: int, rows: Index, cols: Index) -> Index:
-        at = rows[:, None] * (n_q if child else n_p) + cols
-        if p is q and lanes:
-            return 2 * at + child
-        return at + child * n_p**2
-
-    out = np.zeros((len(rows[0]) + len(rows[1]), len(cols[0]) + len(cols[1])), np.int64)
-    out[: len(rows[0]), : len(cols[0])] = place(0, rows[0], cols[0])
-    out[len(rows[0]) :, len(cols[0]) :] = place(1, rows[1], cols[1])
-    index = (
-        *(place(child, shared[child], shared[child]) for child in (0, 1)),
-        *(place(child, shared[child], cols[child]) for child in (0, 1)),
-        *(place(child, shared[child], rows[child]) for child in (0, 1)),
-        out,
-    )
-    join = _Join(
-        *(torch.from_numpy(i.ravel()).to(device) for i in index),
-        shared=k,
-        rows=(len(rows[0]), len(rows[1])),
-        cols=(len(cols[0]), len(cols[1])),
-        whole=not last,
-    )
-    widest = max(map(len, rows)) * max(map(len, cols))
-    work = 8 * k * k + 5 * k * sum(map(len, cols)) + widest + 2 * out.size
-    converted = parts if p.lanes and not lanes else 0
-    held = max(held, parts + converted + work * blocks)
-    return _Block(ports, None, (p, q), join, out.size * blocks, held)
-
-
-def _transfers(g: Tensor, root: _Block, top: Topology) -> Tensor:
+def _transfers(g: Tensor, root: Block, top: Topology) -> Tensor:
     """(arrays, rows, cols) of arrays (arrays, rows, cols) whose bottom row comes first."""
     arrays, rows, cols = g.shape
-    high, wide = _fill(rows), _fill(cols)
+    high, wide = fill(rows), fill(cols)
     flat = torch.nn.functional.pad(g, (0, wide - cols, 0, high - rows))
     flat = flat.reshape(arrays, high * wide).t()
     r, c = np.zeros((2, high, wide))
@@ -298,7 +172,7 @@ def _close(
     return sensed - answer[:, len(right) :] if len(up) else sensed
 
 
-def _make(block: _Block, g: Tensor, ohm: Tensor) -> Tensor:
+def _make(block: Block, g: Tensor, ohm: Tensor) -> Tensor:
     """Matrices of the blocks of arrays g (cells, arrays) with wires ohm (2, cells, 1)."""
     if block.parts is None:
         assert block.cells is not None
@@ -306,7 +180,7 @@ def _make(block: _Block, g: Tensor, ohm: Tensor) -> Tensor:
     assert block.join is not None
     lanes, (p, q) = block.lanes, block.parts
 
-    def part(made: _Block) -> Tensor:
+    def part(made: Block) -> Tensor:
         k = _make(made, g, ohm)
         if made.lanes and not lanes:
             k = k.unflatten(2, (-1, g.shape[1])).permute(3, 2, 0, 1).flatten(0, 1)
@@ -371,7 +245,7 @@ def _inverse(d: Tensor, a: Tensor, lanes: bool) -> Tensor:
     return adjugate / (one * two - low * high)
 
 
-def _joined(pair: Tensor, join: _Join, lanes: bool) -> Tensor:
+def _joined(pair: Tensor, join: Join, lanes: bool) -> Tensor:
     """The join of `aimc.kernels.reduction`."""
     k, (n, high), (m, wide) = join.shared, join.rows, join.cols
     axis = 0 if lanes else 1
