@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aimc.errors import as_array, as_rng, must
+from aimc.errors import ArgumentError, as_array, as_rng, must
 from aimc.kernels import branches, network, noise, nonlinear, slices
 from aimc.wires import Wires
 
@@ -99,10 +99,12 @@ class Crossbar:
         object.__setattr__(self, "g", g)
         if not isinstance(self.wires, Wires):
             raise must("wires", "be a Wires", f"is {self.wires!r}")
-        if self.iv is not None and not callable(getattr(self.iv, "evaluate", None)):
-            raise must("iv", "be an IVCurve or None", f"is {self.iv!r}")
+        if self.iv is not None:
+            _check_curve(self.iv, g)
         if self.sigma is not None:
-            object.__setattr__(self, "sigma", as_array("sigma", self.sigma, g.shape, minimum=0))
+            sigma = as_array("sigma", self.sigma, g.shape, minimum=0).copy()
+            sigma.flags.writeable = False
+            object.__setattr__(self, "sigma", sigma)
 
     @property
     def linear(self) -> bool:
@@ -129,26 +131,35 @@ class Crossbar:
         draws its own noise. Raises ArgumentError on a wrong shape or NaN.
         """
         v = as_array("v", v, (None, self.g.shape[0]), empty=True)
+        if rng is not None:
+            as_rng(rng)
         if not len(v):
             return np.zeros((0, self.g.shape[1]))
         if duration is not None:
             duration, v = slices.as_pulses(duration, v, self.g.shape[0])
         noisy = rng is not None and self.sigma is not None and bool(self.sigma.any())
-        if rng is not None:
-            as_rng(rng)
+        with np.errstate(over="ignore", invalid="ignore"):
+            i = self._read(v, rng if noisy else None, duration)
+        if not np.isfinite(i).all():
+            raise ArgumentError(
+                "`v`, `g` and `sigma` must give finite currents, but they overflow: "
+                f"v reaches {np.abs(v).max():g} V, g {self.g.max():g} S."
+            )
+        return i
+
+    def _read(self, v: Array, rng: np.random.Generator | None, duration: Array | None) -> Array:
         if self.linear:
             v = v if duration is None else v * duration
-            if noisy and self.wires.noise == "exact":
+            if rng is not None and self.wires.noise == "exact":
                 return self._draw(
                     v, rng, lambda g, here: network.reads(g, v[here], *self._wires)[0]
                 )
             i = v @ self.transfer
-            return i + self.noise(v, rng) if noisy and rng is not None else i
-        if duration is None:
-            duration = (v != 0.0).astype(float)
-        if not noisy:
-            return self._slices(self.g, duration, v)
-        return self._draw(v, rng, lambda g, here: self._slices(g, duration[here], v[here]))
+            return i if rng is None else i + self.noise(v, rng)
+        lasts = (v != 0.0).astype(float) if duration is None else duration
+        if rng is None:
+            return self._slices(self.g, lasts, v)
+        return self._draw(v, rng, lambda g, here: self._slices(g, lasts[here], v[here]))
 
     def _draw(self, v: Array, rng: Any, read: Any) -> Array:
         """`read` of the conductances that each read draws, part by part."""
@@ -189,7 +200,9 @@ class Crossbar:
         of (sigma_ij U_ij A_ij)^2 over the column's cells: U the cell's voltage in this read, A its
         share in the column's current (1 without wire resistance).
         """
-        if self.sigma is None or not self.sigma.any():
+        v = as_array("v", v, (None, self.g.shape[0]), empty=True)
+        as_rng(rng)
+        if self.sigma is None or not self.sigma.any() or not len(v):
             return np.zeros((len(v), self.g.shape[1]))
         if self.wires.ideal:
             std = np.sqrt(v**2 @ self.sigma**2)
@@ -199,11 +212,11 @@ class Crossbar:
 
     def _noise_std(self, v: Array, sigma: Array) -> Array:
         if self._noise_fields is not None:
-            return noise.std(v, self._noise_fields, self.g.shape[1])
+            return noise.std(v, *self._noise_fields, self.g.shape[1])
         return network.noise_std(self.g, v, sigma, self._noise_gain, *self._wires)
 
     @cached_property
-    def _noise_fields(self) -> NDArray[np.float32] | None:
+    def _noise_fields(self) -> tuple[NDArray[np.float32], float] | None:
         assert self.sigma is not None
         return noise.fields(self.g, self.sigma, self._wires)
 
@@ -241,3 +254,18 @@ class Crossbar:
     def _wires(self) -> tuple[float, float, float, float, str, str]:
         w = self.wires
         return w.r_row, w.r_col, w.r_source, w.r_sense, w.drive, w.sense
+
+
+def _check_curve(iv: IVCurve, g: Array) -> None:
+    """A curve gives current and slope of every cell, no current at 0 V, and does not fall there."""
+    if isinstance(iv, type) or not callable(getattr(iv, "evaluate", None)):
+        raise must("iv", "be an IVCurve or None", f"is {iv!r}", "Give an instance, not its class.")
+    try:
+        i, slope = iv.evaluate(g, np.zeros_like(g))
+        shapes = np.shape(i), np.shape(slope)
+    except (TypeError, ValueError) as error:
+        raise must("iv", "give two arrays from `evaluate(g, u)`", f"gives: {error}") from error
+    if shapes != (g.shape, g.shape):
+        raise must("iv", f"give two arrays of shape {g.shape}", f"gives {shapes[0]}, {shapes[1]}")
+    if np.any(np.asarray(i) != 0.0) or not np.all(np.asarray(slope)[g > 0.0] > 0.0):
+        raise must("iv", "pass through zero and rise there", "does not")

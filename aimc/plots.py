@@ -47,6 +47,8 @@ def voltage_map(solution: Solution, read: int = 0) -> Figure:
 
     read: which read of the solution. Raises ArgumentError where there is no such read.
     """
+    if not hasattr(solution, "cell_voltage"):
+        raise must("solution", "be a Solution of `Crossbar.solve`", f"is {type(solution).__name__}")
     as_count("read", read, 0, len(solution.v) - 1)
     figure = _figure(10.6, 3.5)
     panels = {
@@ -215,6 +217,9 @@ def accuracy_over_chips(
 def save(figure: Figure, path: str | Path) -> Path:
     """Writes the figure in the format of its suffix (.png, .pdf, .svg), whole or not at all."""
     path = Path(path)
+    known = figure.canvas.get_supported_filetypes()
+    if path.suffix[1:] not in known:
+        raise must("path", f"end in one of .{', .'.join(sorted(known))}", f"is {str(path)!r}")
     partial = path.with_name(f".{path.stem}.partial{path.suffix}")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:

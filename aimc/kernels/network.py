@@ -129,6 +129,7 @@ def _check(
         )
     if not miss <= limit or not active <= slack * max(g.shape):
         residual = miss if not miss <= limit else active / (float(g.max()) or 1.0)
+        residual = residual if residual > limit else float("inf")
         raise NotConverged(
             f"The transfer matrix of {len(g)} x {g.shape[1]} cells must be right to {limit:g}, but "
             f"is to {residual:.1e}. Its conductances and resistances span too many decades.",

@@ -19,19 +19,21 @@ _AT_ONCE = 2**19  # elements of a chunk of cell voltages: stays in the cache
 _READS = 64  # reads of a chunk at least, for which all fields pass by once
 
 
-def fields(g: Floats, sigma: Floats, wires: Wires) -> NDArray[np.float32] | None:
+def fields(g: Floats, sigma: Floats, wires: Wires) -> tuple[NDArray[np.float32], float] | None:
     """What 1 V on each row adds to the noise of each cell's share in its column's current.
 
     g, sigma  (rows, cols)          conductances and their deviations in one read [S]
     wires     r_row, r_col, r_source, r_sense, drive, sense, as in `network`
-    returns   (rows, rows * cols)   sigma_ij A_ij U_ij(1 V on row k) [nA/V], float32: its rounding
-                                    is far below the first order; None for more than LARGEST
+    returns   (rows, rows * cols)   sigma_ij A_ij U_ij(1 V on row k) over the largest sigma,
+                                    float32: its rounding is far below the first order; and that
+                                    sigma [S]. None for more than LARGEST
     raises    ArgumentError, NotConverged
     """
     rows = len(g)
     if rows * g.size > LARGEST:
         return None
-    weight = sigma * network.noise_gain(g, *wires) * 1e9  # in nA, so that squares keep in range
+    largest = float(sigma.max()) or 1.0  # so that squares keep in range
+    weight = (sigma / largest) * network.noise_gain(g, *wires)
     result = np.empty((rows, g.size), np.float32)
     step = max(1, _AT_ONCE // g.size)
     for k in range(0, rows, step):
@@ -39,17 +41,18 @@ def fields(g: Floats, sigma: Floats, wires: Wires) -> NDArray[np.float32] | None
         at = network.solve(g, unit, *wires)
         across = (at.row_voltage - at.col_voltage) * weight
         result[k : k + step] = across.reshape(len(unit), -1)
-    return result
+    return result, largest
 
 
-def std(v: Floats, fields: NDArray[np.float32], cols: int) -> Floats:
+def std(v: Floats, fields: NDArray[np.float32], largest: float, cols: int) -> Floats:
     """Standard deviation of the sensed currents to first order, from `fields`.
 
     v         (batch, rows)         source voltages [V]
     returns   (batch, cols)         [A]
     """
     result = np.empty((len(v), cols))
-    single = v.astype(np.float32)
+    scale = float(np.abs(v).max()) or 1.0
+    single = (v / scale).astype(np.float32)
     step = max(1, min(len(v), max(_READS, _AT_ONCE // fields.shape[1])))
     buffer = np.empty((step, fields.shape[1]), np.float32)
     with blas.one_thread():  # a second thread gains nothing here, and waits where cores are busy
@@ -57,4 +60,4 @@ def std(v: Floats, fields: NDArray[np.float32], cols: int) -> Floats:
             part = single[k : k + step]
             noise = np.matmul(part, fields, out=buffer[: len(part)]).reshape(-1, len(fields), cols)
             result[k : k + step] = np.sqrt(np.einsum("bij,bij->bj", noise, noise))
-    return result * 1e-9
+    return result * (scale * largest)

@@ -266,7 +266,15 @@ def _linear(
     """The network of the cells' tangents at `u`."""
     beside = np.empty_like(u)
     _beside(i.ravel(), slope.ravel(), u.ravel(), beside.ravel())
-    at = iterate(slope, v, top, tol, True, guess=guess, source=beside, within=np.inf)
+    try:
+        at = iterate(slope, v, top, tol, True, guess=guess, source=beside, within=np.inf)
+    except NotConverged as error:
+        raise NotConverged(
+            f"The tangents of {u.shape[1]} x {u.shape[2]} nonlinear cells must form a network that "
+            f"can be solved, but {error.residual:.1e} of the current is missing. Check that the "
+            "cells' curves (`iv`) rise everywhere and the voltages are physical.",
+            residual=error.residual,
+        ) from error
     current = np.ascontiguousarray(at.current)
     row, col = np.ascontiguousarray(at.row_voltage), np.ascontiguousarray(at.col_voltage)
     linear = np.full(len(u), at.residual)

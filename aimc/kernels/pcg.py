@@ -206,6 +206,7 @@ def _residual(g, q, b, r, w, y, z, acc):
 @jit
 def reads(
     g, v, first, e, s, guess, ladder, tol, limit, start, stop, work, current, row, col, residual,
+    lost,
 ):  # fmt: skip
     """Solves reads `start` to `stop`; the others are left as they are.
 
@@ -221,6 +222,7 @@ def reads(
     work     (`size(rows, cols)`,)     scratch
     current  (batch, cols)             out: sensed currents [A]
     row, col (0 or batch, rows, cols)  out: node voltages [V]
+    lost     (batch,)                  out: the same error over the largest sensed current
     residual (batch,)                  out: largest error of the current law over the largest source
                                        or column current; inf where `limit` was reached
     """
@@ -308,6 +310,7 @@ def reads(
             elif col_end == 0.0:
                 current[n, j] += carry[j] + y[1, j] / r_col
             scale = max(scale, abs(current[n, j]))
+        sensed = scale
         for j in range(cols):
             acc[j] = 0.0
         for i in range(rows):
@@ -332,5 +335,6 @@ def reads(
         for j in range(cols):
             error = max(error, acc[j])
         residual[n] = error / scale if scale > 0.0 else 0.0
+        lost[n] = error / sensed if sensed > 0.0 else 0.0
         if not (found and np.isfinite(power) and np.isfinite(residual[n])):
             residual[n] = np.inf

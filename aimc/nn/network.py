@@ -31,7 +31,8 @@ def transfers(
     dtype: torch.dtype = torch.float64,
     limit: int = 2**30,
 ) -> Tensor:
-    """The matrices with which `v @ transfer` are the sensed currents, one for each array, exactly.
+    """The matrices with which `v @ transfer` are the sensed currents, one for each array, exactly,
+    every row driven, whatever `wires.idle` says.
 
     The same elimination as `aimc.kernels.network.transfers`, to which it is equal to 1e-10 of the
     largest entry in float64, and to 1e-4 in float32 (typically 1e-6; matrix products in TF32, which

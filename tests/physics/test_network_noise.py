@@ -74,8 +74,8 @@ def test_fields_found_once_give_what_a_solve_for_each_read_gives(drive, rng):
     gain = network.noise_gain(g, *wires)
     each = network.noise_std(g, v, sigma, gain, *wires, tol=1e-9)
     found = noise.fields(g, sigma, wires)
-    np.testing.assert_allclose(noise.std(v, found, 30), each, rtol=1e-5)
-    tiny = noise.std(v, noise.fields(g, 1e-13 * sigma, wires), 30)
+    np.testing.assert_allclose(noise.std(v, *found, 30), each, rtol=1e-5)
+    tiny = noise.std(v, *noise.fields(g, 1e-13 * sigma, wires), 30)
     np.testing.assert_allclose(tiny, 1e-13 * each, rtol=1e-5)
 
 

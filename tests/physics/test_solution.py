@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from aimc import plots
 from aimc.crossbar import Crossbar
-from aimc.errors import ArgumentError
+from aimc.errors import ArgumentError, NotConverged
 from aimc.kernels import network, slices
 from aimc.wires import Wires
 
@@ -193,3 +193,53 @@ def test_voltage_map_shows_its_numbers(rng):
     assert np.allclose(images[2], solution.cell_voltage[1] * 1e3)
     with pytest.raises(ArgumentError, match="`read` must be at most 1"):
         plots.voltage_map(solution, 2)
+
+
+def test_a_crossbar_keeps_its_own_noise(rng):
+    sigma = np.full((4, 3), 1e-6)
+    crossbar = Crossbar(np.full((4, 3), 1e-5), Wires(1.0, 1.0), sigma)
+    sigma[:] = np.nan
+    assert np.isfinite(crossbar.read(np.ones((2, 4)), rng)).all()
+    with pytest.raises(ValueError, match="read-only"):
+        crossbar.sigma[0, 0] = 1.0
+
+
+def test_noise_keeps_its_scale(rng):
+    """Noise is proportional to sigma and to the voltages, over a hundred decades."""
+    g, v = rng.uniform(1e-5, 1e-4, (6, 4)), rng.uniform(0.1, 0.2, (3, 6))
+
+    def noise(times_sigma, times_v):
+        crossbar = Crossbar(g, Wires(2.0, 2.0), np.full(g.shape, 1e-6 * times_sigma))
+        return crossbar.noise(v * times_v, np.random.default_rng(1)) / (times_sigma * times_v)
+
+    for scales in ((1e-30, 1.0), (1.0, 1e-30), (1.0, 1e40)):
+        assert np.allclose(noise(*scales), noise(1.0, 1.0), rtol=1e-5)
+
+
+def test_sneak_currents_that_drown_the_sensed_ones_are_refused():
+    """Kirchhoff's law relative to the largest current says little of a current 1e-9 of it."""
+    g = [[0.01, 0.01, 1e-6, 0], [0.01, 1e-6, 1e-4, 1e-4], [0, 1e-9, 1e-6, 1e-6]]
+    v = [[0.0882307229165851, 0.14203505493789154, 0.19536294951441352]]
+    wires = Wires(1e10, 1, 1e-3, 1e10, sense="top", idle="gated")
+    with pytest.raises(NotConverged, match="largest sensed"):
+        Crossbar(g, wires).read(v)
+
+
+def test_what_is_no_curve_is_refused():
+    class Offset:
+        def evaluate(self, g, u):
+            return g * (u + 0.1), g + 0.0 * u
+
+    g = np.full((3, 2), 1e-5)
+    for curve, says in (
+        (Offset(), "pass through zero"),
+        (Offset, "Give an instance"),
+        (3, "IVCurve"),
+    ):
+        with pytest.raises(ArgumentError, match=says):
+            Crossbar(g, iv=curve)
+
+
+def test_currents_that_overflow_are_refused():
+    with pytest.raises(ArgumentError, match="finite currents"):
+        Crossbar(np.full((4, 3), 1e300)).read(np.full((1, 4), 1e10))
