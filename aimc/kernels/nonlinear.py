@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from aimc.errors import ArgumentError, NotConverged, as_array, as_number
 from aimc.kernels.iteration import iterate
 from aimc.kernels.jit import jit, reduction
+from aimc.kernels.sums import total
 from aimc.kernels.topology import Topology, as_mask, topology
 
 Floats = NDArray[np.float64]
@@ -83,14 +84,6 @@ def _tangent(slope, beside, u, out):
 
 
 @reduction
-def _sum(a):
-    total = 0.0
-    for k in range(len(a)):
-        total += a[k]
-    return total
-
-
-@reduction
 def _along(i, wanted, u, before):
     """sum (i - wanted) (u - before)"""
     total = 0.0
@@ -103,10 +96,10 @@ def _along(i, wanted, u, before):
 def _rises(i, wanted, u, before, out):
     """d(co-content)/dt of each read, times the step."""
     for n in range(len(out)):
-        total = 0.0
+        rise = 0.0
         for k in range(i.shape[1]):
-            total += _along(i[n, k], wanted[n, k], u[n, k], before[n, k])
-        out[n] = total
+            rise += _along(i[n, k], wanted[n, k], u[n, k], before[n, k])
+        out[n] = rise
 
 
 @jit
@@ -118,7 +111,7 @@ def _misses(i, wanted, current, worst, out):
             scale = max(scale, abs(current[n, j]))
             worst[j] = 0.0
         for k in range(i.shape[1]):
-            scale = max(scale, abs(_sum(wanted[n, k])))
+            scale = max(scale, abs(total(wanted[n, k])))
             ik, wk = i[n, k], wanted[n, k]
             for j in range(len(worst)):
                 worst[j] = max(worst[j], abs(ik[j] - wk[j]))

@@ -31,6 +31,7 @@ from aimc.kernels.lines import (
     rise,
     solve_rows,
 )
+from aimc.kernels.sums import dot, total
 
 ARRAYS = 7  # arrays of the padded size that a read works in
 _DEPTH = 1e-20  # of z'Tz in one go: beyond, rounding of z shows, and the residual is found anew
@@ -39,22 +40,6 @@ _DEPTH = 1e-20  # of z'Tz in one go: beyond, rounding of z shows, and the residu
 def size(rows: int, cols: int) -> int:
     """Numbers that `reads` needs to work in."""
     return (ARRAYS * (rows + ROWS) + 3) * cols
-
-
-@reduction
-def _dot(a, b):
-    total = 0.0
-    for j in range(len(a)):
-        total += a[j] * b[j]
-    return total
-
-
-@reduction
-def _sum(a):
-    total = 0.0
-    for j in range(len(a)):
-        total += a[j]
-    return total
 
 
 @reduction
@@ -146,7 +131,7 @@ def _direction(g, q, rows, last, r, beta, z, p, y, acc):
         gi = g[i]
         for j in range(cols):
             acc[j] += pi[j] * (gi[j] * yi[j])
-    return _sum(acc)
+    return total(acc)
 
 
 @inner
@@ -174,7 +159,7 @@ def _step(g, q, b, r, alpha, p, y, w, z, x, acc):
             for j in range(cols):
                 acc[j] += xi[j] * (gi[j] * yi[j])
                 zi[j] -= alpha * (pi[j] - xi[j])
-    return _sum(acc)
+    return total(acc)
 
 
 @inner
@@ -200,7 +185,7 @@ def _residual(g, q, b, r, w, y, z, acc):
             for j in range(cols):
                 acc[j] += wi[j] * zi[j]
                 wi[j] = yi[j]
-    return _sum(acc)
+    return total(acc)
 
 
 @jit
@@ -322,10 +307,10 @@ def reads(
             for j in range(cols):
                 acc[j] = max(acc[j], gi[j] * abs(yi[j] - wi[j]))
                 wi[j] = vi - en[j] + zi[j] - yi[j]
-            total = _dot(gi, wi)
+            drawn = dot(gi, wi)
             if s.shape[0] > 0:
-                total += _sum(s[n, i])
-            scale = max(scale, abs(total))
+                drawn += total(s[n, i])
+            scale = max(scale, abs(drawn))
             if row.shape[0] > 0:
                 ri = row[n, i]
                 ci = col[n, i]

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aimc.errors import ArgumentError, as_array
-from aimc.kernels.jit import jit, reduction
+from aimc.kernels.jit import jit
+from aimc.kernels.sums import dot
 from aimc.kernels.threads import spread
 
 Floats = NDArray[np.float64]
@@ -88,14 +89,6 @@ def floating(duration: Floats, v: Floats, y: Floats) -> Floats:
     return result
 
 
-@reduction
-def _dot(a, b, count):
-    total = 0.0
-    for j in range(count):
-        total += a[j] * b[j]
-    return total
-
-
 @jit
 def _floating(duration, v, y, order, work, lo, hi, result):
     rows = len(y)
@@ -124,15 +117,15 @@ def _floating(duration, v, y, order, work, lo, hi, result):
                 fi = f[i]
                 pi = p[i]
                 for j in range(i):
-                    fi[j] = (pi[j] - _dot(fi, f[j], j)) / f[j, j]
-                left = pi[i] - _dot(fi, fi, i)
+                    fi[j] = (pi[j] - dot(fi[:j], f[j, :j])) / f[j, j]
+                left = pi[i] - dot(fi[:i], fi[:i])
                 # A row without closed cells carries nothing: at 0 V by convention.
                 fi[i] = np.sqrt(left) if left > 1e-13 * pi[i] else np.inf
             factored = silent
             for i in range(silent):
                 pi = p[i]
                 fi = f[i]
-                x[i] = (-_dot(pi[silent:], wide[silent:], rows - silent) - _dot(fi, x, i)) / fi[i]
+                x[i] = (-dot(pi[silent:], wide[silent:]) - dot(fi[:i], x[:i])) / fi[i]
             for i in range(silent - 1, -1, -1):
                 fi = f[i]
                 x[i] /= fi[i]

@@ -187,10 +187,6 @@ class Dialect(ABC):
         """The voltage of a node at one time."""
         return f".measure tran {name} find {self.v(node)} at={number(at)}"
 
-    def measure_rise(self, name: str, node: str, half: float, start: float) -> str:
-        """The time at which a node's voltage first rises through `half` after `start`."""
-        return f".measure tran {name} when {self.v(node)}={number(half)} td={number(start)} rise=1"
-
     def end(self) -> list[str]:
         """The last line of a deck."""
         return [".end"]

@@ -277,7 +277,9 @@ class Spectre(Dialect):
         ]
 
     def measure_at(self, name: str, node: str, at: float) -> str:
-        raise NotImplementedError
+        raise must(
+            "dialect", "measure in its own language", "is spectre", "Read the saved waves instead."
+        )
 
     def end(self) -> list[str]:
         return []
