@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from aimc.errors import must
-from aimc.spice.cells import GATED
-
 if TYPE_CHECKING:
     from aimc.crossbar import Crossbar
     from aimc.spice.cells import CellModel
@@ -110,16 +107,16 @@ class ArrayNodes:
             node = self._parent[node]
         return node
 
-    def inside(self, instance: str) -> list[str]:
-        """Every node of an instance at the top, ports by their own names, sorted."""
+    def inside(self, instance: str, tail: str = "") -> list[str]:
+        """Every node of an instance, as `at_top`, sorted."""
         rows, cols = self.shape
         names = {self.row(i, j) for i in range(rows) for j in range(cols)}
         names |= {self.col(i, j) for i in range(rows) for j in range(cols)}
-        return sorted(self.at_top(name, instance) for name in names)
+        return sorted(self.at_top(name, instance, tail) for name in names)
 
-    def at_top(self, name: str, instance: str) -> str:
-        """The name of a node of an instance, as seen from the top."""
-        return name if name in self._ports else f"{instance}.{name}"
+    def at_top(self, name: str, instance: str, tail: str = "") -> str:
+        """The name of a node of an instance, as seen from the top, where ports end in `tail`."""
+        return name + tail if name in self._ports else f"{instance}.{name}"
 
     @cached_property
     def _ports(self) -> frozenset[str]:
@@ -127,9 +124,10 @@ class ArrayNodes:
 
 
 def subcircuit(nodes: ArrayNodes, dialect: Dialect, cell: CellModel) -> list[str]:
-    """The crossbar's subcircuit: its wires, then its cells. An open cell (g = 0) is left out."""
-    if nodes.gated and cell != GATED:
-        raise must("cell", "be linear where idle rows are gated", f"is {cell.subckt}")
+    """The crossbar's subcircuit: its wires, then its cells. An open cell (g = 0) is left out.
+
+    cell: of two nodes, or of three where idle rows are gated.
+    """
     crossbar = nodes.crossbar
     rows, cols = nodes.shape
     wires = crossbar.wires

@@ -1,34 +1,49 @@
-"""Which subcircuit of the model library stands for a cell."""
+"""Which subcircuit stands for a cell: one of the model library, or one composed of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aimc.errors import SpiceError
-from aimc.ivcurve import Cubic, Sinh
+from aimc.ivcurve import Cubic, Sinh, Tabulated
+from aimc.spice.dialect import number
 from aimc.transistor import SeriesTransistor, Transistor
 
 if TYPE_CHECKING:
-    from aimc.crossbar import Crossbar
+    from aimc.ivcurve import IVCurve
+    from aimc.spice.dialect import Dialect
 
 Params = dict[str, float | str]
 
 
+def _nothing(dialect: Dialect) -> list[str]:
+    return []
+
+
 @dataclass(frozen=True)
 class CellModel:
-    """A model of the library as a cell. subckt: its name, also that of its file.
+    """A subcircuit as a cell: its first node is the row's, its second the column's.
 
-    params(g, i, j): the parameters of the cell of conductance g [S] in row i, column j. linear:
-    whether i = g v, so that ngspice needs no iteration.
+    subckt: its name. params(g, i, j): the parameters of the cell of conductance g [S] in row i,
+    column j. linear: whether i is proportional to v, so that ngspice needs no iteration. models:
+    files of the library that it needs; None: the one of its own name. define(dialect): lines of a
+    deck that define it, where the library does not.
     """
 
     subckt: str
     params: Callable[[float, int, int], Params]
     linear: bool = False
+    models: tuple[str, ...] | None = None
+    define: Callable[[Dialect], list[str]] = _nothing
+
+    @property
+    def includes(self) -> tuple[str, ...]:
+        """Files of the library that a deck with such cells includes."""
+        return (self.subckt,) if self.models is None else self.models
 
 
 def _linear(g: float, i: int, j: int) -> Params:
@@ -40,30 +55,93 @@ LINEAR = CellModel("cell_linear", _linear, linear=True)
 GATED = CellModel("cell_gated", _linear)
 
 
-def cell_of(crossbar: Crossbar) -> CellModel:
-    """The cell model of a crossbar: that of its current-voltage curve, linear without one.
+def cell_of(iv: IVCurve | None) -> CellModel:
+    """The cell model of a current-voltage curve; None is a linear cell.
 
-    Raises SpiceError (reason "missing") for a curve that no model of the library has.
+    Raises SpiceError (reason "missing") for a curve that has no model.
     """
-    iv = crossbar.iv
     if iv is None:
-        return GATED if crossbar.wires.idle == "gated" else LINEAR
+        return LINEAR
     if isinstance(iv, Sinh):
         return CellModel("cell_sinh", lambda g, i, j: {"g": g, "a": iv.a})
     if isinstance(iv, Cubic):
         return CellModel("cell_cubic", lambda g, i, j: _cubic(iv, g))
-    if isinstance(iv, SeriesTransistor) and iv.cell is None:
-        if iv.r_on == 0:
-            return LINEAR
-        return CellModel("cell_series", lambda g, i, j: {"g": g, "r_on": iv.r_on}, linear=True)
-    if isinstance(iv, Transistor) and iv.cell is None:
-        law: Params = {"k": iv.k, "v_gate": iv.v_gate, "v_th": iv.v_th, "clm": iv.clm}
-        return CellModel("cell_transistor", lambda g, i, j: {"g": g, **law})
+    if isinstance(iv, Tabulated):
+        return CellModel("cell_tabulated", _linear, False, (), lambda d: _tabulated(iv, d))
+    if isinstance(iv, SeriesTransistor):
+        return behind_resistor(cell_of(iv.cell), iv.r_on)
+    if isinstance(iv, Transistor):
+        return behind_transistor(cell_of(iv.cell), iv)
     raise SpiceError(
-        f"The library has no model of cells with {iv!r}. Give one: netlist(..., "
+        f"There is no SPICE model of cells with {iv!r}. Give one: netlist(..., "
         "cell=spice.CellModel(name, params)).",
         "missing",
     )
+
+
+def behind_resistor(cell: CellModel, r_on: float) -> CellModel:
+    """`cell`, and r_on [ohm] between it and the column."""
+    if r_on == 0:
+        return cell
+    return _composed(
+        cell, "resistor", cell.linear, (),
+        lambda d, x: [x("xcell", "p", "m"), d.resistor("r1", "m", "n", number(r_on))],
+    )  # fmt: skip
+
+
+def behind_transistor(cell: CellModel, law: Transistor) -> CellModel:
+    """`cell`, and a transistor of that law between it and the column."""
+    params: Params = {"k": law.k, "v_gate": law.v_gate, "v_th": law.v_th, "clm": law.clm}
+    return _composed(
+        cell, "transistor", False, ("transistor",),
+        lambda d, x: [
+            x("xcell", "p", "m"), d.instance("xtransistor", ("m", "n"), "transistor", params),
+        ],
+    )  # fmt: skip
+
+
+def gated(cell: CellModel) -> CellModel:
+    """`cell` where the third node, on, is at 1 V; no current where it is at 0 V.
+
+    The cell stands on a copy of its column's node, under v(on) times the voltage, and its current
+    is mirrored.
+    """
+    if cell == LINEAR:
+        return GATED
+    return _composed(
+        cell, "gated", False, (),
+        lambda d, x: [
+            d.controlled("e1", "b", "0", "n", "0", "1"),
+            d.behaviour("b1", "a", "b", "v", "v(on) * v(p,n)"),
+            x("xcell", "a", "m"),
+            d.voltage("vsense", "m", "b", 0.0),
+            d.current_copy("f1", "p", "n", "vsense", 1.0),
+        ],
+        ("p", "n", "on"),
+    )  # fmt: skip
+
+
+def _composed(
+    cell: CellModel, kind: str, linear: bool, models: tuple[str, ...],
+    body: Callable[[Dialect, Callable[[str, str, str], str]], list[str]],
+    ports: Sequence[str] = ("p", "n"),
+) -> CellModel:  # fmt: skip
+    """A subcircuit around `cell`, with its parameters. body(dialect, x): its elements, where
+    x(name, a, b) is the cell between two nodes.
+    """
+    name = f"{cell.subckt}_{kind}"
+
+    def define(d: Dialect) -> list[str]:
+        params = cell.params(1e-6, 0, 0)
+        defaults = {k: v if isinstance(v, str) else number(v) for k, v in params.items()}
+        inner: Params = {k: d.value(k) for k in params}
+
+        def x(instance: str, a: str, b: str) -> str:
+            return d.instance(instance, (a, b), cell.subckt, inner)
+
+        return [*cell.define(d), *d.subckt(name, ports, defaults), *body(d, x), d.ends(name)]
+
+    return CellModel(name, cell.params, linear, (*cell.includes, *models), define)
 
 
 def _cubic(iv: Cubic, g: float) -> Params:
@@ -71,3 +149,44 @@ def _cubic(iv: Cubic, g: float) -> Params:
     h = 1e-3
     up, down = (float(np.asarray(iv.evaluate([g], [u])[0]).item()) for u in (h, -h))
     return {"g": g, "n2": (up + down) / (2 * h**2), "n3": ((up - down) / (2 * h) - g) / h**2}
+
+
+def _tabulated(iv: Tabulated, d: Dialect) -> list[str]:
+    """The very cubic pieces of the curve of unit slope, straight lines beyond its ends.
+
+    Each piece is written about the knot that is nearer to 0 V, and found by halving the knots.
+    """
+    knots = sorted({*iv.voltage, 0.0})
+    values, slopes = (part.tolist() for part in iv.evaluate([1.0], knots))
+
+    def piece(near: int, far: int | None) -> str:
+        v = f"(v(p,n) - ({number(knots[near])}))" if knots[near] else "v(p,n)"
+        if far is None:
+            rest = number(slopes[near])
+        else:
+            h = knots[far] - knots[near]
+            secant = (values[far] - values[near]) / h
+            c2 = (3 * secant - 2 * slopes[near] - slopes[far]) / h
+            c3 = (slopes[near] + slopes[far] - 2 * secant) / h**2
+            rest = f"({number(slopes[near])} + {v} * (({number(c2)}) + {v} * ({number(c3)})))"
+        return f"({number(values[near])}) + {v} * {rest}" if values[near] else f"{v} * {rest}"
+
+    pieces = [piece(0, None)]
+    for k in range(len(knots) - 1):
+        pieces.append(piece(k, k + 1) if knots[k] >= 0 else piece(k + 1, k))
+    pieces.append(piece(len(knots) - 1, None))
+
+    def choose(low: int, high: int) -> str:
+        """Of pieces low to high - 1; knot k divides pieces k and k + 1."""
+        if high - low == 1:
+            return pieces[low]
+        middle = (low + high) // 2
+        below = f"v(p,n) < {number(knots[middle - 1])}"
+        return d.choice(below, choose(low, middle), choose(middle, high))
+
+    return [
+        d.note("a measured curve: cubic pieces between its knots, of slope 1 at 0 v"),
+        *d.subckt("cell_tabulated", ("p", "n"), {"g": "1e-06"}),
+        d.behaviour("b1", "p", "n", "i", f"{{g}} * ({choose(0, len(pieces))})"),
+        d.ends("cell_tabulated"),
+    ]

@@ -128,6 +128,10 @@ class Dialect(ABC):
         """
         return f"{name} {a} {b} {quantity}={expression}"
 
+    def choice(self, condition: str, yes: str, no: str) -> str:
+        """An expression that is `yes` where the condition holds, else `no`."""
+        return f"({condition} ? {yes} : {no})"
+
     def switch(self, name: str, a: str, b: str, p: str, n: str, ron: str, roff: str) -> list[str]:
         """A switch from a to b, closed where v(p, n) exceeds 0.5 V. name begins with s."""
         return [

@@ -55,6 +55,9 @@ class LTspice(Dialect):
     sweeps = True
     separator = ":"
 
+    def choice(self, condition: str, yes: str, no: str) -> str:
+        return f"if({condition}, {yes}, {no})"
+
     def save(self, vectors: Sequence[str], analysis: str) -> list[str]:
         return [".save " + " ".join(sorted(vectors))]
 

@@ -8,7 +8,7 @@ from aimc.crossbar import Crossbar
 from aimc.errors import as_batch, as_number, must
 from aimc.macro import Macro
 from aimc.spice import dialects, macro_deck, operating_point
-from aimc.spice.cells import cell_of
+from aimc.spice.cells import cell_of, gated
 
 if TYPE_CHECKING:
     from aimc.spice.cells import CellModel
@@ -52,17 +52,14 @@ def netlist(
     if analysis not in allowed:
         raise must("analysis", f"be {' or '.join(allowed)}", f"is {analysis!r}")
     facts = _facts(macro, seed)
-    cell = cell or cell_of(circuit if isinstance(circuit, Crossbar) else circuit.crossbar)
-    rows = circuit.g.shape[0] if isinstance(circuit, Crossbar) else circuit.shape[0]
+    crossbar = circuit if isinstance(circuit, Crossbar) else circuit.crossbar
+    cell = cell or cell_of(crossbar.iv)
+    if crossbar.wires.idle == "gated":
+        cell = gated(cell)
+    rows = circuit.shape[0] if isinstance(circuit, Macro) else crossbar.g.shape[0]
     x = as_batch("x", x, rows)
     if not len(x):
         raise must("x", "not be empty", f"has shape {x.shape}")
-    idle = (circuit if isinstance(circuit, Crossbar) else circuit.crossbar).wires.idle
-    if idle == "floating" and analysis == "op" and len(x) > 1:
-        raise must(
-            "x", "be one input where idle rows float", f"has shape {x.shape}",
-            "The circuit changes with every input: export each by itself.",
-        )  # fmt: skip
     if macro is not None and analysis == "tran":
         if gain is not None:
             as_number("gain", gain, above=1)
@@ -70,12 +67,8 @@ def netlist(
         return macro_deck.deck(macro, x, written, facts, models, gain, delay, cell)
     if gain is not None or delay:
         raise must("gain, delay", "be left out", "an operating point has no integrators")
-    if macro is not None:
-        return operating_point.deck(
-            macro.crossbar, macro.hardware.driver.drive(x), written, facts, models, cell
-        )
-    assert isinstance(circuit, Crossbar)
-    return operating_point.deck(circuit, x, written, facts, models, cell)
+    v = x if macro is None else macro.hardware.driver.drive(x)
+    return operating_point.deck(crossbar, v, written, facts, models, cell)
 
 
 def _facts(macro: Macro | None, seed: int | None) -> list[str]:

@@ -47,7 +47,7 @@ def deck(
     integrator = "integrator_ideal" if gain is None else "integrator_opamp"
     comparator = "comparator_delay" if delay > 0 else "comparator"
     names = sorted(
-        {array_cell.subckt, "cell_linear", "switch_v", integrator, "sample_hold", comparator}
+        {*array_cell.includes, "cell_linear", "switch_v", integrator, "sample_hold", comparator}
     )
     library = models(dialect, names, folder)
     rows, cols = macro.shape
@@ -61,7 +61,7 @@ def deck(
         lines.append(dialect.param("gain", gain))
     lines += [dialect.include(path) for path, _ in library]
     nodes = array.ArrayNodes(macro.crossbar)
-    lines += ["", *array.subcircuit(nodes, dialect, array_cell)]
+    lines += ["", *array_cell.define(dialect), *array.subcircuit(nodes, dialect, array_cell)]
     for r, ramp in enumerate(columns):
         lines += ["", *_column(f"column{r}", ramp, dialect)]
     lines += ["", *_read(macro, x, times, nodes, dialect)]

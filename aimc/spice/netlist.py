@@ -119,7 +119,7 @@ def models(dialect: Dialect, names: Sequence[str], folder: str) -> tuple[tuple[s
         raise must("models", "be a relative path", f"is {folder!r}")
     return tuple(
         ((place / f"{name}{dialect.library}").as_posix(), library.model(name, dialect))
-        for name in names
+        for name in dict.fromkeys(names)
     )
 
 

@@ -53,7 +53,19 @@ class OperatingPointPlan(Plan):
     @property
     def rawfile(self) -> str | None:
         """Several points are written one after the other by the deck itself."""
-        return Ngspice.rawfile if len(self.v) > 1 else None
+        return Ngspice.rawfile if len(self.v) > 1 and not self.beside else None
+
+    @property
+    def beside(self) -> bool:
+        """Whether each of several inputs has an array of its own in one operating point: rows that
+        float make another circuit of it, which no source can.
+        """
+        return len(self.v) > 1 and self.crossbar.wires.idle == "floating"
+
+    @property
+    def tails(self) -> list[str]:
+        """What the names of each array at the top end in."""
+        return [f"_{n}" for n in range(len(self.v))] if self.beside else [""]
 
     @cached_property
     def nodes(self) -> array.ArrayNodes:
@@ -61,26 +73,25 @@ class OperatingPointPlan(Plan):
         return array.ArrayNodes(self.crossbar)
 
     def result(self, plots: list[Plot]) -> OperatingPoint:
-        if len(plots) != len(self.v):
+        wanted = 1 if self.beside else len(self.v)
+        if len(plots) != wanted:
             raise SpiceError(
-                f"The answer must hold {len(self.v)} operating points, but holds {len(plots)}.",
-                "failed",
+                f"The answer must hold {wanted} operating points, but holds {len(plots)}.", "failed"
             )
         rows, cols = self.nodes.shape
-        row = [f"v({self._at(self.nodes.row(i, j))})" for i in range(rows) for j in range(cols)]
-        col = [f"v({self._at(self.nodes.col(i, j))})" for i in range(rows) for j in range(cols)]
-        out = [f"i(vs{j})" for j in range(cols)]
+        row = [self.nodes.row(i, j) for i in range(rows) for j in range(cols)]
+        col = [self.nodes.col(i, j) for i in range(rows) for j in range(cols)]
 
-        def take(names: Sequence[str]) -> Array:
-            return np.array([[plot[name][0] for name in names] for plot in plots])
+        def volts(names: Sequence[str]) -> Array:
+            at_top = self.nodes.at_top
+            return take([[f"v({at_top(name, INSTANCE + tail, tail)})" for name in names]
+                         for tail in self.tails]).reshape(-1, rows, cols)  # fmt: skip
 
-        shape = (len(plots), rows, cols)
-        return OperatingPoint(
-            self.crossbar, self.v, take(row).reshape(shape), take(col).reshape(shape), take(out)
-        )
+        def take(names: list[list[str]]) -> Array:
+            return np.array([[plot[name][0] for name in some] for plot in plots for some in names])
 
-    def _at(self, node: str) -> str:
-        return self.nodes.at_top(node, INSTANCE)
+        current = take([[f"i(vs{j}{tail})" for j in range(cols)] for tail in self.tails])
+        return OperatingPoint(self.crossbar, self.v, volts(row), volts(col), current)
 
 
 def deck(
@@ -91,30 +102,44 @@ def deck(
     plan = OperatingPointPlan(crossbar, v)
     nodes = plan.nodes
     rows, cols = nodes.shape
-    library = models(dialect, [cell.subckt], folder)
-    sweep = len(v) > 1 and dialect.sweeps
+    library = models(dialect, cell.includes, folder)
+    sweep = len(v) > 1 and dialect.sweeps and not plan.beside
     lines = header(dialect, f"{rows} x {cols} cells, operating points: {len(v)}", facts)
     lines += array.parameters(crossbar, dialect)
     lines += [dialect.include(path) for path, _ in library]
-    lines += ["", *array.subcircuit(nodes, dialect, cell), ""]
-    # A floating row without a closed cell has no voltage of its own: it is held at 0 V.
-    floats = (v[0] == 0) & crossbar.g.any(axis=1) & (crossbar.wires.idle == "floating")
-    sources = {f"vin{i}": (f"in{i}", v[:, i]) for i in range(rows) if not floats[i]}
-    if nodes.gated:
-        sources |= {f"von{i}": (f"on{i}", (v[:, i] != 0) * 1.0) for i in range(rows)}
+    lines += ["", *cell.define(dialect), *array.subcircuit(nodes, dialect, cell), ""]
     lines.append(dialect.note("rows are driven; columns end at 0 V, where their currents are read"))
-    for name, (node, volts) in sources.items():
-        if sweep and dialect.name != "ltspice":
-            lines.append(dialect.param(f"{name}_dc", volts[0]))
-        dc = dialect.value(f"{name}_dc") if sweep else float(volts[0])
-        lines.append(dialect.voltage(name, node, "0", dc))
-    lines += [dialect.voltage(f"vs{j}", f"out{j}", "0", 0.0) for j in range(cols)]
-    lines.append(dialect.instance(INSTANCE, nodes.ports, "crossbar", {}))
-    kept = [dialect.v(name) for name in nodes.inside(INSTANCE)]
-    kept += [dialect.i(f"vs{j}") for j in range(cols)]
+    sources: dict[str, Array] = {}
+    kept: list[str] = []
+    for tail, volts in zip(plan.tails, v[:, None] if plan.beside else [v], strict=True):
+        driven = _driven(nodes, volts)
+        for name, (node, values) in driven.items():
+            if sweep and dialect.name != "ltspice":
+                lines.append(dialect.param(f"{name}_dc", values[0]))
+            dc = dialect.value(f"{name}_dc") if sweep else float(values[0])
+            lines.append(dialect.voltage(name + tail, node + tail, "0", dc))
+        lines += [dialect.voltage(f"vs{j}{tail}", f"out{j}{tail}", "0", 0.0) for j in range(cols)]
+        ports = [port + tail for port in nodes.ports]
+        lines.append(dialect.instance(INSTANCE + tail, ports, "crossbar", {}))
+        kept += [dialect.v(name) for name in nodes.inside(INSTANCE + tail, tail)]
+        kept += [dialect.i(f"vs{j}{tail}") for j in range(cols)]
+        sources |= {name + tail: values for name, (_, values) in driven.items()}
     lines += ["", *dialect.save(kept, "op")]
     if not cell.linear:
         lines += dialect.tight()
-    values = [[float(volts[n]) for _, volts in sources.values()] for n in range(len(v))]
-    lines += dialect.op(list(sources), values)
+    points = 1 if plan.beside else len(v)
+    lines += dialect.op(
+        list(sources), [[float(values[n]) for values in sources.values()] for n in range(points)]
+    )
     return Netlist(dialect.text([*lines, *dialect.end()]), dialect, library, (), plan)
+
+
+def _driven(nodes: array.ArrayNodes, v: Array) -> dict[str, tuple[str, Array]]:
+    """The sources of an array by name: where each stands, and its voltages (batch,) [V]."""
+    crossbar, rows = nodes.crossbar, range(nodes.shape[0])
+    # A floating row without a closed cell has no voltage of its own: it is held at 0 V.
+    floats = (v[0] == 0) & crossbar.g.any(axis=1) & (crossbar.wires.idle == "floating")
+    sources = {f"vin{i}": (f"in{i}", v[:, i]) for i in rows if not floats[i]}
+    if nodes.gated:
+        sources |= {f"von{i}": (f"on{i}", (v[:, i] != 0) * 1.0) for i in rows}
+    return sources

@@ -12,9 +12,15 @@ import pytest
 import aimc
 from aimc import Crossbar, Wires, spice
 from aimc.errors import SpiceError
+from aimc.ivcurve import Tabulated
 from aimc.spice import library
+from aimc.transistor import SeriesTransistor, Transistor
 
 MODELS = spice.models()
+COMPOSED = Transistor(
+    SeriesTransistor(Tabulated((-0.4, -0.25, -0.125, 0.05, 0.1, 0.2), (-9.0, -4.0, -1.5, 0.5, 1.5, 2.5)), 1e3),
+    1e-3, 1.2, 0.4,
+)  # fmt: skip
 SINH = spice.CellModel("cell_sinh", lambda g, i, j: {"g": g, "a": 2.0})
 NAME = r"[a-z_]\w*"
 NODE = r"\w+"
@@ -61,6 +67,12 @@ class DialectContract:
             "one": spice.netlist(crossbar, x[0], dialect=cls.name),
             "many": spice.netlist(crossbar, x, dialect=cls.name),
             "nonlinear": spice.netlist(crossbar, x[0], dialect=cls.name, cell=SINH),
+            "floating": spice.netlist(
+                Crossbar(crossbar.g, Wires(1.0, idle="floating")), x, dialect=cls.name
+            ),
+            "composed": spice.netlist(
+                Crossbar(crossbar.g, Wires(1.0, idle="gated"), iv=COMPOSED), x, dialect=cls.name
+            ),
         }
 
     @pytest.fixture(scope="class")

@@ -84,6 +84,16 @@ def test_1t1r_cell(g, k, v_gate):
         assert found[30] == pytest.approx(triode, rel=1e-9)
 
 
+@pytest.mark.parametrize(("v_gate", "clm"), [(0.9, 0.01), (0.6, 0.1)])
+def test_transistor(v_gate, clm):
+    """Triode and saturation forwards, triode backwards [Shichman and Hodges 1968]."""
+    k, v_th = 5e-4, 0.4
+    over = v_gate - v_th
+    forward = np.where(over < V, k * over**2 / 2, k * (over * V - V**2 / 2)) * (1 + clm * np.abs(V))
+    found = curve("transistor", f"k={k!r} v_gate={v_gate!r} v_th={v_th!r} clm={clm!r}")
+    assert_allclose(found, forward, rtol=1e-9, atol=1e-18)
+
+
 def test_wire_segment():
     """An RC low pass: each end has half of the capacitance."""
     r, c = 1e3, 2e-12

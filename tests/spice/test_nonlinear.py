@@ -11,7 +11,7 @@ from scipy.sparse.linalg import spsolve
 
 from aimc import Crossbar, Wires, spice
 from aimc.errors import SpiceError
-from aimc.ivcurve import Cubic, Sinh
+from aimc.ivcurve import Cubic, IVCurve, Sinh, Tabulated
 from aimc.transistor import SeriesTransistor, Transistor
 
 pytestmark = [pytest.mark.spice, pytest.mark.usefixtures("ngspice")]
@@ -144,12 +144,46 @@ def test_nonlinear_cells(cell, shape, topology, rng):
         assert np.abs(out - linear[n]).max() > 1e-3 * np.abs(out).max()
 
 
+CUBIC = Cubic(k2=(0.2, 0.05), k3=1.5, k3_slope=-2e3)
+# Uneven knots, no two pieces alike, and 0 V between two of them.
+MEASURED = Tabulated(
+    (-0.4, -0.25, -0.125, 0.05, 0.125, 0.2), (-9e-5, -4.5e-5, -1.5e-5, 5e-6, 1.6e-5, 2.5e-5)
+)
 CURVES = {
     "sinh": Sinh(5.0),
-    "cubic": Cubic(k2=(0.2, 0.05), k3=1.5, k3_slope=-2e3),
+    "cubic": CUBIC,
+    "measured": MEASURED,
     "series": SeriesTransistor(None, 2e3),
     "transistor": Transistor(None, 5e-4, 1.0, 0.4, 0.02),
+    "sinh behind a resistor": SeriesTransistor(Sinh(5.0), 2e3),
+    "cubic behind a transistor": Transistor(CUBIC, 5e-4, 1.0, 0.4, 0.02),
+    "measured behind both": Transistor(SeriesTransistor(MEASURED, 500.0), 5e-4, 1.0, 0.4),
 }
+EDGES = [v + e for v in (*MEASURED.voltage, 0.0) for e in (0.0, 1e-9, -1e-9)]
+
+
+@pytest.mark.parametrize("name", CURVES)
+@pytest.mark.parametrize("idle", ["grounded", "gated"])
+def test_a_cell_has_the_current_of_its_curve(name, idle):
+    """Between, at, beside and beyond the knots, to 1e-8 of each current."""
+    v = np.array([*np.linspace(-0.5, 0.5, 41), *EDGES])[:, None]
+    for g in (1.234e-6, 1e-4):
+        crossbar = Crossbar([[g]], Wires(idle=idle), iv=CURVES[name])  # pyright: ignore
+        found = spice.netlist(crossbar, v).run().current[:, 0]
+        wanted, _ = CURVES[name].evaluate(np.full(len(v), g), v[:, 0])
+        np.testing.assert_allclose(found, wanted, rtol=1e-8, atol=1e-18)
+
+
+@pytest.mark.parametrize("name", CURVES)
+@pytest.mark.parametrize("idle", ["floating", "gated"])
+def test_idle_rows_of_nonlinear_cells_float_or_are_gated(name, idle, rng):
+    g = rng.uniform(1e-6, 150e-6, (8, 5)) * (rng.random((8, 5)) > 0.1)
+    crossbar = Crossbar(g, Wires(0.35, 0.35, 50.0, 20.0, idle=idle), iv=CURVES[name])
+    v = rng.uniform(-0.3, 0.3, (3, 8)) * (rng.random((3, 8)) < 0.6)
+    found, ours = spice.netlist(crossbar, v).run(), crossbar.solve(v)
+    for part in ("row_voltage", "col_voltage", "current"):
+        a, b = getattr(found, part), getattr(ours, part)
+        assert np.abs(a - b).max() < 1e-8 * max(np.abs(b).max(), 0.01 * np.abs(v).max()), part
 
 
 @pytest.mark.parametrize("name", CURVES)
@@ -167,11 +201,30 @@ def test_the_simulator_s_own_curves(name, shape, rng):
     assert spice.compare(ours, found)
 
 
-def test_a_curve_without_a_model_is_refused(rng):
-    crossbar = Crossbar(np.full((2, 2), 1e-5), iv=SeriesTransistor(Sinh(2.0), 1e3))
-    with pytest.raises(SpiceError, match="no model of cells with SeriesTransistor") as caught:
+class Own(IVCurve):
+    """A curve of the user's own."""
+
+    def evaluate(self, g, u):
+        return g * np.arcsinh(u), g / np.sqrt(1 + np.square(u))
+
+
+@pytest.mark.parametrize("iv", [Own(), SeriesTransistor(Own(), 1e3)], ids=["alone", "behind"])
+def test_a_curve_without_a_model_is_refused(iv):
+    crossbar = Crossbar(np.full((2, 2), 1e-5), iv=iv)
+    with pytest.raises(SpiceError, match="no SPICE model of cells with .*Own") as caught:
         spice.netlist(crossbar, np.ones(2))
     assert caught.value.reason == "missing"
+
+
+def test_gated_rows_of_cells_of_another_model(rng):
+    """A cell whose gate is held against ground is the same in a gated row that is on."""
+    g = rng.uniform(1e-6, 150e-6, (4, 3))
+    model = CELLS["1t1r"][0]
+    v = rng.uniform(0.1, 0.3, (2, 4))
+    wires = {idle: Wires(2.0, 3.0, 50.0, 20.0, idle=idle) for idle in ("grounded", "gated")}
+    on, always = (spice.netlist(Crossbar(g, wires[k]), v, cell=model).run().current
+                  for k in ("gated", "grounded"))  # fmt: skip
+    np.testing.assert_allclose(on, always, rtol=1e-8)
 
 
 def test_an_array_of_vteam_memristors_reads_as_the_conductances_it_starts_from(rng):
