@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from aimc import __version__
-from aimc.errors import must
+from aimc.errors import ArgumentError, must
 from aimc.spice import library, lint, runners
 from aimc.spice.dialect import Dialect
 
@@ -65,11 +66,12 @@ class Netlist:
         """Writes the deck at `path`, its measure deck beside it, and the models it includes.
 
         Every file is written whole or not at all. Gives the paths written, the deck first; a model
-        file that stands there already as it must is left alone.
+        file that stands there already as it must is left alone. Raises ArgumentError where a file
+        cannot be written.
         """
         path = Path(path)
-        if not path.name or path.is_dir():
-            raise must("path", "be a file", f"`{path}` is a folder")
+        if not path.name:
+            raise _unwritable(path, "is a folder", "Name a file in it.")
         texts = {path: self.text}
         if self.measures:
             texts[path.with_name(f"{path.stem}.measure{path.suffix}")] = self.measure(path.name)
@@ -96,16 +98,32 @@ class Netlist:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a file whole or not at all, and makes its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_file() and path.read_bytes() == text.encode():
-        return
-    partial = path.with_name(f".{path.name}.partial")
+    """Writes a file whole or not at all, and makes its folder. ArgumentError where it cannot."""
     try:
-        partial.write_bytes(text.encode())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+        if path.is_dir():
+            raise _unwritable(path, "is a folder", "Name a file in it.")
+        if path.exists() and not path.is_file():
+            # A file that is renamed to it would take its place.
+            raise _unwritable(path, "is a device", "Name a file of its own.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_file() and path.read_bytes() == text.encode():
+            return
+        partial = path.with_name(f".{path.name}.partial")
+        try:
+            partial.write_bytes(text.encode())
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise _unwritable(path, "finds a full disk", "Free some space there.") from error
+        file = next((each for each in path.parents if each.is_file()), None)
+        said = f"lies below the file `{file}`" if file else f"is refused: {error.strerror}"
+        raise _unwritable(path, said, "Choose a folder that you can write to.") from error
+
+
+def _unwritable(path: Path, came: str, hint: str) -> ArgumentError:
+    return must("path", "be a file that can be written", f"`{path}` {came}", hint)
 
 
 def models(dialect: Dialect, names: Sequence[str], folder: str) -> tuple[tuple[str, str], ...]:

@@ -17,10 +17,8 @@ from aimc.spice import library
 from aimc.transistor import SeriesTransistor, Transistor
 
 MODELS = spice.models()
-COMPOSED = Transistor(
-    SeriesTransistor(Tabulated((-0.4, -0.25, -0.125, 0.05, 0.1, 0.2), (-9.0, -4.0, -1.5, 0.5, 1.5, 2.5)), 1e3),
-    1e-3, 1.2, 0.4,
-)  # fmt: skip
+MEASURED = Tabulated((-0.4, -0.25, -0.125, 0.05, 0.1, 0.2), (-9.0, -4.0, -1.5, 0.5, 1.5, 2.5))
+COMPOSED = Transistor(SeriesTransistor(MEASURED, 1e3), 1e-3, 1.2, 0.4)
 SINH = spice.CellModel("cell_sinh", lambda g, i, j: {"g": g, "a": 2.0})
 NAME = r"[a-z_]\w*"
 NODE = r"\w+"

@@ -211,7 +211,7 @@ class Own(IVCurve):
 @pytest.mark.parametrize("iv", [Own(), SeriesTransistor(Own(), 1e3)], ids=["alone", "behind"])
 def test_a_curve_without_a_model_is_refused(iv):
     crossbar = Crossbar(np.full((2, 2), 1e-5), iv=iv)
-    with pytest.raises(SpiceError, match="no SPICE model of cells with .*Own") as caught:
+    with pytest.raises(SpiceError, match=r"no SPICE model of cells with .*Own") as caught:
         spice.netlist(crossbar, np.ones(2))
     assert caught.value.reason == "missing"
 
