@@ -94,8 +94,8 @@ class Runner(ABC):
                 f"({error.strerror}): {INSTALL}.",
                 "missing",
             ) from error
-        _limit(process.pid, self.timeout)
         try:
+            _limit(process.pid, self.timeout)
             out, _ = process.communicate(timeout=self.timeout)
         except subprocess.TimeoutExpired as error:
             raise SpiceError(

@@ -60,7 +60,8 @@ def schedule(macro: Macro, delay: float) -> Schedule:
     """The schedule of a macro; the rest of each slot leaves room for the comparators' delay."""
     adc, driver = macro.hardware.adc, macro.hardware.driver
     t = adc.t_step
-    edge = min(t, driver.window) / 100
+    # An edge keeps the area of its pulse, which is its charge for linear cells only.
+    edge = min(t, driver.window) / (100 if macro.crossbar.iv is None else 10000)
     rest = t / 4 + 2 * delay
     reset = 4 * t
     start = reset + t

@@ -118,6 +118,17 @@ def test_check_agrees(tmp_path):
     assert json.loads(run(app, [*args, "--json"]).stdout) == record
 
 
+@pytest.mark.parametrize("idle", ["grounded", "floating", "gated"])
+def test_check_takes_several_inputs_whatever_idle_rows_do(idle, tmp_path):
+    card = tmp_path / "card.toml"
+    card.write_text(aimc.cards.dump(aimc.load("taox-1t1r-128").replace(idle=idle)))
+    done = run(app, ["check", str(card), "--batch", "4", "--json"])
+    assert done.exit_code == 0, done.output
+    record = json.loads(done.stdout)
+    assert record["operating_point"]["row voltages"]["values"] == 4 * 8 * 8
+    assert record["conversion"]["codes"]["values"] == 4 * 4
+
+
 def test_check_leaves_with_status_1_where_they_differ():
     args = ["check", "taox-1t1r-128", "--batch", "2", "--gain", "1e3", "--json"]
     done = run(app, args)

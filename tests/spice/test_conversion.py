@@ -16,11 +16,11 @@ import aimc
 from aimc import spice
 from aimc.driver import PulseDriver, VoltageDriver
 from aimc.errors import ArgumentError
-from aimc.ivcurve import Sinh
+from aimc.ivcurve import Sinh, Tabulated
 from aimc.mapping import OffsetColumn
 from aimc.spice.conversion import first_flip
 from aimc.spice.schedule import schedule, trapezoid
-from aimc.transistor import SeriesTransistor
+from aimc.transistor import SeriesTransistor, Transistor
 
 pytestmark = [pytest.mark.spice, pytest.mark.usefixtures("ngspice")]
 INPUTS = 64 if os.environ.get("AIMC_SLOW") else 3
@@ -85,17 +85,26 @@ def test_every_kind_of_macro(name, rng):
     assert_agrees(macro, x, result)
 
 
-@pytest.mark.parametrize("iv", [Sinh(1.0), SeriesTransistor(None, 1e3)], ids=["sinh", "series"])
-def test_nonlinear_cells_in_a_conversion(iv, rng):
-    macro, x = programmed(TAOX, rng)
-    macro = dataclasses.replace(macro, crossbar=dataclasses.replace(macro.crossbar, iv=iv))
-    result = spice.netlist(macro, x).run()
-    trace = macro.trace(x)
-    assert np.abs(result.i - trace.i).max() < 1e-3 * np.abs(trace.i).max()
-    assert np.abs(trace.i - dataclasses.replace(
-        macro, crossbar=dataclasses.replace(macro.crossbar, iv=None)).trace(x).i
-    ).max() > 1e-3 * np.abs(trace.i).max()  # fmt: skip
-    assert np.abs(result.code - trace.code).max() <= 1
+MEASURED = Tabulated(
+    (-0.4, -0.25, -0.125, 0.05, 0.125, 0.2), (-9e-5, -4.5e-5, -1.5e-5, 5e-6, 1.6e-5, 2.5e-5)
+)
+CURVES = {
+    "sinh": Sinh(1.0),
+    "selector": Sinh(20.0),
+    "series": SeriesTransistor(None, 1e3),
+    "measured": Transistor(SeriesTransistor(MEASURED, 1e3), 5e-4, 1.0, 0.4),
+}
+
+
+@pytest.mark.parametrize("name", CURVES)
+@pytest.mark.parametrize("idle", ["grounded", "gated"])
+def test_nonlinear_cells_in_a_conversion(name, idle, rng):
+    macro, x = programmed(TAOX.replace(idle=idle), rng)
+    linear = macro.trace(x).i
+    crossbar = dataclasses.replace(macro.crossbar, iv=CURVES[name])
+    macro = dataclasses.replace(macro, crossbar=crossbar)
+    assert np.abs(macro.trace(x).i - linear).max() > 1e-3 * np.abs(linear).max()
+    assert_agrees(macro, x, spice.netlist(macro, x).run())
 
 
 def test_four_curves_over_the_columns_share_their_ramps(rng):

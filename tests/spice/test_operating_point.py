@@ -3,7 +3,9 @@
 The bound, 1e-11 of the largest value, is some hundred times what rounding makes.
 """
 
+import errno
 import itertools
+import os
 
 import numpy as np
 import pytest
@@ -147,8 +149,29 @@ def test_write_puts_deck_and_models_side_by_side(tmp_path, rng):
         "array.cir",
         "cell_linear.lib",
     }
-    with pytest.raises(ArgumentError, match="must be a file"):
-        netlist.write(tmp_path)
+
+
+def test_a_netlist_that_cannot_be_written_says_why(tmp_path, rng, monkeypatch):
+    netlist = spice.netlist(Crossbar(rng.uniform(1e-6, 1e-4, (2, 2))), np.ones(2))
+    (tmp_path / "file").touch()
+    for path, said in (
+        (tmp_path, "is a folder"), ("/", "is a folder"), ("", "is a folder"),
+        ("/dev/full", "is a device"), ("/dev/null", "is a device"),
+        ("/proc/nope/x.cir", "is refused: No such file or directory"),
+        (tmp_path / "file" / "x.cir", "lies below the file"),
+    ):  # fmt: skip
+        with pytest.raises(ArgumentError, match=rf"`path` must be a file that can .* {said}"):
+            netlist.write(path)
+    for number, said in ((errno.EACCES, "is refused: Permission denied"),
+                         (errno.ENOSPC, "finds a full disk. Free some space")):  # fmt: skip
+
+        def refuse(self, data, number=number):
+            raise OSError(number, os.strerror(number), str(self))
+
+        monkeypatch.setattr("pathlib.Path.write_bytes", refuse)
+        with pytest.raises(ArgumentError, match=rf"`path` must be a file that can .* {said}"):
+            netlist.write(tmp_path / "x.cir")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_what_cannot_be_a_netlist_is_refused(rng):

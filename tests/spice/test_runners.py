@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -134,6 +135,27 @@ def test_a_killed_simulator_is_told(ngspice, monkeypatch):
     assert error.reason == "killed"
     assert "SIGKILL" in str(error)
     assert started
+
+
+@pytest.mark.spice
+def test_ctrl_c_ends_a_check_and_its_simulator(ngspice):
+    command = [sys.executable, "-m", "aimc", "check", "ideal-5bit", "--rows", "64", "--batch", "64"]
+    check = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def children():
+        listed = ["ps", "-o", "pid=,args=", "--ppid", str(check.pid)]
+        lines = subprocess.run(listed, capture_output=True, text=True, check=False).stdout
+        return [line.split()[0] for line in lines.splitlines() if "deck.cir" in line]
+
+    deadline = time.monotonic() + 60
+    while not (started := children()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    check.send_signal(signal.SIGINT)
+    _, said = check.communicate(timeout=30)
+    assert started
+    assert check.returncode == 130
+    assert said.strip() == "interrupted"
+    assert not any(Path(f"/proc/{pid}").exists() for pid in started)
 
 
 @pytest.mark.spice
