@@ -1,7 +1,7 @@
 """A macro's conversions are the same circuit in ngspice, as a transient.
 
 Codes are equal wherever a comparator is more than 1e-4 V from a threshold; the ramp stands at its
-levels to 1e-4 of full scale. With `AIMC_SLOW=1` the arrays see 64 inputs, not 3.
+levels to 1e-4 of full scale. With `AIMC_SLOW=1` the arrays see 64 inputs, not 8.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ from aimc.spice.schedule import schedule, trapezoid
 from aimc.transistor import SeriesTransistor, Transistor
 
 pytestmark = [pytest.mark.spice, pytest.mark.usefixtures("ngspice")]
-INPUTS = 64 if os.environ.get("AIMC_SLOW") else 3
+INPUTS = 64 if os.environ.get("AIMC_SLOW") else 8
 TAOX = aimc.load("taox-1t1r-128")
 
 
