@@ -72,7 +72,10 @@ def _exported(text: str, found: Sequence[list[str]]) -> Crossbar:
         if place:
             settings = dict(word.split("=", 1) for word in words if "=" in word)
             if cell.subckt not in words:
-                raise SpiceError(f"{words[0]} must be a {cell.subckt}, but is none.", "import")
+                raise SpiceError(
+                    f"A cell that is read back must be linear, but {words[0]} is no {cell.subckt}.",
+                    "import",
+                )
             g[int(place[1]), int(place[2])] = float(settings["g"])
     crossbar = Crossbar(g, Wires(r_row, r_col, r_source, r_sense, drive, sense, idle))
     # What was changed by hand may be no crossbar, or another one than its comment says.
