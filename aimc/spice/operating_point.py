@@ -127,6 +127,8 @@ def deck(
     lines += ["", *dialect.save(kept, "op")]
     if not cell.linear:
         lines += dialect.tight()
+    # Where every row floats, a sensing source stands for those that a sweep goes over.
+    sources = sources or {f"vs0{plan.tails[0]}": np.zeros(1)}
     points = 1 if plan.beside else len(v)
     lines += dialect.op(
         list(sources), [[float(values[n]) for values in sources.values()] for n in range(points)]

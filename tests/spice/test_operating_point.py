@@ -90,6 +90,15 @@ def test_idle_rows_of_several_inputs(idle, rng):
         np.testing.assert_allclose(found.current[k], single.current[0], rtol=1e-10, atol=1e-18)
 
 
+@pytest.mark.parametrize("batch", [1, 2])
+def test_an_array_whose_rows_all_float_is_written_and_rests(batch, rng):
+    crossbar = Crossbar(rng.uniform(1e-6, 1e-4, (3, 2)), Wires(1.0, idle="floating"))
+    v = np.zeros((batch, 3))
+    for dialect in spice.DIALECTS:
+        assert spice.netlist(crossbar, v, dialect=dialect).text
+    assert not np.any(spice.netlist(crossbar, v).run().current)
+
+
 def test_many_inputs_are_their_single_runs(rng):
     crossbar = Crossbar(rng.uniform(1e-6, 150e-6, (4, 3)), Wires(1.0, 1.0, 1.0, 1.0))
     v = rng.normal(0, 0.2, (5, 4))
