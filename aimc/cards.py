@@ -19,15 +19,26 @@ from typing import Annotated, Any, Literal
 import pydantic
 import tomli_w
 
-from aimc import device, driver, ivcurve, mapping, sense, shipped, transistor, units, wires
+from aimc import (
+    device,
+    driver,
+    imperfections,
+    ivcurve,
+    mapping,
+    sense,
+    shipped,
+    transistor,
+    units,
+    wires,
+)
 from aimc.errors import ArgumentError, CardError
 from aimc.macro import Hardware
 from aimc.ramp import RampADC
 
 UNITS: dict[str, str] = {
     **dict.fromkeys(("g", "g_max", "g_min", "g_ref", "std", "tolerance", "coefficients"), "S"),
-    **dict.fromkeys(("age", "t_0", "t_int", "t_read", "t_step", "times"), "s"),
-    **dict.fromkeys(("offset_std", "swing", "v_gate", "v_read", "v_th", "voltage"), "V"),
+    **dict.fromkeys(("age", "t_0", "t_int", "t_read", "t_rest", "t_step", "times"), "s"),
+    **dict.fromkeys(("swing", "v_gate", "v_read", "v_th", "voltage"), "V"),
     **dict.fromkeys(("r_col", "r_on", "r_row", "r_sense", "r_source"), "ohm"),
     **dict.fromkeys(("fraction", "power", "q", "q_max", "relative", "w_max"), "1"),
     **dict.fromkeys(("nu", "nu_limits", "nu_slope"), "1"),
@@ -38,6 +49,21 @@ UNITS: dict[str, str] = {
     "k": "A/V^2",
     "k3": "1/V^2",
     "k3_slope": "1/V^2/S",
+}
+# Fields whose name alone does not tell the unit.
+_UNITS_OF: dict[type, dict[str, str]] = {
+    imperfections.ComparatorOffset: {"std": "V"},
+    imperfections.ComparatorNoise: {"std": "V"},
+    imperfections.ComparatorDelay: {"delay": "s"},
+    imperfections.ComparatorHysteresis: {"width": "V"},
+    imperfections.FiniteGain: {"gain": "1"},
+    imperfections.Settling: {"tau": "s"},
+    imperfections.CapacitorMismatch: {"std": "1"},
+    imperfections.ThermalNoise: {"temperature": "K"},
+    imperfections.ChargeInjection: {"charge": "C", "std": "C"},
+    imperfections.ClockJitter: {"std": "s"},
+    imperfections.ReadVoltageError: {"std": "1"},
+    device.TemperatureCoefficient: {"off": "1/K", "on": "1/K", "t_ref": "K"},
 }
 
 TYPES: dict[str, dict[str, type]] = {
@@ -58,6 +84,22 @@ TYPES: dict[str, dict[str, type]] = {
         "series-transistor": transistor.SeriesTransistor,
         "transistor": transistor.Transistor,
     },
+    "imperfection": {
+        "comparator-offset": imperfections.ComparatorOffset,
+        "comparator-noise": imperfections.ComparatorNoise,
+        "comparator-delay": imperfections.ComparatorDelay,
+        "comparator-hysteresis": imperfections.ComparatorHysteresis,
+        "finite-gain": imperfections.FiniteGain,
+        "settling": imperfections.Settling,
+        "capacitor-mismatch": imperfections.CapacitorMismatch,
+        "thermal-noise": imperfections.ThermalNoise,
+        "charge-injection": imperfections.ChargeInjection,
+        "leakage": imperfections.Leakage,
+        "clock-jitter": imperfections.ClockJitter,
+        "read-voltage-error": imperfections.ReadVoltageError,
+        "ramp-read-noise": imperfections.RampReadNoise,
+    },
+    "temperature": {"linear": device.TemperatureCoefficient},
     "device": {"memristor": device.Device},
     "mapping": {
         "differential-pair": mapping.DifferentialPair,
@@ -69,15 +111,23 @@ TYPES: dict[str, dict[str, type]] = {
     "adc": {"ramp": RampADC},
 }
 _FOLDERS = {"device": "devices", "adc": "adcs", "wires": "wires"}
-_EFFECTS = ("on_write", "on_age", "on_read")
+# Keys that hold a list of tables, and the kind of each.
+_LISTS = {
+    **dict.fromkeys(("on_write", "on_age", "on_read"), "effect"),
+    "imperfections": "imperfection",
+}
 _NESTED: dict[type, tuple[str, ...]] = {
-    Hardware: tuple(kind for kind in TYPES if kind not in ("effect", "iv")),
-    device.Device: (*_EFFECTS, "iv"),
+    Hardware: ("device", "mapping", "driver", "wires", "sense", "adc"),
+    device.Device: ("on_write", "on_age", "on_read", "iv", "temperature"),
+    RampADC: ("imperfections", "wires"),
     transistor.SeriesTransistor: ("cell",),
     transistor.Transistor: ("cell",),
 }
-# Tables that may be left out, and what they hold: without one, a cell is linear.
-_CURVES = ("iv", "cell")
+# Tables that may be left out: without one, a cell is linear, a column has no resistance.
+_OPTIONAL = {
+    (device.Device, "iv"), (device.Device, "temperature"), (RampADC, "wires"),
+    (transistor.SeriesTransistor, "cell"), (transistor.Transistor, "cell"),
+}  # fmt: skip
 _NOTES = ("about", "source", "unverified")
 # Defaults that a card may leave out, because they stand for an absence.
 _ABSENT = (None, 0, (0.0, float("inf")))
@@ -197,21 +247,21 @@ def _build(cls: type, table: dict[str, Any], where: str, file: Path, entries: li
         values: dict[str, Any] = dict(_model(cls).model_validate(plain))
     except pydantic.ValidationError as error:
         raise CardError(at + _explain(error, [f.name for f in fields(cls)])) from error
-    entries += _entries(plain, table, where, at)
+    entries += _entries(cls, plain, table, where, at)
     for key in nested:
         inner = f"{where}.{key}" if where else key
-        if key in _EFFECTS:
-            effects = table.get(key, [])
-            if not isinstance(effects, list):
-                raise CardError(f"{at}{key} must be a list of tables, but is {effects!r}.")
+        if key in _LISTS:
+            parts = table.get(key, [])
+            if not isinstance(parts, list):
+                raise CardError(f"{at}{key} must be a list of tables, but is {parts!r}.")
             values[key] = tuple(
-                _part("effect", effect, f"{inner}[{n}]", file, entries)
-                for n, effect in enumerate(effects)
+                _part(_LISTS[key], part, f"{inner}[{n}]", file, entries)
+                for n, part in enumerate(parts)
             )
         elif key in table:
-            kind = "iv" if key in _CURVES else key
+            kind = "iv" if key == "cell" else key
             values[key] = _part(kind, table[key], inner, file, entries)
-        elif key in _CURVES:
+        elif (cls, key) in _OPTIONAL:
             values[key] = None
         else:
             raise CardError(f"{at}{key} must be given, but is missing.")
@@ -227,8 +277,8 @@ def _model(cls: type) -> type[pydantic.BaseModel]:
     keys: dict[str, Any] = {}
     for item in (f for f in fields(cls) if f.name not in _NESTED.get(cls, ())):
         kind: Any = item.type
-        if item.name in UNITS:
-            convert = functools.partial(_quantity, unit=UNITS[item.name])
+        if unit := _unit(cls, item.name):
+            convert = functools.partial(_quantity, unit=unit)
             kind = Annotated[kind, pydantic.BeforeValidator(convert)]
         optional = item.default in _ABSENT or isinstance(item.default, str)
         keys[item.name] = (kind, item.default if optional else ...)
@@ -237,6 +287,11 @@ def _model(cls: type) -> type[pydantic.BaseModel]:
     )
     model.model_rebuild(_types_namespace={"Literal": Literal})
     return model
+
+
+def _unit(cls: type, name: str) -> str | None:
+    """The SI unit of a field; None where it is no quantity."""
+    return _UNITS_OF.get(cls, {}).get(name, UNITS.get(name))
 
 
 def _quantity(value: Any, unit: str) -> Any:
@@ -264,9 +319,11 @@ def _explain(error: pydantic.ValidationError, allowed: list[str]) -> str:
     return f"{key} {first['msg'].replace('Input should', 'must')}, but is {first['input']!r}."
 
 
-def _entries(plain: dict[str, Any], table: dict[str, Any], where: str, at: str) -> list[Entry]:
+def _entries(
+    cls: type, plain: dict[str, Any], table: dict[str, Any], where: str, at: str
+) -> list[Entry]:
     """The numbers of one table with their sources; CardError where a number has none."""
-    numbers = {k: v for k, v in plain.items() if not (isinstance(v, str) and k not in UNITS)}
+    numbers = {k: v for k, v in plain.items() if not (isinstance(v, str) and not _unit(cls, k))}
     source, unverified = table.get("source"), table.get("unverified", [])
     by_key: dict[str, Any] = source if isinstance(source, dict) else dict.fromkeys(numbers, source)
     for key in numbers:
@@ -301,12 +358,12 @@ def _table(part: Any, source: str | None) -> dict[str, Any]:
         table["source"] = source
     for item in fields(part):
         value = getattr(part, item.name)
-        if item.name in _EFFECTS:
-            table[item.name] = [_table(effect, source) for effect in value]
+        if item.name in _LISTS:
+            table[item.name] = [_table(each, source) for each in value]
         elif type(value) in names:
             table[item.name] = _table(value, source)
         elif value is not None and not (item.name == "name" and source is None):
-            table[item.name] = _written(value, UNITS.get(item.name))
+            table[item.name] = _written(value, _unit(type(part), item.name))
     return table
 
 

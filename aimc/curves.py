@@ -54,6 +54,13 @@ class Curve:
         y = self.lo + (np.arange(2**bits) + 0.5) * self.lsb(bits)
         return y[::-1].copy() if self.falling else y
 
+    def codes(self, bits: int) -> NDArray[np.int64]:
+        """The counter's value between thresholds."""
+        return np.arange(2**bits)
+
+    def directions(self, bits: int) -> Array:
+        return np.full(2**bits - 1, -1.0 if self.falling else 1.0)
+
     def thresholds(self, bits: int) -> Array:
         """Ideal thresholds theta_k = f^-1(y_k), rising, (2^bits - 1,).
 

@@ -225,13 +225,35 @@ class Relaxation(Noise):
 
 
 @dataclass(frozen=True)
+class TemperatureCoefficient:
+    """g(T) = g (1 + alpha (T - t_ref)), alpha [1/K] linear from `off` at g = 0 to `on` at g_max.
+
+    First order in T: metallic filaments conduct less when warm (on < 0), semiconducting gaps more
+    (off > 0).
+    """
+
+    off: float
+    on: float
+    t_ref: float = 300.0
+
+    def __post_init__(self) -> None:
+        as_number("off", self.off)
+        as_number("on", self.on)
+        as_number("t_ref", self.t_ref, above=0)
+
+    def __call__(self, g: Array, g_max: float, temperature: float) -> Array:
+        alpha = self.off + (self.on - self.off) * np.minimum(g / g_max, 1.0)
+        return np.maximum(g * (1.0 + alpha * (temperature - self.t_ref)), 0.0)
+
+
+@dataclass(frozen=True)
 class Device:
     """A memristor technology.
 
     g_min, g_max: the range that can be targeted [S]. The effects act in the order given: on_write
     once at programming, on_age once at the age of the chip, on_read anew at every read. iv: how
     the current of a cell follows its voltage, None for linear cells; a conductance is the slope at
-    0 V of the cell itself.
+    0 V of the cell itself. temperature: how it follows the temperature, None where it does not.
     """
 
     g_max: float
@@ -240,6 +262,7 @@ class Device:
     on_age: tuple[Effect, ...] = ()
     on_read: tuple[Noise, ...] = ()
     iv: IVCurve | None = None
+    temperature: TemperatureCoefficient | None = None
     name: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
@@ -255,6 +278,11 @@ class Device:
                     raise must(name, f"hold {kind.__name__}s", f"holds {effect!r}")
         if self.iv is not None and not isinstance(self.iv, IVCurve):
             raise must("iv", "be an IVCurve, or None for linear cells", f"is {self.iv!r}")
+        if self.temperature is not None and not isinstance(
+            self.temperature, TemperatureCoefficient
+        ):
+            rule = "be a TemperatureCoefficient, or None"
+            raise must("temperature", rule, f"is {self.temperature!r}")
 
     @property
     def on_off(self) -> float:
@@ -290,6 +318,14 @@ class Device:
         as_number("t", t, minimum=0)
         g = as_array("g", g, (None,) * np.ndim(g), minimum=0, empty=True)
         return self._apply(self.on_age, g, rng, t) if t else g.copy()
+
+    def heated(self, g: Any, temperature: float) -> Array:
+        """Conductances `g` [S] at `temperature` [K]; unchanged for a device without coefficient."""
+        as_number("temperature", temperature, above=0)
+        g = as_array("g", g, (None,) * np.ndim(g), minimum=0, empty=True)
+        return (
+            g.copy() if self.temperature is None else self.temperature(g, self.g_max, temperature)
+        )
 
     def read(self, g: Any, rng: np.random.Generator, t: float = 0.0) -> Array:
         """Conductances `g` [S] as one read at age `t` [s] sees them."""

@@ -10,18 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aimc.adc import ADC, Converter, Site
 from aimc.crossbar import Crossbar
 from aimc.curves import Curve, curve
 from aimc.device import Device
 from aimc.driver import Driver
 from aimc.errors import as_array, as_batch, as_count, as_number, as_rng, must
 from aimc.mapping import DifferentialPair, Mapping
-from aimc.ramp import ProgrammedRamp, RampADC
+from aimc.ramp import RampADC
 from aimc.sense import Integrator
 from aimc.units import show
 from aimc.wires import Wires
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
@@ -45,12 +48,12 @@ class Hardware:
     mapping: Mapping = field(default_factory=DifferentialPair)
     wires: Wires = field(default_factory=Wires)
     sense: Integrator = field(default_factory=Integrator)
-    adc: RampADC = field(default_factory=RampADC)
+    adc: ADC = field(default_factory=RampADC)
     age: float = 0.0
     name: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
-        kinds = (Device, Mapping, Driver, Wires, Integrator, RampADC)
+        kinds = (Device, Mapping, Driver, Wires, Integrator, ADC)
         for name, kind in zip(
             ("device", "mapping", "driver", "wires", "sense", "adc"), kinds, strict=True
         ):
@@ -103,25 +106,27 @@ class Hardware:
             raise must("w", "reach between 1e-200 and 1e200", f"its scale is {w_max:g}")
         g = self.device.write(self.mapping.to_conductance(w, self.device, w_max), rng)
 
-        ranges = curve_ranges(curves)
-        columns = {c: self.adc.program(c, self.device, rng) for c in dict.fromkeys(curves)}
-        span = max(np.ptp(c.thresholds(self.adc.bits)) for c in columns) or 1.0
+        span = max(np.ptp(c.thresholds(self.adc.bits)) for c in dict.fromkeys(curves)) or 1.0
         volts = self.driver.v_read * self.driver.window * self.mapping.span(self.device) / w_max
         c_array = self.sense.c_fb or volts * span / self.sense.swing
+        grounded = self.wires.idle == "grounded"
+        site = Site(volts / c_array, self.driver.v_read, c_array, self.driver.window, grounded)
+        made: dict[Any, Converter] = {}
+        shares = getattr(self.adc, "columns_per_ramp", None)
+        places = curve_ranges(curves, shares)
+        keys = [place.start if shares else curves[place.start] for place in places]
+        for key, place in zip(keys, places, strict=True):
+            if key not in made:
+                converter = self.adc.program(curves[place.start], self.device, rng, site)
+                made[key] = dataclasses.replace(converter, number=len(made))
+        attached = g.sum(axis=0) @ np.abs(self.mapping.combine(np.eye(g.shape[1])))
         ramps = tuple(
-            (
-                place,
-                dataclasses.replace(
-                    columns[curves[place.start]],
-                    gain=volts / c_array,
-                    offset=rng.normal(0.0, self.adc.offset_std, place.stop - place.start),
-                ),
-            )
-            for place in ranges
+            (place, made[key].shared_by(place.stop - place.start, rng, attached[place]))
+            for key, place in zip(keys, places, strict=True)
         )
         crossbar = Crossbar(g, self.wires, iv=self.device.iv)
-        macro = Macro(self, g, ramps, w_max, c_array, crossbar)
-        return macro.aged(self.age, rng)
+        macro = Macro(self, g, ramps, w_max, c_array, crossbar).aged(self.age, rng)
+        return macro.at(v_read=self.driver.v_read * self.adc.supply(rng))
 
 
 @dataclass(frozen=True)
@@ -144,17 +149,21 @@ class Macro:
     """Programmed hardware. `macro(x, rng)` reads it and never changes it.
 
     g_written (rows, lines) [S]: the cells right after programming; `crossbar` holds them at the
-    macro's age. ramps: (range of columns, ramp column) pairs. w_max: the weight that takes the
-    whole conductance range. c_array: feedback capacitor of the array's integrators [F].
+    macro's age and temperature. ramps: (range of columns, converter) pairs; ranges that share a
+    converter have its `number`. w_max: the weight that takes the whole conductance range. c_array:
+    feedback capacitor of the array's integrators [F]. supply: read voltage over its nominal value;
+    nominal: the macro at the nominal read voltage and temperature, where this one is not.
     """
 
     hardware: Hardware
     g_written: Array
-    ramps: tuple[tuple[slice, ProgrammedRamp], ...]
+    ramps: tuple[tuple[slice, Converter], ...]
     w_max: float
     c_array: float
     crossbar: Crossbar
     age: float = 0.0
+    supply: float = 1.0
+    nominal: Macro | None = None
 
     def __call__(self, x: Any, rng: np.random.Generator | None = None) -> Array:
         """Outputs (batch, cols) for activations x (batch, rows); see `trace`."""
@@ -171,7 +180,12 @@ class Macro:
             as_rng(rng)
         hardware = self.hardware
         duration, pulse = hardware.driver.pulses(x)
+        pulse = pulse * self.supply
         v = duration * pulse
+        if rng is not None and (edge := hardware.adc.edge()):
+            late = edge / hardware.driver.window * rng.standard_normal(v.shape)
+            duration = np.where(duration > 0, np.clip(duration + late, 0.0, None), 0.0)
+            v = duration * pulse
         if self.crossbar.linear and hardware.wires.noise == "first-order":
             i = v @ self._matrix
             if rng is not None and self._noisy:
@@ -181,6 +195,7 @@ class Macro:
         u = hardware.sense.integrate(i, hardware.driver.window, self.c_array)
         code, y = np.empty(u.shape, np.intp), np.empty(u.shape)
         for place, ramp in self.ramps:
+            u[:, place] = ramp.columns.sampled(u[:, place])
             code[:, place] = ramp.convert(u[:, place], rng)
             y[:, place] = ramp.outputs[code[:, place]]
         return Trace(v, i, u, code, y)
@@ -191,16 +206,51 @@ class Macro:
         device = self.hardware.device
         g = device.age(self.g_written, t, rng)
         sigma = device.read_sigma(g, t) if device.on_read else None
-        by_curve: dict[Curve, ProgrammedRamp] = {}
-        for _, ramp in self.ramps:
-            if ramp.curve not in by_curve:
-                by_curve[ramp.curve] = ramp.aged(t, rng)
-        ramps = tuple(
-            (place, dataclasses.replace(by_curve[r.curve], offset=r.offset))
+        crossbar = Crossbar(g, self.hardware.wires, sigma, device.iv)
+        ramps = self._each(lambda ramp: ramp.aged(t, rng))
+        return dataclasses.replace(
+            self, crossbar=crossbar, ramps=ramps, age=float(t), supply=1.0, nominal=None
+        )
+
+    def at(self, v_read: float | None = None, temperature: float | None = None) -> Macro:
+        """This macro at another read voltage [V] and temperature [K], array and ramps alike; None
+        is the nominal one. Drift is not accelerated: give `aged` the time that Arrhenius' law makes
+        of it.
+        """
+        base, nominal = self.nominal or self, self.hardware.driver.v_read
+        supply = 1.0 if v_read is None else as_number("v_read", v_read, above=0) / nominal
+        if supply == 1.0 and temperature is None:
+            return base
+        device, crossbar, ramps = self.hardware.device, base.crossbar, base.ramps
+        if temperature is not None:
+            g = device.heated(crossbar.g, temperature)
+            crossbar = Crossbar(g, self.hardware.wires, crossbar.sigma, device.iv)
+            ramps = base._each(lambda ramp: ramp.heated(temperature))
+        ramps = dataclasses.replace(base, ramps=ramps)._each(lambda ramp: ramp.powered(supply))
+        return dataclasses.replace(
+            base, crossbar=crossbar, ramps=ramps, supply=supply, nominal=base
+        )
+
+    def recalibrated(self, rng: np.random.Generator, method: str | None = None) -> Macro:
+        """This macro with its ramps calibrated as they stand now, by their method or another."""
+        return dataclasses.replace(self, ramps=self._each(lambda r: r.recalibrated(rng, method)))
+
+    def at_bits(self, bits: int) -> Macro:
+        """This macro with its ramps read at fewer bits, see `ProgrammedRamp.at`."""
+        return dataclasses.replace(self, ramps=self._each(lambda ramp: ramp.at(bits)))
+
+    @property
+    def converters(self) -> tuple[Converter, ...]:
+        """The converters, each once, whatever columns share it."""
+        return tuple({ramp.number: ramp for _, ramp in self.ramps}.values())
+
+    def _each(self, change: Callable[[Any], Any]) -> tuple[tuple[slice, Any], ...]:
+        """The ramps after `change` of each column of cells, once."""
+        done = {ramp.number: change(ramp) for ramp in self.converters}
+        return tuple(
+            (place, dataclasses.replace(done[r.number], columns=r.columns, g_columns=r.g_columns))
             for place, r in self.ramps
         )
-        crossbar = Crossbar(g, self.hardware.wires, sigma, device.iv)
-        return dataclasses.replace(self, crossbar=crossbar, ramps=ramps, age=float(t))
 
     @cached_property
     def _matrix(self) -> Array:
@@ -237,14 +287,13 @@ class Macro:
 
     @property
     def gain(self) -> float:
-        """C_fb of the array's integrators over that of the first ramp's."""
-        return self.c_array / self.ramps[0][1].c_fb(self.hardware.driver.v_read)
+        """C_fb of the array's integrators over that of the first ramp's; NaN without a ramp."""
+        return self.c_array / getattr(self.ramps[0][1], "c_fb", float("nan"))
 
     @property
     def cells(self) -> int:
         """Cells of array and ramp columns."""
-        columns = {r.curve: r for _, r in self.ramps}.values()
-        return self.crossbar.g.size + sum(r.g_steps.size + r.g_bias.size for r in columns)
+        return self.crossbar.g.size + sum(ramp.cells for ramp in self.converters)
 
     def __str__(self) -> str:
         h, v_read = self.hardware, self.hardware.driver.v_read
@@ -278,7 +327,8 @@ def spread_curves(curve_: Curves, cols: int) -> tuple[Curve, ...]:
     return tuple(c for item in curve_ for c in (curve(item),) * (cols // len(curve_)))
 
 
-def curve_ranges(curves: Sequence[Curve]) -> list[slice]:
-    """Ranges of neighbouring columns that share a curve."""
+def curve_ranges(curves: Sequence[Curve], most: int | None = None) -> list[slice]:
+    """Ranges of neighbouring columns that share a curve, of at most so many columns."""
     edges = [k for k in range(1, len(curves)) if curves[k] != curves[k - 1]]
-    return [slice(a, b) for a, b in zip([0, *edges], [*edges, len(curves)], strict=True)]
+    runs = zip([0, *edges], [*edges, len(curves)], strict=True)
+    return [slice(k, min(k + (most or b), b)) for a, b in runs for k in range(a, b, most or b - a)]

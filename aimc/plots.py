@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
+    from aimc.adc import Converter
     from aimc.crossbar import Solution
     from aimc.macro import Macro
-    from aimc.ramp import ProgrammedRamp
     from aimc.spice import Conversion
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6E6E6E"
@@ -71,12 +71,12 @@ def voltage_map(solution: Solution, read: int = 0) -> Figure:
     return figure
 
 
-def transfer_curve(ramp: ProgrammedRamp) -> Figure:
+def transfer_curve(ramp: Converter) -> Figure:
     """What the converter puts out over its pre-activation, over the function it is to apply."""
-    ideal = ramp.curve.thresholds(ramp.adc.bits)
+    ideal = ramp.curve.thresholds(ramp.bits)
     margin = 0.12 * np.ptp(ideal) + 0.1
     x = np.linspace(ideal[0] - margin, ideal[-1] + margin, 2001)
-    y = ramp.outputs[np.searchsorted(np.maximum.accumulate(ramp.thresholds), x, side="right")]
+    y = ramp(x)
     figure = _figure(6.4, 4.8)
     curve, error = figure.subplots(2, 1, sharex=True, height_ratios=(2.2, 1))
     curve.plot(x, ramp.curve.f(x), color=GREY, lw=1.2, label=f"{ramp.curve.name}, ideal")
@@ -93,9 +93,9 @@ def transfer_curve(ramp: ProgrammedRamp) -> Figure:
     return figure
 
 
-def ramp_levels(ramp: ProgrammedRamp) -> Figure:
+def ramp_levels(ramp: Converter) -> Figure:
     """The ramp's levels as built beside the ideal ones, with INL and DNL."""
-    ideal = ramp.curve.thresholds(ramp.adc.bits) * ramp.gain * 1e3
+    ideal = ramp.curve.thresholds(ramp.bits) * (ramp.gain * ramp.common) * 1e3
     code = np.arange(1, ideal.size + 1)
     figure = _figure(6.4, 4.8)
     levels, errors = figure.subplots(2, 1, sharex=True, height_ratios=(1.6, 1))

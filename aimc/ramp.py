@@ -3,21 +3,27 @@
 The column is pulsed cell after cell onto an integrator. A step of the ramp is proportional to its
 cell's conductance, so cells proportional to the differences of the thresholds theta_k = f^-1(y_k)
 make the comparators put out f directly [Yang et al. 2025, Nat. Commun., arXiv 2411.18271]. Bias
-cells, pulsed first and against the ramp, bring it to its start; one of them trims its middle.
+cells, pulsed first and against the ramp, bring it to its start; they calibrate it too.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from aimc.adc import ADC, ALONE, Converter, Site
+from aimc.calibration import CALIBRATIONS, Report, bias_design, calibrated
+from aimc.crossbar import Crossbar
 from aimc.curves import Curve, curve
 from aimc.errors import as_count, as_number, must
+from aimc.imperfections import Circuit, Noise, Waveform
+from aimc.units import show
+from aimc.wires import Wires
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,239 +32,444 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["Curve", "ProgrammedRamp", "RampADC", "curve"]
+__all__ = ["Curve", "Design", "ProgrammedRamp", "RampADC", "curve"]
 
 
 @dataclass(frozen=True)
-class RampADC:
+class RampADC(ADC):
     """The description of a ramp converter.
 
     bits: resolution; 2^bits codes have 2^bits - 1 thresholds, one ramp step between each two.
-    t_step: one step of the ramp [s]. ramp_cells: cells there are for the steps (None: 2^bits).
-    bias_cells: cells there are for the start and the trim. calibration: "one-point" rewrites one
-    bias cell so that the middle threshold, as measured, is where it must be. offset_std: standard
-    deviation of the comparators' offsets, fixed for each column at programming [V].
+    t_step: one pulse of the ramp's cells [s]; t_rest: from the end of a pulse to the decision and
+    the next pulse [s]. ramp_cells: cells there are for the steps (None: 2^bits). bias_cells: for
+    the start and the calibration. spare_cells: cells that are written in the place of ramp cells
+    found stuck. columns_per_ramp: columns that share a ramp (None: all of one curve).
+    calibration: "one-point", "multi-point", "closed-loop" or "none", see `aimc.calibration`.
+    wires: of the ramp's column (None: no resistance).
     """
 
-    bits: int = 5
-    t_step: float = 1e-9
+    t_rest: float = 0.0
     ramp_cells: int | None = None
     bias_cells: int = 5
-    calibration: Literal["one-point", "none"] = "one-point"
-    offset_std: float = 0.0
+    spare_cells: int = 0
+    columns_per_ramp: int | None = None
+    calibration: Literal["one-point", "multi-point", "closed-loop", "none"] = "one-point"
+    wires: Wires | None = None
 
     def __post_init__(self) -> None:
-        as_count("bits", self.bits, 1, 16)
-        as_number("t_step", self.t_step, above=0)
-        if self.ramp_cells is not None:
-            as_count("ramp_cells", self.ramp_cells, 1)
-        as_count("bias_cells", self.bias_cells, 1)
-        if self.calibration not in ("one-point", "none"):
-            raise must("calibration", "be one of one-point, none", f"is {self.calibration!r}")
-        as_number("offset_std", self.offset_std, minimum=0)
+        super().__post_init__()
+        as_number("t_rest", self.t_rest, minimum=0)
+        for name in ("ramp_cells", "columns_per_ramp"):
+            if getattr(self, name) is not None:
+                as_count(name, getattr(self, name), 1)
+        as_count("bias_cells", self.bias_cells, 1, 8)
+        as_count("spare_cells", self.spare_cells, 0)
+        if self.calibration not in CALIBRATIONS:
+            rule = f"be one of {', '.join(CALIBRATIONS)}"
+            raise must("calibration", rule, f"is {self.calibration!r}")
+        if self.wires is not None and not isinstance(self.wires, Wires):
+            raise must("wires", "be Wires, or None for no resistance", f"is {self.wires!r}")
+
+    def design(self, function: str | Curve, device: Device) -> Design:
+        """How the steps of `function` would be made of this device's cells; writes nothing."""
+        return Design.of(self, curve(function), device)
 
     def program(
-        self, function: str | Curve, device: Device, rng: np.random.Generator
+        self,
+        function: str | Curve,
+        device: Device,
+        rng: np.random.Generator,
+        site: Site = ALONE,
+        chips: int | None = None,
     ) -> ProgrammedRamp:
-        """Writes the ramp column for `function` through `device`, with the device's errors.
+        """Writes the ramp column for `function` through `device`, with the device's errors, and
+        calibrates it.
 
-        Raises ArgumentError where the curve is not strictly monotonic, or its steps do not fit
-        the device's range with the cells there are.
+        chips: program so many independent columns at once, as a leading axis of every result; they
+        are for statistics (`inl`, `thresholds`) and cannot convert. Raises ArgumentError where the
+        curve's steps do not fit the device's range with the cells there are.
         """
-        function = curve(function)
-        theta = function.thresholds(self.bits)
-        scale, counts = self._steps(np.diff(theta), function, device)
-        g_steps = device.write(np.repeat(np.diff(theta) * scale / counts, counts), rng)
+        plan = self.design(function, device)
+        plan.check()
+        lead = () if chips is None else (as_count("chips", chips),)
+        targets = np.repeat(plan.steps / plan.counts, plan.counts)
+        g_steps = device.write(np.broadcast_to(targets, (*lead, targets.size)), rng)
+        g_steps = self._repaired(g_steps, targets, device, rng)
+        goal, start = plan.curve.thresholds(self.bits), plan.start
+        bias, pulses = bias_design(self.calibration, start, self.bias_cells, device)
+        g_bias = np.zeros((*lead, self.bias_cells))
+        used = bias > 0
+        g_bias[..., used] = device.write(np.broadcast_to(bias[used], (*lead, used.sum())), rng)
+        pattern = np.zeros((*lead, self.bias_cells, goal.size), np.int64)
+        pattern[..., 0] = pulses
+        ramp = ProgrammedRamp(
+            self, plan.curve, site, device, g_steps, plan.counts, g_bias, pattern, plan.scale
+        )  # fmt: skip
+        return calibrated(ramp, rng, self.calibration)
 
-        start = -theta[0] * scale
-        pulses = max(1, math.ceil(abs(start) / (self.bias_cells * device.g_max) - 1e-12))
-        target = bias_targets(start / pulses, self.bias_cells, device)
-        g_bias = np.copysign(_write_used(device.write, target, rng), target)
-        ramp = ProgrammedRamp(self, function, device, g_steps, counts, g_bias, pulses, scale)
-        return ramp.trimmed(rng) if self.calibration == "one-point" else ramp
-
-    def _steps(
-        self, steps: Array, function: Curve, device: Device
-    ) -> tuple[float, NDArray[np.int64]]:
-        """Conductance for a step of one [S], and how many cells share each step.
-
-        One cell a step, the largest at g_max. Where the smallest would fall below g_min, the
-        larger steps are shared by as many cells as lift it to g_min.
-        """
-        if not steps.size:
-            return device.g_max, np.zeros(0, np.int64)
-        ratio = steps.max() / steps.min()
-        shares = max(1, math.ceil(device.g_min * ratio / device.g_max - 1e-9))
-        scale = shares * device.g_max / steps.max()
-        counts = np.maximum(np.ceil(steps * scale / device.g_max - 1e-9), 1).astype(np.int64)
-        cells = 2**self.bits if self.ramp_cells is None else self.ramp_cells
-        if counts.sum() > cells:
-            raise must(
-                "curve",
-                f"be programmable with {cells} ramp cells",
-                f"{function.name} at {self.bits} bits has steps in the ratio {ratio:.4g}, which "
-                f"needs {counts.sum()} cells of {device.g_min:g} to {device.g_max:g} S",
-                "Use fewer bits, more ramp_cells, or a device with a larger on/off ratio.",
-            )
-        return float(scale), counts
+    def _repaired(
+        self, g: Array, targets: Array, device: Device, rng: np.random.Generator
+    ) -> Array:
+        """Cells (..., cells) with the spares in the place of those found stuck, in their order."""
+        if not self.spare_cells:
+            return g
+        stuck = np.abs(g - targets) > 0.2 * device.g_max
+        served = stuck & (np.cumsum(stuck, axis=-1) <= self.spare_cells)
+        return np.where(served, device.write(np.broadcast_to(targets, g.shape), rng), g)
 
 
 @dataclass(frozen=True, eq=False)
-class ProgrammedRamp:
-    """A ramp column as its cells stand.
+class Design:
+    """How a curve's steps are made of cells.
 
-    g_steps (cells,) [S]: the ramp's cells in the order of their pulses, `counts` of them a step;
-    g_bias (bias_cells,) [S]: the bias cells, with the sign of their pulse's effect on the start;
-    pulses: clock periods that each bias cell is on. scale: conductance for a pre-activation step
-    of one [S]. gain: volts for a pre-activation of one [V]; offset: the comparators' offsets [V].
+    steps (k - 1,): conductance of each step [S], counts (k - 1,) cells share it; scale: conductance
+    for a pre-activation step of one [S]; start: what the bias cells have to make [S, one clock
+    period]. ratio: largest over smallest step. sigma: write error of the smallest step's cells [S];
+    its share of that step is the DNL it makes [LSB].
     """
 
     adc: RampADC
     curve: Curve
     device: Device
+    steps: Array
+    counts: NDArray[np.int64]
+    scale: float
+    start: float
+    ratio: float
+    sigma: float
+
+    @classmethod
+    def of(cls, adc: RampADC, function: Curve, device: Device) -> Design:
+        theta = function.thresholds(adc.bits)
+        steps = np.diff(theta)
+        if not steps.size:
+            scale, ratio, counts = device.g_max, 1.0, np.zeros(0, np.int64)
+        else:
+            # One cell a step, the largest at g_max. Where the smallest would fall below g_min, the
+            # larger steps are shared by as many cells as lift it to g_min.
+            ratio = float(steps.max() / steps.min())
+            shares = max(1, math.ceil(device.g_min * ratio / device.g_max - 1e-9))
+            scale = shares * device.g_max / steps.max()
+            cells = np.ceil(steps * scale / device.g_max - 1e-9)
+            counts = np.maximum(cells, 1).astype(np.int64)
+        steps = steps * scale
+        smallest = float(steps.min(initial=device.g_max))
+        errors = device.rewrite(
+            np.full(4096, min(smallest, device.g_max)), np.random.default_rng(0)
+        )
+        start = theta[0] * scale
+        return cls(
+            adc,
+            function,
+            device,
+            steps,
+            counts,
+            float(scale),
+            float(start),
+            ratio,
+            float(errors.std()),
+        )
+
+    @property
+    def cells(self) -> int:
+        """Cells that the steps take."""
+        return int(self.counts.sum())
+
+    @property
+    def available(self) -> int:
+        """Cells there are for the steps."""
+        return 2**self.adc.bits if self.adc.ramp_cells is None else self.adc.ramp_cells
+
+    @property
+    def smallest(self) -> float:
+        """The smallest step [S]."""
+        return float(self.steps.min(initial=self.device.g_max))
+
+    @property
+    def fits(self) -> bool:
+        """Whether there are cells enough within the device's range."""
+        return self.cells <= max(self.available, self.steps.size)
+
+    @property
+    def resolved(self) -> bool:
+        """Whether the smallest step is at least two standard deviations of its write error, so that
+        a code is missing in one chip of forty."""
+        return self.smallest >= 2.0 * self.sigma
+
+    def check(self) -> None:
+        """Raises ArgumentError where the cells there are do not fit."""
+        if not self.fits:
+            raise must(
+                "curve",
+                f"be programmable with {self.available} ramp cells",
+                f"{self.curve.name} at {self.adc.bits} bits has steps in the ratio "
+                f"{self.ratio:.4g}, which needs {self.cells} cells of {self.device.g_min:g} to "
+                f"{self.device.g_max:g} S",
+                "Use fewer bits, more ramp_cells, or a device with a larger on/off ratio.",
+            )
+
+    def proposals(self) -> list[str]:
+        """What would make the curve programmable with every step above its error; empty where it
+        is."""
+        if self.fits and self.resolved:
+            return []
+        found = []
+        for bits in range(self.adc.bits - 1, 0, -1):
+            fewer = dataclasses.replace(self.adc, bits=bits, ramp_cells=None)
+            other = Design.of(fewer, self.curve, self.device)
+            if other.fits and other.resolved:
+                found.append(f"{bits} bits, smallest step {show(other.smallest, 'S')}")
+                break
+        wanted = max(2.0 * self.sigma, self.device.g_min) / self.device.g_max
+        steps = self.steps / self.steps.max() * max(1.0, math.ceil(wanted * self.ratio - 1e-9))
+        cells = int(np.maximum(np.ceil(steps - 1e-9), 1).sum())
+        found.append(f"{cells} cells, up to {math.ceil(steps.max() - 1e-9)} of them a step")
+        found.append(
+            f"a write error below {show(self.smallest / 2, 'S')}, as closed-loop programming to a "
+            "finer window gives"
+        )
+        return found
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.curve.name} at {self.adc.bits} bits on {show(self.device.g_min, 'S')} to "
+            f"{show(self.device.g_max, 'S')}",
+            f"steps            {self.steps.size}, of {self.cells} cells, ratio {self.ratio:.4g}",
+            f"smallest step    {show(self.smallest, 'S')}, write error {show(self.sigma, 'S')} "
+            f"({self.sigma / self.smallest:.2f} of it)",
+            f"start            {show(abs(self.start), 'S')}, "
+            f"{abs(self.start) / self.device.g_max:.3g} full cells for one clock period",
+        ]
+        if not self.fits:
+            lines.append(f"does not fit     {self.available} cells are there for its steps")
+        if not self.resolved:
+            lines.append("not resolved     the smallest step is below two write errors")
+        return "\n".join([*lines, *(f"instead          {each}" for each in self.proposals())])
+
+
+@dataclass(frozen=True, eq=False)
+class ProgrammedRamp(Converter):
+    """A ramp column as its cells stand; of many chips where the arrays have a leading axis.
+
+    g_steps (..., cells) [S]: the ramp's cells in the order of their steps, `counts` of them pulsed
+    together in each; g_bias (..., bias_cells) [S]. pulses (..., bias_cells, k): clock periods that
+    each bias cell is on before each level, negative where against the ramp. scale: conductance for
+    a pre-activation step of one [S]. report: of its last calibration. resolution: bits that are
+    read, see `at`; None for all. t: age [s].
+    """
+
+    device: Device
     g_steps: Array
     counts: NDArray[np.int64]
     g_bias: Array
-    pulses: int
+    pulses: NDArray[np.int64]
     scale: float
-    gain: float = 1.0
-    offset: Any = 0.0
+    report: Report | None = None
+    resolution: int | None = None
+    t: float = field(default=0.0, kw_only=True)
+
+    @property
+    def bits(self) -> int:
+        return self.adc.bits if self.resolution is None else self.resolution
 
     @cached_property
-    def thresholds(self) -> Array:
-        """Thresholds that the cells make, as pre-activations, (2^bits - 1,)."""
-        cells = np.concatenate(([0.0], np.cumsum(self.g_steps)))
-        ends = np.concatenate(([0], np.cumsum(self.counts)))
-        return (cells[ends] - self.pulses * self.g_bias.sum()) / self.scale
+    def goal(self) -> Array:
+        """Thresholds as meant, (k,), at the resolution that was programmed."""
+        return self.curve.thresholds(self.adc.bits)
+
+    @property
+    def cells(self) -> int:
+        """Cells of one column."""
+        return self.g_steps.shape[-1] + self.g_bias.shape[-1]
+
+    @property
+    def periods(self) -> int:
+        """Clock periods of a conversion: those of the start, then one a step; 2^bits, which the
+        counter takes, where that is more."""
+        start, steps = self._charges
+        return max(2**self.bits, start.shape[-1] + steps.shape[-1])
+
+    @property
+    def c_fb(self) -> float:
+        """Feedback capacitor of the ramp's integrator [F], which makes its volts the array's."""
+        return self.site.v_read * self.adc.t_step * self.scale / self.site.gain
+
+    @cached_property
+    def bias_plan(self) -> tuple[Array, NDArray[np.int64]]:
+        """Targets [S] and signed pulses (bias_cells,) with which the bias cells were written."""
+        start = float(self.goal[0] * self.scale)
+        return bias_design(self.adc.calibration, start, self.g_bias.shape[-1], self.device)
+
+    @cached_property
+    def pulsed(self) -> tuple[Array, Array]:
+        """Mean conductance of each ramp cell and bias cell while it is pulsed [S], over the nominal
+        read voltage: current-voltage curve, wires and supply included.
+
+        A pulsed cell has the whole read voltage across it and its column, all other rows stand at
+        0 V. The column is read through its wires as a crossbar of one column of its own.
+        """
+        g = np.concatenate((self.g_steps, self.g_bias), axis=-1)
+        v = self.site.v_read * self.supply
+        if self.adc.wires is not None:
+            flat = g.reshape(-1, g.shape[-1])
+            seen = [
+                Crossbar(
+                    np.ascontiguousarray(each[:, None]), self.adc.wires, iv=self.device.iv
+                ).read(np.diag(np.full(each.size, v)))[:, 0]
+                for each in flat
+            ]
+            g = np.reshape(seen, g.shape) / self.site.v_read
+        elif self.device.iv is not None:
+            current = self.device.iv.evaluate(g, np.full_like(g, v))[0]
+            g = current / self.site.v_read
+        else:
+            g = g * self.supply
+        edge = self.g_steps.shape[-1]
+        return g[..., :edge], g[..., edge:]
+
+    @cached_property
+    def common(self) -> float:
+        """By what factor pulsed cells carry more than their small-signal conductance at the nominal
+        read voltage: what the array's cells share with the ramp's, so that it cancels."""
+        if self.device.iv is None:
+            return self.supply
+        v = self.site.v_read * self.supply
+        current = self.device.iv.evaluate(self.g_steps, np.full_like(self.g_steps, v))[0]
+        total = self.g_steps.sum()
+        return float(current.sum() / (total * self.site.v_read)) if total else self.supply
+
+    @cached_property
+    def _kept(self) -> NDArray[np.intp]:
+        """Which of the programmed levels the resolution that is read takes."""
+        if self.bits == self.adc.bits:
+            return np.arange(self.goal.size)
+        gaps = np.abs(self.goal - self.curve.thresholds(self.bits)[:, None])
+        return gaps.argmin(axis=1)
+
+    def _merged(self, steps: Array) -> tuple[Array, Array]:
+        """Sums of what belongs to each programmed step (..., k - 1): of those that the resolution
+        takes before its first level (...,), and of those of each of its steps."""
+        kept, padded = self._kept, np.concatenate((steps, np.zeros((*steps.shape[:-1], 1))), -1)
+        sums = np.add.reduceat(padded, kept, axis=-1)[..., :-1]
+        return padded[..., : kept[0]].sum(axis=-1), sums
+
+    def _stepped(self, cells: Array, bias: Array, pulses: NDArray[Any]) -> tuple[Array, Array]:
+        """Sums over the cells pulsed in each step, ramp cells (..., cells) and bias cells with the
+        weight of their pulses, merged as the resolution asks."""
+        begins = np.concatenate(([0], np.cumsum(self.counts)))[:-1].astype(np.int64)
+        steps = np.add.reduceat(cells, begins, axis=-1) if begins.size else cells[..., :0]
+        return self._merged(steps + np.einsum("...b,...bk->...k", bias, pulses[..., 1:]))
+
+    @cached_property
+    def _charges(self) -> tuple[Array, Array]:
+        """Conductance times sign pulsed in each period, before the first level and after [S]."""
+        steps, bias = self.pulsed
+        skipped, after = self._stepped(steps, bias, self.pulses)
+        count = self.pulses[..., 0]
+        periods = np.arange(int(np.abs(count).max(initial=1)))[:, None]
+        on = np.sign(count)[..., None, :] * (np.abs(count)[..., None, :] > periods)
+        start = np.einsum("...b,...pb->...p", bias, on)
+        if self._kept[0]:
+            start = np.concatenate((start, skipped[..., None]), axis=-1)
+        return start, after
+
+    @property
+    def programmed(self) -> Array:
+        """Thresholds that the cells alone make, (..., k), less what they share with the array."""
+        start, steps = self._charges
+        charge = np.concatenate((start.sum(axis=-1, keepdims=True), steps), axis=-1)
+        return np.cumsum(charge, axis=-1) / (self.scale * self.common)
 
     @cached_property
     def levels(self) -> Array:
-        """Voltages at which the ramp stands, one after the other, (2^bits - 1,) [V]."""
-        return self.thresholds * self.gain
+        """Voltages at which the ramp stands, one after the other, (..., k) [V]."""
+        start, steps = (each * self.site.v_read for each in self._charges)
+        return self._waveform.levels(start, steps, self._attached, self.c_fb)
 
     @cached_property
-    def _crossings(self) -> Array:
-        return np.maximum.accumulate(self.levels)
+    def decisions(self) -> Array:
+        levels = self.levels
+        for part in self.adc.imperfections:
+            levels = part.decide(levels, self._circuit)
+        return levels
+
+    @cached_property
+    def noise(self) -> Noise:
+        total = Noise()
+        for part in self.adc.imperfections:
+            total = total + part.noise(self._circuit)
+        return total
+
+    @cached_property
+    def _waveform(self) -> Waveform:
+        ramp = Waveform(self.adc.t_step, self.adc.t_rest)
+        for part in self.adc.imperfections:
+            ramp = part.waveform(ramp)
+        return ramp
 
     @property
-    def lsb(self) -> float:
-        """Output step of one code, in the curve's unit."""
-        return self.curve.lsb(self.adc.bits)
+    def _attached(self) -> Array:
+        """Conductance at the virtual ground throughout (...,) [S]."""
+        g = self.g_steps.sum(axis=-1) + self.g_bias.sum(axis=-1)
+        return g if self.site.idle_on else 0.0 * g
 
     @cached_property
-    def outputs(self) -> Array:
-        """The output of each code, (2^bits,): the middle of its interval."""
-        return self.curve.outputs(self.adc.bits)
+    def _circuit(self) -> Circuit:
+        volts = self.site.v_read * self.adc.t_step / self.c_fb
+        start, steps = self._charges
+        cells, bias = (self.device.read_sigma(g, self.t) ** 2 for g in (self.g_steps, self.g_bias))
+        skipped, variance = self._stepped(cells, bias, self.pulses**2)
+        first = skipped + (bias * self.pulses[..., 0] ** 2).sum(axis=-1)
+        return Circuit(
+            t_step=self.adc.t_step, t_rest=self.adc.t_rest, window=self.site.window,
+            start=start.shape[-1], c_array=self.site.c_array, c_ramp=self.c_fb,
+            steps=steps * volts, sigma_steps=np.sqrt(variance),
+            sigma_start=float(np.sqrt(np.mean(first))), g_ramp=float(np.mean(self._attached)),
+            g_array=self.g_columns, volts=volts,
+        )  # fmt: skip
 
-    def c_fb(self, v_read: float) -> float:
-        """Feedback capacitor of the ramp's integrator for pulses of v_read [V], in [F]."""
-        return v_read * self.adc.t_step * self.scale / self.gain
+    def measured(self, rng: np.random.Generator, reads: int) -> ProgrammedRamp:
+        """The ramp as so many reads of each cell, averaged, see it."""
+        g = [self.g_steps, self.g_bias]
+        if self.device.on_read:
+            for k, each in enumerate(g):
+                sigma = self.device.read_sigma(each, self.t) / math.sqrt(reads)
+                g[k] = np.maximum(each + sigma * rng.standard_normal(each.shape), 0.0)
+        return dataclasses.replace(self, g_steps=g[0], g_bias=g[1])
 
-    def convert(self, u: Any, rng: np.random.Generator | None = None) -> NDArray[np.intp]:
-        """Codes of comparator voltages `u` (..., cols) [V]: the steps made before the first that
-        exceeds u. First crossing, not nearest level; a code is 0 to 2^bits - 1.
-        """
-        u = np.asarray(u, dtype=float)
-        if np.isnan(u).any():
-            raise must("u", "be a number", "holds NaN")
-        return np.searchsorted(self._crossings, u - self.offset, side="right")
+    def recalibrated(self, rng: np.random.Generator, method: str | None = None) -> ProgrammedRamp:
+        """Calibrated again as it now stands, by the method of its description or another."""
+        method = self.adc.calibration if method is None else method
+        if method not in CALIBRATIONS:
+            raise must("method", f"be one of {', '.join(CALIBRATIONS)}", f"is {method!r}")
+        return calibrated(self, rng, method)
 
-    def decode(self, code: Any) -> Array:
-        """Outputs of codes, in the curve's unit. Raises ArgumentError outside 0 to 2^bits - 1."""
-        code = np.asarray(code)
-        if not np.issubdtype(code.dtype, np.integer):
-            raise must("code", "be whole numbers", f"has dtype {code.dtype}")
-        if code.size and (code.min() < 0 or code.max() >= self.outputs.size):
-            raise must(
-                "code",
-                f"lie in 0 to {self.outputs.size - 1}",
-                f"spans {code.min()} to {code.max()}",
-            )
-        return self.outputs[code]
-
-    def inl(self) -> Array:
-        """Integral nonlinearity at each threshold, output-referred [LSB], (2^bits - 1,).
-
-        INL_k = (f(theta_k as built) - f(theta_k as meant)) / LSB, against the ideal curve, no
-        line or end points fitted.
-        """
-        edges = self.curve.edges(self.adc.bits)
-        sign = -1.0 if self.curve.falling else 1.0
-        return sign * (self.curve.f(self.thresholds) - edges) / self.lsb
-
-    def dnl(self) -> Array:
-        """Differential nonlinearity of the inner codes, output-referred [LSB], (2^bits - 2,).
-
-        DNL_k = width_k / LSB - 1, the difference of neighbouring INL.
-        """
-        return np.diff(self.inl())
+    def at(self, bits: int) -> ProgrammedRamp:
+        """The same column read with fewer bits: 2^(n - bits) of its steps are pulsed at once, so
+        that it stands at every so-many-th of its levels and a conversion takes less time."""
+        as_count("bits", bits, 1, self.adc.bits)
+        return dataclasses.replace(self, resolution=bits)
 
     def aged(self, t: float, rng: np.random.Generator) -> ProgrammedRamp:
         """The ramp `t` seconds after programming: its cells drift as the array's do."""
-        g_bias = self.device.age(np.abs(self.g_bias), t, rng)
         return dataclasses.replace(
             self,
             g_steps=self.device.age(self.g_steps, t, rng),
-            g_bias=np.copysign(g_bias, self.g_bias),
+            g_bias=self.device.age(self.g_bias, t, rng),
+            t=float(t),
         )
 
-    def trimmed(self, rng: np.random.Generator) -> ProgrammedRamp:
-        """One-point calibration: one bias cell is written again so that the measured middle
-        threshold is met; what remains there is that cell's own write error, and what its range
-        cannot reach. A cell that stands more than a fifth of g_max from its target counts as
-        stuck, and the next is taken.
-        """
-        ideal = self.curve.thresholds(self.adc.bits)
-        middle = ideal.size // 2
-        error = (self.thresholds[middle] - ideal[middle]) * self.scale / self.pulses
-        target = bias_targets(-ideal[0] * self.scale / self.pulses, self.g_bias.size, self.device)
-        healthy = np.flatnonzero(np.abs(self.g_bias - target) <= 0.2 * self.device.g_max)
-        if not healthy.size:
-            return self
-        cell = healthy[-1]
-        wanted = np.array([_reachable(float(self.g_bias[cell]) + error, self.device)])
-        g_bias = self.g_bias.copy()
-        g_bias[cell] = np.copysign(_write_used(self.device.rewrite, wanted, rng), wanted)[0]
-        return dataclasses.replace(self, g_bias=g_bias)
+    def heated(self, temperature: float) -> ProgrammedRamp:
+        """The ramp at `temperature` [K]."""
+        return dataclasses.replace(
+            self,
+            g_steps=self.device.heated(self.g_steps, temperature),
+            g_bias=self.device.heated(self.g_bias, temperature),
+        )
 
     def __str__(self) -> str:
         return (
-            f"{self.curve.name} at {self.adc.bits} bits: {self.g_steps.size} ramp and "
-            f"{np.count_nonzero(self.g_bias)} bias cells, "
-            f"max |INL| {np.abs(self.inl()).max():.2f} LSB"
+            f"{self.curve.name} at {self.bits} bits: {self.g_steps.shape[-1]} ramp and "
+            f"{self.g_bias.shape[-1]} bias cells, "
+            f"max |INL| {np.abs(self.inl()).max(initial=0.0):.2f} LSB"
         )
-
-
-def bias_targets(start: float, cells: int, device: Device) -> Array:
-    """Signed targets (cells,) [S] that sum to `start`; the last cell is the trim.
-
-    The other cells are full; where that leaves the trim little room (outside a quarter to three
-    quarters of g_max) they are lowered together so that it stands in the middle of its range.
-    """
-    need, g_max = abs(start), device.g_max
-    full = min(int(need / g_max), cells - 1)
-    trim = need - full * g_max
-    if not 0.25 * g_max <= trim <= 0.75 * g_max:
-        more = full + (trim > 0.5 * g_max)
-        if 0 < more < cells and need - more * g_max <= 0.5 * g_max <= need:
-            full, trim = more, 0.5 * g_max
-    targets = np.zeros(cells)
-    if full:
-        targets[:full] = (need - trim) / full
-    targets[-1] = _reachable(trim, device)
-    return np.copysign(targets, start)
-
-
-def _reachable(g: float, device: Device) -> float:
-    """The nearest signed contribution: none at all (no pulse), or one within the range [S]."""
-    size = min(abs(g), device.g_max)
-    size = 0.0 if size < device.g_min / 2 else max(size, device.g_min)
-    return math.copysign(size, g)
-
-
-def _write_used(write: Any, target: Array, rng: np.random.Generator) -> Array:
-    """Writes the cells with a target; one that is not pulsed adds nothing."""
-    g = np.zeros_like(target)
-    used = target != 0
-    g[used] = write(np.abs(target[used]), rng)
-    return g

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +12,6 @@ from aimc.cost.constants import Constants, load
 from aimc.errors import as_number, must
 from aimc.macro import Macro
 from aimc.units import show
-
-if TYPE_CHECKING:
-    from aimc.ramp import ProgrammedRamp
 
 
 @dataclass(frozen=True)
@@ -120,13 +117,15 @@ def _one(macro: Macro, c: Constants, activity: float) -> list[Part]:
     lines = macro.crossbar.g.shape[1]
     array_lines = h.mapping.lines(h.cols)
     square = h.driver.v_read**2
-    ramps = list({ramp.curve: ramp for _, ramp in macro.ramps}.values())
-    periods = max(_periods(ramp) for ramp in ramps)
+    ramps: Any = macro.converters
+    periods = max(ramp.periods for ramp in ramps)
     conversion = periods * h.adc.t_step
     window = h.driver.window
-    ramp_cells = sum(ramp.g_steps.size + ramp.g_bias.size for ramp in ramps)
+    ramp_cells = sum(ramp.cells for ramp in ramps)
     ramp_energy = sum(
-        square * h.adc.t_step * (ramp.g_steps.sum() + ramp.pulses * np.abs(ramp.g_bias).sum())
+        square
+        * h.adc.t_step
+        * (ramp.g_steps.sum() + (np.abs(ramp.pulses).sum(-1) * ramp.g_bias).sum())
         for ramp in ramps
     )
     return [
@@ -166,11 +165,6 @@ def _one(macro: Macro, c: Constants, activity: float) -> list[Part]:
             c.says("conversion_energy", "converter_area"),
         ),
     ]
-
-
-def _periods(ramp: ProgrammedRamp) -> int:
-    """Clock periods of a conversion: 2^bits, more where several cells share a step."""
-    return max(2**ramp.adc.bits, ramp.g_steps.size)
 
 
 def _cells(energy: float, total: float, area: float, latency: float) -> tuple[str, ...]:

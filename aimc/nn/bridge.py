@@ -18,9 +18,9 @@ from aimc.curves import curve
 from aimc.tiling import tile
 
 if TYPE_CHECKING:
+    from aimc.adc import Converter
     from aimc.curves import Curve
     from aimc.macro import Hardware, Macro
-    from aimc.ramp import ProgrammedRamp
     from aimc.tiling import Tiled
 
 Tensor = torch.Tensor
@@ -116,9 +116,9 @@ class Chip:
         return Chip(self.macro, self.scale, self.bias_rows, self.x_max, self.curves, rng)
 
 
-def convert(ramp: ProgrammedRamp, u: Tensor) -> Tensor:
+def convert(ramp: Converter, u: Tensor) -> Tensor:
     """Pre-activations `u` through a ramp by itself, with the gradient of its curve."""
-    measured = torch.from_numpy(ramp.outputs[ramp.convert(u.detach().numpy() * ramp.gain)])
+    measured = torch.from_numpy(ramp(u.detach().numpy()))
     return straight_through(_apply(ramp.curve, u), measured) if u.requires_grad else measured
 
 

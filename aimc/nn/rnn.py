@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from aimc.adc import Converter
     from aimc.macro import Hardware
     from aimc.nn.recurrent import State
-    from aimc.ramp import ProgrammedRamp
 
 Tensor = torch.Tensor
 Sources = tuple[tuple[str, int], ...]
@@ -69,7 +69,7 @@ class LSTM(Recurrent, torch.nn.LSTM):
         if cell_tanh not in ("digital", "ramp"):
             raise must("cell_tanh", "be 'digital' or 'ramp'", f"is {cell_tanh!r}")
         self.cell_tanh = cell_tanh
-        self.ramps: dict[str, ProgrammedRamp] = {}
+        self.ramps: dict[str, Converter] = {}
 
     def program(self, hardware: Hardware, rng: np.random.Generator) -> Self:
         super().program(hardware, rng)

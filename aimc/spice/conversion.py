@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from aimc.macro import Macro
-    from aimc.ramp import ProgrammedRamp
     from aimc.spice.raw import Plot
     from aimc.spice.schedule import Schedule
 
@@ -82,9 +81,8 @@ class ConversionPlan(Plan):
         strobes = (starts[:, None] + times.strobes).ravel()
         shape = (len(starts), times.thresholds)
         u = at([f"v(hold{j})" for j in range(cols)], starts + times.sampled)
-        columns = distinct(macro)
-        curves = [ramp.curve for ramp in columns]
-        which = [curves.index(ramp.curve) for _, ramp in macro.ramps]
+        columns = macro.converters
+        which = [ramp.number for _, ramp in macro.ramps]
         stood = at([f"v(ramp{r})" for r in range(len(columns))], strobes).T
         flips = at([f"v(flip{j})" for j in range(cols)], strobes) > 0.5
         thermometer = flips.reshape(*shape, cols).transpose(0, 2, 1)
@@ -108,11 +106,6 @@ def first_flip(thermometer: NDArray[np.bool_]) -> NDArray[np.intp]:
     """Codes (...) of thermometer codes (..., levels): the levels before the first that is high."""
     high = thermometer.any(axis=-1)
     return np.where(high, thermometer.argmax(axis=-1), thermometer.shape[-1])
-
-
-def distinct(macro: Macro) -> list[ProgrammedRamp]:
-    """The ramp columns of a macro: ranges of one curve share a column, not their offsets."""
-    return list({ramp.curve: ramp for _, ramp in macro.ramps}.values())
 
 
 def _integral(time: Array, value: Array, begin: float, end: float) -> float:

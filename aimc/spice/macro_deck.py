@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aimc.errors import must
+from aimc.errors import SpiceError, must
+from aimc.ramp import ProgrammedRamp
 from aimc.spice import array
-from aimc.spice.conversion import ConversionPlan, distinct
+from aimc.spice.cells import cell_of
+from aimc.spice.conversion import ConversionPlan
 from aimc.spice.dialect import Pulse
 from aimc.spice.netlist import Netlist, header, models
-from aimc.spice.schedule import Points, Schedule, activity, inputs, schedule
+from aimc.spice.schedule import Points, Schedule, activity, inputs, schedule, trapezoid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from aimc.macro import Macro
-    from aimc.ramp import ProgrammedRamp
     from aimc.spice.cells import CellModel
     from aimc.spice.dialect import Dialect
 
@@ -42,30 +44,39 @@ def deck(
 
     gain: of the integrators' amplifiers, None is ideal. delay: of the comparators [s].
     """
-    times = schedule(macro, delay)
-    columns = distinct(macro)
+    columns = ramp_columns(macro)
+    times = schedule(macro, columns, delay)
+    column_cell = cell_of(macro.hardware.device.iv)
     integrator = "integrator_ideal" if gain is None else "integrator_opamp"
     comparator = "comparator_delay" if delay > 0 else "comparator"
     names = sorted(
-        {*array_cell.includes, "cell_linear", "switch_v", integrator, "sample_hold", comparator}
+        {
+            *array_cell.includes,
+            *column_cell.includes,
+            "switch_v",
+            integrator,
+            "sample_hold",
+            comparator,
+        }
     )
     library = models(dialect, names, folder)
     rows, cols = macro.shape
     title = f"{rows} x {cols} macro, conversions: {len(x)}"
     lines = header(dialect, title, facts)
     lines += array.parameters(macro.crossbar, dialect)
-    v_read = macro.hardware.driver.v_read
     lines.append(dialect.param("c_array", macro.c_array))
-    lines += [dialect.param(f"c_ramp{r}", ramp.c_fb(v_read)) for r, ramp in enumerate(columns)]
+    lines += [dialect.param(f"c_ramp{r}", ramp.c_fb) for r, ramp in enumerate(columns)]
     if gain is not None:
         lines.append(dialect.param("gain", gain))
     lines += [dialect.include(path) for path, _ in library]
     nodes = array.ArrayNodes(macro.crossbar)
-    lines += ["", *array_cell.define(dialect), *array.subcircuit(nodes, dialect, array_cell)]
+    cells = array_cell.define(dialect)
+    cells += [line for line in column_cell.define(dialect) if line not in cells]
+    lines += ["", *cells, *array.subcircuit(nodes, dialect, array_cell)]
     for r, ramp in enumerate(columns):
-        lines += ["", *_column(f"column{r}", ramp, dialect)]
+        lines += ["", *_column(f"column{r}", ramp, column_cell, dialect)]
     lines += ["", *_read(macro, x, times, nodes, dialect)]
-    lines += ["", *_ramps(macro, columns, times, dialect, integrator, gain)]
+    lines += ["", *_ramps(macro, columns, times, len(x), dialect, integrator, gain)]
     lines += ["", *_columns(macro, columns, times, dialect, integrator, comparator, gain, delay)]
 
     kept = [f"in{k}" for k in range(rows)] + [f"ramp{r}" for r in range(len(columns))]
@@ -83,22 +94,32 @@ def deck(
     return Netlist(text, dialect, library, tuple(measures[1:]), ConversionPlan(macro, x, times))
 
 
-def _column(name: str, ramp: ProgrammedRamp, dialect: Dialect) -> list[str]:
-    """The cells of a ramp column: one port a cell that is pulsed, and the column itself."""
-    cells = _cells(ramp)
-    ports = [cell for cell, _ in cells]
+def ramp_columns(macro: Macro) -> list[ProgrammedRamp]:
+    """The macro's ramp columns. Raises SpiceError where a converter has no model."""
+    for ramp in macro.converters:
+        if not isinstance(ramp, ProgrammedRamp):
+            raise SpiceError(f"There is no SPICE model of {type(ramp.adc).__name__}.", "missing")
+        if ramp.adc.wires is not None:
+            raise SpiceError("There is no SPICE model of a ramp column with wires.", "missing")
+        if ramp.resolution is not None:
+            raise SpiceError(
+                "A ramp is exported at the resolution it was programmed for.", "missing"
+            )
+    return [ramp for ramp in macro.converters if isinstance(ramp, ProgrammedRamp)]
+
+
+def _column(name: str, ramp: ProgrammedRamp, model: CellModel, dialect: Dialect) -> list[str]:
+    """The cells of a ramp column: one port a cell, and the column itself."""
+    cells = [(f"bias{k}", ramp.g_bias[k]) for k in np.flatnonzero(ramp.g_bias)]
+    cells += [(f"step{k}", ramp.g_steps[k]) for k in np.flatnonzero(ramp.g_steps)]
     lines = [
         dialect.note(f"{ramp.curve.name} at {ramp.adc.bits} bits"),
-        *dialect.subckt(name, [*ports, "sum"]),
+        *dialect.subckt(name, [*(cell for cell, _ in cells), "sum"]),
     ]
-    for cell, g in cells:
-        lines.append(dialect.instance(f"x{cell}", (cell, "sum"), "cell_linear", {"g": g}))
+    for place, (cell, g) in enumerate(cells):
+        params = model.params(float(g), place, 0)
+        lines.append(dialect.instance(f"x{cell}", (cell, "sum"), model.subckt, params))
     return [*lines, dialect.ends(name)]
-
-
-def _cells(ramp: ProgrammedRamp) -> list[tuple[str, float]]:
-    bias = [(f"bias{k}", abs(float(g))) for k, g in enumerate(ramp.g_bias) if g != 0]
-    return bias + [(f"step{k}", float(g)) for k, g in enumerate(ramp.g_steps) if g != 0]
 
 
 def _read(
@@ -135,14 +156,15 @@ def _read(
 
 
 def _ramps(
-    macro: Macro, columns: Sequence[ProgrammedRamp], times: Schedule, dialect: Dialect,
-    integrator: str, gain: float | None,
+    macro: Macro, columns: Sequence[ProgrammedRamp], times: Schedule, batch: int,
+    dialect: Dialect, integrator: str, gain: float | None,
 ) -> list[str]:  # fmt: skip
-    """Reset, and the ramp columns: bias cells first, against the ramp, then cell after cell.
+    """Reset, and the ramp columns: bias cells first, all at once, then step after step.
 
     The integrator inverts, so a rising step is a negative pulse.
     """
-    v_read, t, period = macro.hardware.driver.v_read, times.t_step, times.period
+    v_read = macro.hardware.driver.v_read * macro.supply
+    t, period = times.t_step, times.period
     lines = [dialect.note("integrators are reset before each conversion")]
     control = Pulse(
         1.0, 0.0, times.reset, times.edge, period - times.reset - 2 * times.edge, period
@@ -150,23 +172,36 @@ def _ramps(
     lines.append(dialect.pulse("vreset", "reset", "0", control))
     for r, ramp in enumerate(columns):
         lines.append(dialect.note("pulses of the ramp's cells; the integrator inverts"))
-        begin = times.bias
-        pulses = []
-        for k, g in enumerate(ramp.g_bias):
-            if g != 0:
-                length = ramp.pulses * t
-                pulses.append((f"bias{k}", float(np.copysign(v_read, g)), begin, length))
-                begin += length + times.slot - t
+        pulses: list[tuple[str, list[tuple[float, float, float]]]] = []
+        for k in np.flatnonzero(ramp.g_bias):
+            count, *later = map(int, ramp.pulses[k])
+            begin = times.first - (times.slot - t) - abs(count) * t
+            train = [(begin, abs(count) * t, -math.copysign(v_read, count))] if count else []
+            train += [
+                (times.first + n * times.slot, t, -v_read * sign)
+                for n, sign in enumerate(later)
+                if sign
+            ]
+            pulses.append((f"bias{k}", train))
         step = np.repeat(np.arange(len(ramp.counts)), ramp.counts)
-        for k, g in enumerate(ramp.g_steps):
-            if g != 0:
-                pulses.append((f"step{k}", -v_read, times.first + step[k] * times.slot, t))
-        for cell, high, start, length in pulses:
-            pulse = Pulse(0.0, high, float(start), times.edge, length - times.edge, period)
-            lines.append(dialect.pulse(f"v{cell}_{r}", f"{cell}_{r}", "0", pulse))
-        ports = [f"{cell}_{r}" for cell, *_ in pulses]
+        for k in np.flatnonzero(ramp.g_steps):
+            pulses.append((f"step{k}", [(times.first + step[k] * times.slot, t, -v_read)]))
+        for cell, train in pulses:
+            names = (f"v{cell}_{r}", f"{cell}_{r}", "0")
+            if len(train) == 1:
+                ((start, length, high),) = train
+                pulse = Pulse(0.0, high, float(start), times.edge, length - times.edge, period)
+                lines.append(dialect.pulse(*names, pulse))
+            else:
+                points: Points = [(0.0, 0.0)]
+                for n in range(batch):
+                    for start, length, high in train:
+                        at = float(n * period + start)
+                        points += trapezoid(at, length, times.edge, high)
+                lines.append(dialect.pwl(*names, points) if train else dialect.voltage(*names, 0.0))
+        ports = [f"{cell}_{r}" for cell, _ in pulses]
         lines.append(dialect.instance(f"xcolumn{r}", [*ports, f"sum{r}"], f"column{r}", {}))
-        c = ramp.c_fb(v_read)
+        c = ramp.c_fb
         lines.append(
             dialect.instance(
                 f"xramp{r}", (f"sum{r}", f"ramp{r}", "reset"), integrator,
@@ -206,7 +241,7 @@ def _columns(
     c_hold = macro.c_array / 10
     hold: dict[str, float | str] = {"c": c_hold, "ron": times.t_step / (120 * c_hold)}
     for place, ramp in macro.ramps:
-        r = [each.curve for each in columns].index(ramp.curve)
+        r = ramp.number
         offsets = np.broadcast_to(ramp.offset, place.stop - place.start)
         for j, offset in zip(range(place.start, place.stop), offsets, strict=True):
             for k in np.flatnonzero(signs[:, j]):

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from aimc.macro import Macro
+    from aimc.ramp import ProgrammedRamp
 
     Array = NDArray[np.float64]
 
@@ -22,8 +25,8 @@ class Schedule:
     """Times from the start of a conversion [s], which the next one follows after `period`.
 
     Between 0 and `reset` the integrators are discharged; inputs are on in the `window` from
-    `start`; at `hold` the array's voltages are sampled; bias cells are pulsed from `bias` on, each
-    for as many periods as its ramp asks for, and the ramp's cells from `first` on, a `slot` each:
+    `start`; at `hold` the array's voltages are sampled; bias cells are pulsed after `bias`, all at
+    once, so that the longest ends a rest before `first`, and steps from `first` on, a `slot` each:
     a pulse of t_step, then a rest in which the ramp stands and the comparators are looked at.
     `edge`: rise and fall time of every pulse.
     """
@@ -56,8 +59,8 @@ class Schedule:
         return self.bias - self.edge
 
 
-def schedule(macro: Macro, delay: float) -> Schedule:
-    """The schedule of a macro; the rest of each slot leaves room for the comparators' delay."""
+def schedule(macro: Macro, ramps: Sequence[ProgrammedRamp], delay: float) -> Schedule:
+    """The schedule of a macro and its ramps; each rest leaves room for the comparators' delay."""
     adc, driver = macro.hardware.adc, macro.hardware.driver
     t = adc.t_step
     # An edge keeps the area of its pulse, which is its charge for linear cells only.
@@ -67,10 +70,11 @@ def schedule(macro: Macro, delay: float) -> Schedule:
     start = reset + t
     hold = start + driver.window + t
     bias = hold + t
-    longest = max(np.count_nonzero(r.g_bias) * (r.pulses * t + rest) for _, r in macro.ramps)
+    longest = t * max(int(np.abs(ramp.pulses[:, 0]).max()) for ramp in ramps)
     return Schedule(
         t_step=t, edge=edge, reset=reset, start=start, window=driver.window, hold=hold, bias=bias,
-        first=float(bias + longest + rest), slot=t + rest, thresholds=2**adc.bits - 1,
+        first=float(bias + longest + rest), slot=t + rest,
+        thresholds=max(ramp.goal.size for ramp in ramps),
     )  # fmt: skip
 
 

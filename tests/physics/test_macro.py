@@ -11,6 +11,7 @@ from aimc.crossbar import Crossbar
 from aimc.device import Device, Drift, ReadNoise, WriteError
 from aimc.driver import PulseDriver, VoltageDriver
 from aimc.errors import ArgumentError
+from aimc.imperfections import ComparatorOffset
 from aimc.macro import Hardware
 from aimc.mapping import OffsetColumn
 from aimc.ramp import RampADC
@@ -135,7 +136,7 @@ def test_gates_take_their_own_curves_and_columns():
 
 def test_comparator_offsets_are_fixed_at_programming_and_scatter_as_told():
     w, x, rng = case(cols=64)
-    macro = IDEAL.replace(offset_std=5e-3).program(w, rng, "tanh")
+    macro = IDEAL.replace(imperfections=(ComparatorOffset(5e-3),)).program(w, rng, "tanh")
     offset = macro.ramps[0][1].offset
     assert offset.shape == (64,)
     assert np.std(offset) == pytest.approx(5e-3, rel=0.3)

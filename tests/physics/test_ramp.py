@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from aimc.curves import Curve, curve, linear
 from aimc.device import Device, Drift, StuckAt, WriteError
 from aimc.errors import ArgumentError
+from aimc.imperfections import Columns
 from aimc.ramp import ProgrammedRamp, RampADC
 
 IDEAL = Device(g_max=150e-6)
@@ -45,7 +46,9 @@ def test_sigmoid_steps_are_proportional_to_threshold_differences_with_the_larges
     k = np.arange(1, 32)
     steps = np.diff(np.log(k / (32 - k)))
     np.testing.assert_allclose(programmed.g_steps, 150e-6 * steps / steps.max(), rtol=1e-12)
-    assert programmed.g_bias.sum() == pytest.approx(programmed.g_steps.sum() / 2, rel=1e-12)
+    assert -(programmed.pulses[:, 0] * programmed.g_bias).sum() == pytest.approx(
+        programmed.g_steps.sum() / 2, rel=1e-12
+    )
 
 
 def test_tanh_needs_the_same_cells_as_sigmoid():
@@ -66,7 +69,7 @@ def test_a_code_is_the_number_of_steps_before_the_first_that_exceeds_u(g, u):
 
 def test_first_crossing_is_not_the_nearest_level_on_a_ramp_that_turns_back():
     programmed = ramp("linear", 2)
-    programmed.__dict__["levels"] = np.array([0.0, 2.0, 1.0])
+    programmed.__dict__["decisions"] = np.array([0.0, 2.0, 1.0])
     assert programmed.convert(np.array([1.5])) == 1
     assert programmed.convert(np.array([2.5])) == 3
 
@@ -157,7 +160,7 @@ def test_a_common_drift_scales_every_threshold():
 
 
 def test_an_offset_moves_u_by_itself_and_only_in_its_column():
-    programmed = dataclasses.replace(ramp("linear"), offset=np.array([0.0, 0.25]))
+    programmed = dataclasses.replace(ramp("linear"), columns=Columns(offset=np.array([0.0, 0.25])))
     u = np.array([[0.1, 0.1]])
     shifted = ramp("linear").convert(u - np.array([[0.0, 0.25]]))
     np.testing.assert_array_equal(programmed.convert(u), shifted)
@@ -175,7 +178,9 @@ def test_linear_takes_its_range():
     assert wide.outputs[0] == -4 + wide.lsb / 2
 
 
-@pytest.mark.parametrize("fields", [{"bits": 0}, {"bits": 2.5}, {"t_step": 0}, {"offset_std": -1}])
+@pytest.mark.parametrize(
+    "fields", [{"bits": 0}, {"bits": 2.5}, {"t_step": 0}, {"imperfections": 3}]
+)
 def test_bad_fields_are_refused(fields):
     with pytest.raises(ArgumentError, match=next(iter(fields))):
         RampADC(**fields)

@@ -7,6 +7,7 @@ from aimc.curves import linear
 from aimc.device import Device, Drift, ReadNoise, WriteError
 from aimc.driver import PulseDriver, VoltageDriver
 from aimc.errors import ArgumentError
+from aimc.imperfections import ComparatorOffset
 from aimc.macro import Hardware, Macro
 from aimc.mapping import DifferentialPair, OffsetColumn
 from aimc.ramp import RampADC
@@ -18,7 +19,7 @@ NOISY = FINE.replace(
     device=Device(150e-6, 1e-6, (WriteError(2.67e-6),), (Drift(0.05, 0.01),), (ReadNoise(1e-6),)),
     driver=PulseDriver(0.2, 5),
     wires=Wires(1.0, 1.0, 5.0, 5.0),
-    adc=RampADC(5, offset_std=2e-3),
+    adc=RampADC(5, (ComparatorOffset(2e-3),)),
 )
 F = {
     "linear": lambda z: np.clip(z, -1, 1),

@@ -10,16 +10,16 @@ import os
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from scipy.integrate import solve_ivp
 
 import aimc
 from aimc import spice
 from aimc.driver import PulseDriver, VoltageDriver
 from aimc.errors import ArgumentError
+from aimc.imperfections import Columns, FiniteGain
 from aimc.ivcurve import Sinh, Tabulated
 from aimc.mapping import OffsetColumn
 from aimc.spice.conversion import first_flip
-from aimc.spice.schedule import schedule, trapezoid
+from aimc.spice.schedule import trapezoid
 from aimc.transistor import SeriesTransistor, Transistor
 
 pytestmark = [pytest.mark.spice, pytest.mark.usefixtures("ngspice")]
@@ -44,7 +44,9 @@ def assert_agrees(macro, x, result, levels=None):
         scale = np.ptp(ramp.levels) or np.abs(trace.u).max()
         assert np.abs(stood - wanted).max() < 1e-4 * scale
         assert np.abs(result.u - trace.u)[:, place].max() < 1e-4 * scale
-        margin = np.abs(trace.u[:, place, None] - ramp.offset[:, None] - ramp.levels).min(-1)
+        margin = np.abs(
+            trace.u[:, place, None] - np.reshape(ramp.offset, (-1, 1)) - ramp.levels
+        ).min(-1)
         far = margin > 1e-4
         assert far.mean() > 0.5
         assert np.array_equal(result.code[:, place][far], trace.code[:, place][far])
@@ -134,7 +136,7 @@ def test_finite_gain_on_both_sides(gain, rng):
     macro, x = programmed(TAOX, rng)
     result = spice.netlist(macro, x, gain=gain).run()
     (_, ramp) = macro.ramps[0]
-    levels = finite_gain_levels(ramp, macro.hardware.driver.v_read, result.schedule, gain)
+    levels = finite_gain_levels(ramp, result.schedule, gain)
     scale = np.ptp(ramp.levels)
     assert np.abs(result.levels[0] - levels).max() < 1e-4 * scale
     assert np.abs(result.u - macro.trace(x).u * gain / (gain + 1)).max() < 1e-4 * scale
@@ -145,51 +147,21 @@ def test_finite_gain_on_both_sides(gain, rng):
         assert not spice.compare(macro.trace(x), result)
 
 
-def finite_gain_levels(ramp, v_read, times, gain):
-    """Closed form for each interval, in which the drive is constant."""
-    c = ramp.c_fb(v_read) * (1 + 1 / gain)
-    leak = (np.abs(ramp.g_bias).sum() + ramp.g_steps.sum()) / gain
-    rest = times.slot - times.t_step
-
-    def after(u, drive, length):
-        # c du/dt = drive - leak u
-        settled = drive / leak
-        return settled + (u - settled) * np.exp(-leak * length / c)
-
-    u = 0.0
-    for g in ramp.g_bias[ramp.g_bias != 0]:
-        u = after(u, -g * v_read, ramp.pulses * times.t_step)
-        u = after(u, 0.0, rest)
-    u = after(u, 0.0, rest)
-    levels, cells = [u], np.split(ramp.g_steps, np.cumsum(ramp.counts)[:-1])
-    for step in cells:
-        u = after(after(u, step.sum() * v_read, times.t_step), 0.0, rest)
-        levels.append(u)
-    return np.array(levels)
-
-
-def test_the_closed_form_is_the_differential_equation(rng):
-    macro, _ = programmed(TAOX, rng)
-    (_, ramp) = macro.ramps[0]
-    gain, v_read = 1e3, 0.2
-    times = schedule(macro, 0.0)
-    c = ramp.c_fb(v_read) * (1 + 1 / gain)
-    leak = (np.abs(ramp.g_bias).sum() + ramp.g_steps.sum()) / gain
-    u = 0.0
-    for g in ramp.g_bias:
-        for drive, length in ((-g * v_read, times.t_step), (0.0, times.slot - times.t_step)):
-            found = solve_ivp(lambda t, u, d=drive: (d - leak * u) / c, (0, length), [u],
-                              rtol=1e-10, atol=1e-12)  # fmt: skip
-            u = found.y[0, -1]
-    rest = times.slot - times.t_step
-    u = solve_ivp(lambda t, u: -leak * u / c, (0, rest), [u], rtol=1e-10, atol=1e-12).y[0, -1]
-    assert_allclose(finite_gain_levels(ramp, v_read, times, gain)[0], u, rtol=1e-8)
+def finite_gain_levels(ramp, times, gain):
+    return dataclasses.replace(
+        ramp,
+        adc=dataclasses.replace(
+            ramp.adc, imperfections=(FiniteGain(gain),), t_rest=times.slot - times.t_step
+        ),
+    ).levels
 
 
 def test_offsets_move_the_flip(rng):
     macro, x = programmed(TAOX, rng, inputs=2)
     place, ramp = macro.ramps[0]
-    moved = dataclasses.replace(ramp, offset=ramp.offset + np.array([0.1, -0.1, 0.05, 0.0]))
+    moved = dataclasses.replace(
+        ramp, columns=Columns(ramp.offset + np.array([0.1, -0.1, 0.05, 0.0]))
+    )
     other = dataclasses.replace(macro, ramps=((place, moved),))
     result = spice.netlist(other, x).run()
     assert_agrees(other, x, result)

@@ -1,0 +1,200 @@
+"""How a ramp is brought to its thresholds after it was written, what that achieves, what it costs.
+
+The cells of a ramp are read, and bias cells are written or pulsed so that the thresholds as
+measured come closest to those meant. A calibration takes a ramp, or many chips' ramps at once, and
+gives a ramp with its `report`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aimc.kernels.crossing import corrections
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from aimc.device import Device
+    from aimc.ramp import ProgrammedRamp
+
+    Array = NDArray[np.float64]
+
+CALIBRATIONS = ("none", "one-point", "multi-point", "closed-loop")
+READS = 16
+"""Reads of each cell that are averaged: a device's read noise falls to a quarter."""
+MOST_PULSES = 15
+"""Clock periods that a bias cell may be on before the first level, in a multi-point calibration."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a calibration did. before, after (...,): worst |INL| of each chip [LSB]; writes (...,):
+    cells written again; reads: reads of cells; memory: bits that say when bias cells are pulsed."""
+
+    method: str
+    before: Array
+    after: Array
+    writes: Array
+    reads: int
+    memory: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.method}: mean worst |INL| {np.mean(self.before):.3f} -> "
+            f"{np.mean(self.after):.3f} LSB, {np.mean(self.writes):.3g} writes, "
+            f"{self.reads} reads, {self.memory} bits of memory"
+        )
+
+
+def calibrated(ramp: ProgrammedRamp, rng: np.random.Generator, method: str) -> ProgrammedRamp:
+    """`ramp` after the calibration of that name, one of CALIBRATIONS, with its report."""
+    if method == "none":
+        return ramp
+    done, writes, reads, memory = _METHODS[method](ramp, rng)
+    before, after = (np.abs(each.inl()).max(axis=-1) for each in (ramp, done))
+    report = Report(method, before, after, writes, reads, memory)
+    return dataclasses.replace(done, report=report)
+
+
+def bias_design(
+    method: str, start: float, cells: int, device: Device
+) -> tuple[Array, NDArray[np.int64]]:
+    """Targets (cells,) [S] of the bias cells and their signed pulses (cells,) before the first
+    level, which together make `start` [S, one clock period].
+
+    For a multi-point calibration the cells fall from g_max by a factor of three each (less where
+    g_min asks for it): pulsed up, down or not at all, they make every sum to within half of the
+    smallest, a balanced ternary converter. Otherwise they are as equal as the start allows, and the
+    last is the trim.
+    """
+    if method == "multi-point":
+        ratio = max(1.0 / 3.0, (device.g_min / device.g_max) ** (1.0 / max(1, cells - 1)))
+        targets = device.g_max * ratio ** np.arange(cells)
+        pulses = np.zeros((1, cells, 1), np.int64)
+        limit = np.full(cells, pulse_limit(start, cells, device))
+        corrections(np.array([[-start]]), targets[None], limit, pulses)
+        return targets.astype(np.float64), pulses[0, :, 0]
+    periods = max(1, math.ceil(abs(start) / (cells * device.g_max) - 1e-12))
+    signed = bias_targets(start / periods, cells, device)
+    pulses = (periods * np.sign(signed)).astype(np.int64)
+    return np.abs(signed), pulses
+
+
+def pulse_limit(start: float, cells: int, device: Device) -> int:
+    """Clock periods that a bias cell may be on before the first level, multi-point."""
+    return max(MOST_PULSES, math.ceil(abs(start) / device.g_max) + 1)
+
+
+def bias_targets(start: float, cells: int, device: Device) -> Array:
+    """Signed targets (cells,) [S] that sum to `start`; the last cell is the trim.
+
+    The other cells are full; where that leaves the trim little room (outside a quarter to three
+    quarters of g_max) they are lowered together so that it stands in the middle of its range.
+    """
+    need, g_max = abs(start), device.g_max
+    full = min(int(need / g_max), cells - 1)
+    trim = need - full * g_max
+    if not 0.25 * g_max <= trim <= 0.75 * g_max:
+        more = full + (trim > 0.5 * g_max)
+        if 0 < more < cells and need - more * g_max <= 0.5 * g_max <= need:
+            full, trim = more, 0.5 * g_max
+    targets = np.zeros(cells)
+    if full:
+        targets[:full] = (need - trim) / full
+    targets[-1] = reachable(np.array(trim), device)
+    return np.copysign(targets, start)
+
+
+def reachable(g: Array, device: Device) -> Array:
+    """The nearest contribution of a cell: none at all (no pulse), or one within the range [S]."""
+    size = np.minimum(np.maximum(g, 0.0), device.g_max)
+    return np.where(size < device.g_min / 2, 0.0, np.maximum(size, device.g_min))
+
+
+def one_point(
+    ramp: ProgrammedRamp, rng: np.random.Generator
+) -> tuple[ProgrammedRamp, Array, int, int]:
+    """One bias cell is written again so that the measured middle threshold is met.
+
+    What remains there is that cell's own write error, and what its range cannot reach. A cell that
+    stands more than a fifth of g_max from its target counts as stuck, and the one before is taken.
+    """
+    device, measured = ramp.device, ramp.measured(rng, READS)
+    middle = ramp.goal.size // 2
+    error = (measured.programmed[..., middle] - ramp.goal[middle]) * ramp.scale
+    targets, pulses = ramp.bias_plan
+    sound = np.abs(measured.g_bias - targets) <= 0.2 * device.g_max
+    cell = targets.size - 1 - np.argmax(sound[..., ::-1], axis=-1)[..., None]
+    # A trim that is not used yet has no pulses: it takes those of the others.
+    periods = np.abs(pulses).max(initial=1)
+    sign = -1 if pulses.sum() <= 0 else 1
+    held = np.take_along_axis(measured.g_bias, cell, -1)
+    count = np.take_along_axis(np.broadcast_to(pulses, measured.g_bias.shape), cell, -1)
+    wanted = held * np.sign(count) - error[..., None] / periods
+    goal = reachable(np.abs(wanted), device)
+    usable = np.asarray(sound.any(axis=-1, keepdims=True))
+    written = np.where(goal > 0, device.rewrite(np.maximum(goal, device.g_min), rng), 0.0)
+    g_bias, plan = ramp.g_bias.copy(), ramp.pulses.copy()
+    plan = np.broadcast_to(plan, (*g_bias.shape[:-1], *plan.shape[-2:])).copy()
+    np.put_along_axis(g_bias, cell, np.where(usable, written, held), -1)
+    turned = np.where(wanted == 0, sign, np.sign(wanted)).astype(np.int64) * periods
+    first = plan[..., 0].copy()
+    np.put_along_axis(first, cell, np.where(usable, turned, count), -1)
+    plan[..., 0] = first
+    done = dataclasses.replace(ramp, g_bias=g_bias, pulses=plan)
+    return done, usable[..., 0].astype(float), READS * ramp.cells, 0
+
+
+def multi_point(
+    ramp: ProgrammedRamp, rng: np.random.Generator
+) -> tuple[ProgrammedRamp, Array, int, int]:
+    """The bias cells are pulsed again along the ramp: before each level, the signed subset of them
+    that brings it closest to where it must be, by what was measured.
+
+    Nothing is written. The pulses, two bits a bias cell and level, are kept in a memory that the
+    columns share. A stuck cell of the ramp is made up for at its step, a stuck bias cell is left
+    out by what it is measured to be.
+    """
+    measured = ramp.measured(rng, READS)
+    bare = dataclasses.replace(measured, pulses=np.zeros_like(ramp.pulses))
+    error = np.atleast_2d((bare.programmed - ramp.goal) * ramp.scale)
+    cells = np.atleast_2d(bare.pulsed[1])
+    pattern = np.zeros((*cells.shape, error.shape[-1]), np.int64)
+    limit = np.full(
+        cells.shape[-1], pulse_limit(-ramp.goal[0] * ramp.scale, cells.shape[-1], ramp.device)
+    )
+    corrections(error, cells, limit, pattern)
+    done = dataclasses.replace(ramp, pulses=pattern.reshape(*ramp.g_bias.shape, error.shape[-1]))
+    writes = np.zeros(ramp.g_steps.shape[:-1])
+    return done, writes, READS * ramp.cells, 2 * cells.shape[-1] * error.shape[-1]
+
+
+def closed_loop(
+    ramp: ProgrammedRamp, rng: np.random.Generator
+) -> tuple[ProgrammedRamp, Array, int, int]:
+    """The ramp's cells are written again one after the other, each to what is measured to be
+    missing up to its level, so that errors do not add up: what stays is each cell's own. The first
+    cells take up what the start has wrong; the neighbours of a stuck cell share its step.
+    """
+    device = ramp.device
+    g_steps = ramp.g_steps.copy()
+    measured = ramp.measured(rng, READS)
+    total = (measured.programmed[..., 0] - ramp.goal[0]) * ramp.scale
+    for k, cells in enumerate(np.split(np.arange(g_steps.shape[-1]), np.cumsum(ramp.counts)[:-1])):
+        step = (ramp.goal[k + 1] - ramp.goal[k]) * ramp.scale
+        wanted = np.clip((step - total) / cells.size, device.g_min, device.g_max)
+        stuck = np.abs(g_steps[..., cells] - step / cells.size) > 0.2 * device.g_max
+        written = device.rewrite(np.repeat(wanted[..., None], cells.size, -1), rng)
+        g_steps[..., cells] = np.where(stuck, g_steps[..., cells], written)
+        total = total + g_steps[..., cells].sum(axis=-1) - step
+    done = dataclasses.replace(ramp, g_steps=g_steps)
+    writes = np.full(g_steps.shape[:-1], float(g_steps.shape[-1]))
+    return done, writes, READS * (ramp.cells + g_steps.shape[-1]), 0
+
+
+_METHODS = {"one-point": one_point, "multi-point": multi_point, "closed-loop": closed_loop}
