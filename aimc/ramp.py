@@ -366,7 +366,8 @@ class ProgrammedRamp(Converter):
         steps, bias = self.pulsed
         skipped, after = self._stepped(steps, bias, self.pulses)
         count = self.pulses[..., 0]
-        periods = np.arange(int(np.abs(count).max(initial=1)))[:, None]
+        # All end together, so that the longest begins first.
+        periods = np.arange(int(np.abs(count).max(initial=1)))[::-1, None]
         on = np.sign(count)[..., None, :] * (np.abs(count)[..., None, :] > periods)
         start = np.einsum("...b,...pb->...p", bias, on)
         if self._kept[0]:
@@ -384,7 +385,7 @@ class ProgrammedRamp(Converter):
     def levels(self) -> Array:
         """Voltages at which the ramp stands, one after the other, (..., k) [V]."""
         start, steps = (each * self.site.v_read for each in self._charges)
-        return self._waveform.levels(start, steps, self._attached, self.c_fb)
+        return self.waveform.levels(start, steps, self._attached, self.c_fb)
 
     @cached_property
     def decisions(self) -> Array:
@@ -401,7 +402,8 @@ class ProgrammedRamp(Converter):
         return total
 
     @cached_property
-    def _waveform(self) -> Waveform:
+    def waveform(self) -> Waveform:
+        """How the ramp's integrator answers its pulses."""
         ramp = Waveform(self.adc.t_step, self.adc.t_rest)
         for part in self.adc.imperfections:
             ramp = part.waveform(ramp)

@@ -8,6 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aimc.errors import SpiceError, must
+from aimc.imperfections import (
+    ChargeInjection,
+    ComparatorDelay,
+    ComparatorHysteresis,
+    Leakage,
+)
 from aimc.ramp import ProgrammedRamp
 from aimc.spice import array
 from aimc.spice.cells import cell_of
@@ -28,6 +34,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 RELTOL = 1e-6
+_NOT_SHOWN = (ComparatorDelay, ChargeInjection, Leakage)
 
 
 def deck(
@@ -46,20 +53,15 @@ def deck(
     """
     columns = ramp_columns(macro)
     times = schedule(macro, columns, delay)
+    waveform = columns[0].waveform
+    if gain is None and math.isfinite(waveform.gain):
+        gain = waveform.gain
     column_cell = cell_of(macro.hardware.device.iv)
     integrator = "integrator_ideal" if gain is None else "integrator_opamp"
     comparator = "comparator_delay" if delay > 0 else "comparator"
-    names = sorted(
-        {
-            *array_cell.includes,
-            *column_cell.includes,
-            "switch_v",
-            integrator,
-            "sample_hold",
-            comparator,
-        }
-    )
-    library = models(dialect, names, folder)
+    names = {*array_cell.includes, *column_cell.includes, "switch_v", "sample_hold"}
+    names |= {integrator, comparator} | ({"lag"} if waveform.tau else set())
+    library = models(dialect, sorted(names), folder)
     rows, cols = macro.shape
     title = f"{rows} x {cols} macro, conversions: {len(x)}"
     lines = header(dialect, title, facts)
@@ -101,11 +103,24 @@ def ramp_columns(macro: Macro) -> list[ProgrammedRamp]:
             raise SpiceError(f"There is no SPICE model of {type(ramp.adc).__name__}.", "missing")
         if ramp.adc.wires is not None:
             raise SpiceError("There is no SPICE model of a ramp column with wires.", "missing")
+        for part in ramp.adc.imperfections:
+            if isinstance(part, _NOT_SHOWN):
+                raise SpiceError(
+                    f"There is no SPICE model of {part!r}. Leave it out: "
+                    "hardware.replace(imperfections=...).",
+                    "missing",
+                )
         if ramp.resolution is not None:
             raise SpiceError(
                 "A ramp is exported at the resolution it was programmed for.", "missing"
             )
     return [ramp for ramp in macro.converters if isinstance(ramp, ProgrammedRamp)]
+
+
+def hysteresis(ramp: ProgrammedRamp) -> float:
+    """Width of the comparators' hysteresis [V]: they begin low, so that half of it is an offset."""
+    parts = ramp.adc.imperfections
+    return sum(part.width for part in parts if isinstance(part, ComparatorHysteresis))
 
 
 def _column(name: str, ramp: ProgrammedRamp, model: CellModel, dialect: Dialect) -> list[str]:
@@ -201,23 +216,23 @@ def _ramps(
                 lines.append(dialect.pwl(*names, points) if train else dialect.voltage(*names, 0.0))
         ports = [f"{cell}_{r}" for cell, _ in pulses]
         lines.append(dialect.instance(f"xcolumn{r}", [*ports, f"sum{r}"], f"column{r}", {}))
-        c = ramp.c_fb
+        tau, made = ramp.waveform.tau, f"made{r}" if ramp.waveform.tau else f"ramp{r}"
         lines.append(
             dialect.instance(
-                f"xramp{r}", (f"sum{r}", f"ramp{r}", "reset"), integrator,
-                _integrator(dialect, f"c_ramp{r}", c, times, gain),
+                f"xramp{r}", (f"sum{r}", made, "reset"), integrator,
+                _integrator(dialect, dialect.value(f"c_ramp{r}"), ramp.c_fb, times, gain),
             )
         )  # fmt: skip
+        if tau:
+            lines.append(dialect.instance(f"xlag{r}", (made, f"ramp{r}"), "lag", {"tau": tau}))
     return lines
 
 
 def _integrator(
-    dialect: Dialect, parameter: str, c: float, times: Schedule, gain: float | None
+    dialect: Dialect, written: str | float, c: float, times: Schedule, gain: float | None
 ) -> dict[str, float | str]:
     # Sixty time constants of the reset switch leave nothing of the last conversion.
-    settings: dict[str, float | str] = {
-        "c": dialect.value(parameter), "ron": times.reset / (60 * c)
-    }  # fmt: skip
+    settings: dict[str, float | str] = {"c": written, "ron": times.reset / (60 * c)}
     return settings if gain is None else {**settings, "gain": dialect.value("gain")}
 
 
@@ -241,19 +256,24 @@ def _columns(
     c_hold = macro.c_array / 10
     hold: dict[str, float | str] = {"c": c_hold, "ron": times.t_step / (120 * c_hold)}
     for place, ramp in macro.ramps:
-        r = ramp.number
-        offsets = np.broadcast_to(ramp.offset, place.stop - place.start)
-        for j, offset in zip(range(place.start, place.stop), offsets, strict=True):
+        r, count = ramp.number, place.stop - place.start
+        made = columns[r]
+        offsets = np.broadcast_to(ramp.offset - hysteresis(made) / 2, count)
+        # What the amplifier's gain leaves of a column's ratio is its capacitor's.
+        mismatch = ramp.columns.ratio * (1.0 + 1.0 / made.waveform.gain)
+        mismatch = np.broadcast_to(np.where(np.abs(mismatch - 1) < 1e-12, 1.0, mismatch), count)
+        for n, j in enumerate(range(place.start, place.stop)):
             for k in np.flatnonzero(signs[:, j]):
                 lines.append(
                     dialect.current_copy(f"f{j}_{k}", f"i{j}", "0", f"vs{k}", float(signs[k, j]))
                 )
-            settings = _integrator(dialect, "c_array", macro.c_array, times, gain)
+            own = dialect.value("c_array") if mismatch[n] == 1 else macro.c_array / mismatch[n]
+            settings = _integrator(dialect, own, macro.c_array, times, gain)
             nodes = (f"i{j}", f"u{j}", "reset")
             lines.append(dialect.instance(f"xint{j}", nodes, integrator, settings))
             nodes = (f"u{j}", f"hold{j}", "track")
             lines.append(dialect.instance(f"xhold{j}", nodes, "sample_hold", hold))
-            flip: dict[str, float | str] = {"offset": float(offset)}
+            flip: dict[str, float | str] = {"offset": float(offsets[n])}
             if delay > 0:
                 flip["delay"] = delay
             nodes = (f"ramp{r}", f"hold{j}", f"flip{j}")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from aimc.errors import must
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,12 +63,27 @@ class Schedule:
 
 
 def schedule(macro: Macro, ramps: Sequence[ProgrammedRamp], delay: float) -> Schedule:
-    """The schedule of a macro and its ramps; each rest leaves room for the comparators' delay."""
+    """The schedule of a macro and its ramps.
+
+    The rest behind each pulse is the ramp's own; without one, a quarter of a period and room for
+    the comparators' delay. Raises ArgumentError where the ramp's levels depend on a rest that is
+    too short for pulses with edges.
+    """
     adc, driver = macro.hardware.adc, macro.hardware.driver
     t = adc.t_step
-    # An edge keeps the area of its pulse, which is its charge for linear cells only.
-    edge = min(t, driver.window) / (100 if macro.crossbar.iv is None else 10000)
-    rest = t / 4 + 2 * delay
+    waveform = ramps[0].waveform
+    moves = math.isfinite(waveform.gain) or waveform.tau > 0
+    # An edge keeps the area of its pulse, which is its charge for linear cells only, and what
+    # leaks or lags in half an edge is lost.
+    edge = min(t, driver.window) / (10000 if moves or macro.crossbar.iv is not None else 100)
+    rest = ramps[0].adc.t_rest
+    if rest < 4 * edge + 2 * delay:
+        if moves:
+            raise must(
+                "t_rest", f"be at least {4 * edge + 2 * delay:g} s where a ramp leaks or lags",
+                f"is {rest:g} s", "Use hardware.replace(t_rest=...): pulses need room for edges.",
+            )  # fmt: skip
+        rest = t / 4 + 2 * delay
     reset = 4 * t
     start = reset + t
     hold = start + driver.window + t
@@ -87,6 +105,7 @@ def inputs(macro: Macro, x: Array, times: Schedule) -> list[Points]:
     driver = macro.hardware.driver
     rows: list[Points] = [[(0.0, 0.0)] for _ in range(x.shape[1])]
     shares, heights = driver.pulses(x)
+    heights = heights * macro.supply
     for n, (lengths, volts) in enumerate(zip(shares * times.window, heights, strict=True)):
         begin = n * times.period + times.start
         for points, length, height in zip(
