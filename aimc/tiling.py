@@ -125,5 +125,5 @@ def _blocks(length: int, most: int) -> list[slice]:
 
 def _digital(curve: Curve, bits: int, z: Array) -> Array:
     """The curve applied to a digital number, on the converter's own codes and outputs."""
-    code = np.searchsorted(curve.thresholds(bits), z, side="right")
-    return curve.outputs(bits)[code]
+    crossed = np.searchsorted(curve.thresholds(bits), z, side="right")
+    return curve.outputs(bits)[curve.codes(bits)[crossed]]

@@ -237,17 +237,22 @@ def reproduce(
     name: Annotated[
         str | None, typer.Argument(help="What to reproduce.", show_default="list all")
     ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder of measured files, for those that need one.", show_default=False),
+    ] = None,
     seed: Seed = 0,
     json: Json = False,
     out: Out = None,
 ) -> None:
     """Simulate a figure of the literature, and print what came out beside what is expected.
 
-    Each table says whether its expected numbers are published or derived.
+    Each table says whether its expected numbers are published or derived. `--out` gets it as JSON,
+    with its figure.
     """
     from aimc.cli import show
 
-    show.reproduced(name, seed, json, out)
+    show.reproduced(name, data, seed, json, out)
 
 
 def main() -> None:

@@ -43,8 +43,7 @@ def simulate(
     error = (macro(x, rng) - function.f(x @ w)) / macro.lsb
 
     levels = hardware.adc.bits
-    exact = np.searchsorted(function.thresholds(levels), x @ w, side="right")
-    alone = (function.outputs(levels)[exact] - function.f(x @ w)) / macro.lsb
+    alone = (function.quantise(x @ w, levels) - function.f(x @ w)) / macro.lsb
     ramps = [r for part in macro.macros for _, r in part.ramps]
     result: dict[str, Any] = {
         "rms_error_lsb": _rms(error),

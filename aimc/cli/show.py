@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json as json_format
 import os
 import sys
@@ -69,8 +68,10 @@ def write_text(path: Path, text: str) -> Path:
     return path
 
 
-def reproduced(name: str | None, seed: int, json: bool, out: Path | None) -> None:
-    """One reproduced table, also written as JSON into `out`; the list of them without a name."""
+def reproduced(
+    name: str | None, data: Path | None, seed: int, json: bool, out: Path | None
+) -> None:
+    """One reproduced table, written into `out` as JSON and as its figure; all names without one."""
     if name is None:
         listed = reproduce.names()
         lines = [f"{key:<14}{what}" for key, what in listed.items()]
@@ -78,11 +79,17 @@ def reproduced(name: str | None, seed: int, json: bool, out: Path | None) -> Non
         return
     if out is not None:
         folder(out)
-    table = reproduce.run(name, seed)
-    record = as_json({"version": __version__, "seed": seed, **dataclasses.asdict(table)})
+    table = reproduce.run(name, seed, data)
+    record = as_json({"version": __version__, "seed": seed, **table.as_dict()})
     typer.echo(record if json else str(table))
-    if out is not None:
-        typer.echo(f"wrote {write_text(out / f'{name}.json', record + chr(10))}", err=True)
+    if out is None:
+        return
+    files = [write_text(out / f"{name}.json", record + "\n")]
+    if table.figure is not None:
+        from aimc import plots
+
+        files.append(plots.save(table.figure(), out / f"{name}.png"))
+    typer.echo("wrote " + ", ".join(map(str, files)), err=True)
 
 
 def all_cards(json: bool) -> None:

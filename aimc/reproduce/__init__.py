@@ -1,6 +1,7 @@
 """A figure or table of the literature, simulated beside what is published or derived.
 
-Each module of this room reproduces one and has `run(seed) -> Table`. `names()` lists them.
+Each module of this room reproduces one and has `run(seed) -> Table`, or `run(seed, data) -> Table`
+where it needs the folder of measured files. `names()` lists them.
 """
 
 from __future__ import annotations
@@ -11,12 +12,17 @@ from typing import TYPE_CHECKING
 from aimc.errors import must
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from aimc.reproduce.table import Table
 
 _NAMES = {
     "conductances": "cells that a 5-bit ramp needs, curve by curve",
+    "device": "statistics of measured TaOx cells: writing, reading, current-voltage (--data)",
     "inl": "worst INL of a 5-bit sigmoid ramp over many chips, before and after calibration",
+    "quantizer": "4-bit uniform and Lloyd-Max quantisation of recorded pre-activations (--data)",
 }
+_FROM_DATA = ("device", "quantizer")
 
 
 def names() -> dict[str, str]:
@@ -24,8 +30,19 @@ def names() -> dict[str, str]:
     return dict(_NAMES)
 
 
-def run(name: str, seed: int = 0) -> Table:
-    """The table of that name. Raises ArgumentError on another name."""
+def run(name: str, seed: int = 0, data: str | Path | None = None) -> Table:
+    """The table of that name. data: the folder of measured files, for those that need one.
+
+    Raises ArgumentError on another name, on a folder that is missing or not asked for, and
+    DataError on files that are not what they must be.
+    """
     if name not in _NAMES:
         raise must("name", f"be one of {', '.join(_NAMES)}", f"is {name!r}")
-    return import_module(f"aimc.reproduce.{name}").run(seed)
+    module = import_module(f"aimc.reproduce.{name}")
+    if name in _FROM_DATA:
+        from aimc.reproduce import readc
+
+        return module.run(seed, readc.folder(data))
+    if data is not None:
+        raise must("data", f"be left out for {name}, which needs none", f"is {str(data)!r}")
+    return module.run(seed)

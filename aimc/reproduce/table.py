@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
 class Row:
-    """One number. expected: beside which it stands; None where there is none to compare with."""
+    """One number. expected: beside which it stands; None where there is none to compare with.
+
+    mark: "R" where the expected number is published, "D" where it is derived from published data
+    without the simulator, "" where the table's origin says it for all rows.
+    """
 
     what: str
     measured: float
     expected: float | None
     unit: str
+    mark: Literal["R", "D", ""] = ""
 
     @property
     def difference(self) -> float | None:
@@ -22,20 +34,33 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """One figure. origin says whether the expected column is published or derived, and by whom."""
+    """One figure. origin says whether the expected column is published or derived, and by whom.
+
+    notes: what the reader must know beside the numbers. figure: draws it; None where there is none.
+    """
 
     name: str
     title: str
     origin: str
     rows: tuple[Row, ...]
     settings: dict[str, object]
+    notes: tuple[str, ...] = ()
+    figure: Callable[[], Figure] | None = field(default=None, repr=False, compare=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything but the figure, as JSON can hold it."""
+        record = dataclasses.asdict(dataclasses.replace(self, figure=None))
+        del record["figure"]
+        return record
 
     def __str__(self) -> str:
         width = max(len(row.what) for row in self.rows)
-        lines = [self.title, f"{'':<{width}}  {'measured':>10} {'expected':>10} {'diff':>7}"]
+        lines = [self.title, f"{'':<{width}}  {'measured':>10} {'expected':>10}   {'diff':>7}"]
         for row in self.rows:
             expected = "" if row.expected is None else f"{row.expected:.4g}"
             diff = "" if row.difference is None else f"{row.difference:+.1%}"
             value = f"{row.measured:.4g}"
-            lines.append(f"{row.what:<{width}}  {value:>10} {expected:>10} {diff:>7}  {row.unit}")
-        return "\n".join([*lines, f"expected: {self.origin}"])
+            line = f"{row.what:<{width}}  {value:>10} {expected:>10} {row.mark:1} {diff:>7}"
+            lines.append(f"{line}  {row.unit}".rstrip())
+        notes = [f"note: {note}" for note in self.notes]
+        return "\n".join([*lines, f"expected: {self.origin}", *notes])

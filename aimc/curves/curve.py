@@ -1,0 +1,285 @@
+"""A function as a converter applies it: thresholds, codes and the outputs that codes stand for."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aimc.curves import segments
+from aimc.errors import as_array, as_count, as_number, must
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import ArrayLike, NDArray
+
+    Array = NDArray[np.float64]
+    Codes = NDArray[np.intp]
+
+MAX_BITS = 16
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Thresholds of a curve's own, made by `Curve.placed`: rising pre-activations, and the output
+    of each of the 2^bits codes."""
+
+    bits: int
+    thresholds: tuple[float, ...]
+    outputs: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """y = f(x), of which a converter resolves the outputs between lo and hi.
+
+    f and inverse take and give arrays. Without an inverse, thresholds are found by root finding.
+    Any strictly rising or falling callable will do: `Curve("cube", lambda x: x**3, -1, 1)`.
+
+    A curve that turns has a domain, the x between which it is resolved, and turns: the rising x at
+    which f changes its direction, found by sampling f at 4097 points where they are not given.
+    Between its turns it is monotonic, and at each crossing of an output edge the code, the value
+    of an up/down counter, goes up or down by one.
+
+    placement: thresholds of its own instead of those uniform in the output; see `placed`.
+    """
+
+    name: str
+    f: Callable[[Any], Any]
+    lo: float
+    hi: float
+    inverse: Callable[[Any], Any] | None = None
+    domain: tuple[float, float] | None = None
+    turns: tuple[float, ...] | None = None
+    placement: Placement | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("f", "inverse"):
+            if getattr(self, name) is not None and not callable(getattr(self, name)):
+                raise must(name, "be a function of an array", f"is {getattr(self, name)!r}")
+        as_number("lo", self.lo)
+        as_number("hi", self.hi, above=self.lo)
+        given = self.turns
+        if self.domain is None:
+            if given:
+                raise must("domain", "be the x-range of a curve that turns", "is None")
+            turns = ()
+        else:
+            first, last = self.domain
+            object.__setattr__(self, "domain", (float(first), float(last)))
+            as_number("domain[0]", first)
+            as_number("domain[1]", last, above=first)
+            turns = segments.turns(self.name, self.f, first, last) if given is None else given
+        turns = tuple(as_number("turns", turn) for turn in turns)
+        if self.domain and np.any(np.diff([self.domain[0], *turns, self.domain[1]]) <= 0):
+            raise must("turns", f"rise within the domain {self.domain}", f"is {turns}")
+        object.__setattr__(self, "turns", turns)
+
+    def lsb(self, bits: int) -> float:
+        """Output step of one code, (hi - lo) / 2^bits; the mean step where thresholds are placed.
+
+        Raises ArgumentError for more bits than the thresholds are placed for.
+        """
+        if self.placement is None:
+            return (self.hi - self.lo) / 2**bits
+        return float(np.ptp(self.outputs(bits))) / (2**bits - 1)
+
+    def thresholds(self, bits: int) -> Array:
+        """Ideal thresholds, rising pre-activations (n,): each x at which an output edge is crossed.
+
+        n = 2^bits - 1, theta_k = f^-1(y_k), for a monotonic curve. Raises ArgumentError where the
+        curve does not reach an edge, is not strictly monotonic between the first and the last, or
+        turns elsewhere than at its turns.
+        """
+        return self._levels(bits).thresholds
+
+    def edges(self, bits: int) -> Array:
+        """The output at each threshold, in the order of rising x, (n,)."""
+        return self._levels(bits).edges
+
+    def codes(self, bits: int) -> Codes:
+        """The code of each interval between thresholds, 0 to 2^bits - 1, (n + 1,).
+
+        For a monotonic curve, rising or falling, these are 0, 1, 2 and so on. For one that turns
+        it is the value of a counter that goes up where the output rises, and down where it falls.
+        """
+        return self._levels(bits).codes
+
+    def outputs(self, bits: int) -> Array:
+        """The output that each code stands for, (2^bits,): the middle of its interval.
+
+        Codes of a falling curve count its outputs down.
+        """
+        return self._levels(bits).outputs
+
+    def directions(self, bits: int) -> Codes:
+        """At each threshold +1 where the output rises through it, -1 where it falls, (n,)."""
+        steps = np.diff(self.codes(bits))
+        return -steps if self.falling else steps
+
+    def quantise(self, x: ArrayLike, bits: int) -> Array:
+        """What an ideal converter puts out for pre-activations `x`, of the shape of `x`."""
+        u = np.atleast_1d(x)
+        u = as_array("x", u, (None,) * u.ndim, empty=True).reshape(np.shape(x))
+        return self.outputs(bits)[self.codes(bits)[self.thresholds(bits).searchsorted(u, "right")]]
+
+    def placed(self, thresholds: ArrayLike, outputs: ArrayLike | None = None) -> Curve:
+        """The same function with thresholds of its own: rising pre-activations `thresholds` (n,).
+
+        It has as many bits b as there are codes: n = 2^b - 1 for a monotonic curve; the thresholds
+        of one that turns must lead its counter through 2^b values, of which the least becomes 0.
+        outputs (2^b,): what each code stands for. By default the middle between the outputs of f
+        at the thresholds around the code, their mean where the code comes back in several segments,
+        and in the outermost codes the middle between that output and lo or hi. Where f lies beyond
+        lo or hi at a threshold, these move out to it.
+
+        Asked for fewer bits, it gives the thresholds at which the code's upper bits change, every
+        2^(b - bits)-th for a monotonic curve, and the mean of the outputs that are merged; asked
+        for more it raises ArgumentError, as it does here for thresholds that do not rise, are not
+        finite, leave the domain, or lie where f is not finite or not monotonic.
+        """
+        x = as_array("thresholds", thresholds, (None,))
+        if np.any(np.diff(x) <= 0):
+            at = int(np.argmax(np.diff(x) <= 0))
+            raise must("thresholds", "rise", f"has {x[at]:.6g} before {x[at + 1]:.6g}")
+        if self.domain and not self.domain[0] < x[0] <= x[-1] < self.domain[1]:
+            raise must(
+                "thresholds", f"lie within the domain {self.domain}", f"spans {x[0]:g} to {x[-1]:g}"
+            )
+        codes = _counter(self, x)
+        values = int(codes.max()) + 1
+        bits = (values - 1).bit_length()
+        if values != 2**bits or bits > MAX_BITS:
+            raise must(
+                "thresholds",
+                f"lead through 2^b codes, b up to {MAX_BITS}",
+                f"lead through {values}",
+            )
+        y = segments.values(self.name, self.f, x)
+        if not np.isfinite(y).all():
+            at = x[~np.isfinite(y)][0]
+            raise must("curve", "be finite", f"{self.name} is not, at the threshold {at:.6g}")
+        if not self.turns and np.any(np.diff(y) * (-1 if self.falling else 1) < 0):
+            raise must("curve", "be monotonic", f"{self.name} turns between the thresholds")
+        lo, hi = min(self.lo, float(y.min())), max(self.hi, float(y.max()))
+        if outputs is None:
+            outer = (hi, lo) if self.falling else (lo, hi)
+            between = np.maximum(codes[1:], codes[:-1]) - 1
+            edges = np.bincount(between, y) / np.bincount(between)
+            ends = np.concatenate(([outer[0]], edges, [outer[1]]))
+            out = (ends[1:] + ends[:-1]) / 2
+        else:
+            out = as_array("outputs", outputs, (values,))
+        placement = Placement(bits, tuple(x.tolist()), tuple(out.tolist()))
+        return dataclasses.replace(self, lo=lo, hi=hi, placement=placement)
+
+    @functools.cached_property
+    def falling(self) -> bool:
+        """Whether y falls with x all the way."""
+        if self.turns:
+            return False
+        x = self.solve(np.array([0.75, 0.25]) * self.lo + np.array([0.25, 0.75]) * self.hi)
+        return bool(x[1] < x[0])
+
+    def _levels(self, bits: int) -> _Levels:
+        return _levels(self, as_count("bits", bits, 1, MAX_BITS))
+
+    def _ends(self) -> Array:
+        """Where segments end, of a curve that turns: its domain and its turns, rising."""
+        assert self.domain is not None
+        assert self.turns is not None
+        return np.array([self.domain[0], *self.turns, self.domain[1]])
+
+    def solve(self, y: Array) -> Array:
+        """x with f(x) = y of a monotonic curve. Raises ArgumentError where there is none."""
+        if self.inverse is not None:
+            with np.errstate(all="ignore"):
+                x = np.asarray(self.inverse(y), dtype=float)
+        else:
+            x = segments.roots(self.name, self.f, y, self.domain)
+        bad = ~np.isfinite(x)
+        if bad.any():
+            raise must(
+                "curve", f"reach every output from {self.lo:g} to {self.hi:g}",
+                f"{self.name} has no finite x for y = {y[bad][0]:g}",
+            )  # fmt: skip
+        return x
+
+    def crossings(self, y: Array) -> tuple[Array, Codes]:
+        """Where a curve that turns crosses the outputs `y` (rising), and the counter's values.
+
+        Pre-activations (n,), rising, and (n + 1,) how many of `y` lie below the output in each
+        interval. Raises ArgumentError where one is never crossed.
+        """
+        ends = self._ends()
+        x, counts = segments.crossings(self.name, self.f, ends, y)
+        for missed, which in ((counts.max() < y.size, -1), (counts.min() > 0, 0)):
+            if missed:
+                raise must(
+                    "curve", f"cross every output edge from {y[0]:g} to {y[-1]:g}",
+                    f"{self.name} does not cross {y[which]:g} between x = {ends[0]:g} "
+                    f"and {ends[-1]:g}",
+                )  # fmt: skip
+        return x, counts
+
+
+@dataclass(frozen=True, eq=False)
+class _Levels:
+    """thresholds, edges (n,), codes (n + 1,), outputs (2^bits,); read-only."""
+
+    thresholds: Array
+    edges: Array
+    codes: Codes
+    outputs: Array
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            getattr(self, field.name).flags.writeable = False
+
+
+@functools.lru_cache(maxsize=256)
+def _levels(curve: Curve, bits: int) -> _Levels:
+    if curve.placement is not None:
+        return _placed(curve, curve.placement, bits)
+    lsb = curve.lsb(bits)
+    y = curve.lo + np.arange(1, 2**bits) * lsb
+    outputs = curve.lo + (np.arange(2**bits) + 0.5) * lsb
+    if curve.turns:
+        x, codes = curve.crossings(y)
+        return _Levels(x, y[np.maximum(codes[1:], codes[:-1]) - 1], codes, outputs)
+    if curve.falling:
+        y, outputs = y[::-1].copy(), outputs[::-1].copy()
+    x = curve.solve(y)
+    segments.check_inverse(curve.name, curve.f, x, y, curve.hi - curve.lo)
+    return _Levels(x, y, np.arange(2**bits), outputs)
+
+
+def _placed(curve: Curve, placement: Placement, bits: int) -> _Levels:
+    shift = placement.bits - bits
+    if shift < 0:
+        raise must(
+            "bits", f"be at most {placement.bits}, for which {curve.name} has thresholds placed",
+            f"is {bits}", "Place them anew for more.",
+        )  # fmt: skip
+    x = np.array(placement.thresholds)
+    codes = _counter(curve, x) >> shift
+    kept = np.diff(codes) != 0
+    x = x[kept]
+    outputs = np.array(placement.outputs).reshape(2**bits, -1).mean(axis=1)
+    codes = codes[np.concatenate(([True], kept))]
+    return _Levels(x, segments.values(curve.name, curve.f, x), codes, outputs)
+
+
+def _counter(curve: Curve, x: Array) -> Codes:
+    """The codes of the intervals between thresholds `x`, (n + 1,), the least of them 0."""
+    if not curve.turns:
+        return np.arange(x.size + 1)
+    ends = curve._ends()
+    rises = np.diff(segments.values(curve.name, curve.f, ends)) > 0
+    steps = np.where(rises[np.searchsorted(ends[1:-1], x, side="right")], 1, -1)
+    codes = np.concatenate(([0], np.cumsum(steps)))
+    return codes - codes.min()
