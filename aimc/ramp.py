@@ -141,6 +141,16 @@ class ProgrammedRamp:
         return np.maximum.accumulate(self.levels)
 
     @property
+    def periods(self) -> int:
+        """Clock periods of a conversion: 2^bits, more where several cells share a step."""
+        return max(2**self.adc.bits, self.g_steps.size)
+
+    @property
+    def pulsed(self) -> float:
+        """Conductance times clock periods, summed over the pulses of one conversion [S]."""
+        return float(self.g_steps.sum() + self.pulses * np.abs(self.g_bias).sum())
+
+    @property
     def lsb(self) -> float:
         """Output step of one code, in the curve's unit."""
         return self.curve.lsb(self.adc.bits)

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from aimc.reproduce.table import Table
 
 _NAMES = {
+    "bottleneck": "time of an LSTM step: nonlinear operations beside products",
     "conductances": "cells that a 5-bit ramp needs, curve by curve",
+    "converters": "time and energy of a ramp and of a one-step converter",
     "inl": "worst INL of a 5-bit sigmoid ramp over many chips, before and after calibration",
+    "table1": "energy, area and throughput of two LSTMs from one cost card",
 }
 
 

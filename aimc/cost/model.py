@@ -1,0 +1,164 @@
+"""Bills of what is programmed, of what is only described, and of the same network done otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aimc.cost.bill import Bill
+from aimc.cost.card import CostCard, load
+from aimc.cost.price import price
+from aimc.cost.reads import Converter, held, programmed
+from aimc.cost.stages import Layer, Product, check_converter, gru, lstm
+from aimc.errors import as_count, as_number, must
+from aimc.macro import Macro, Trace
+
+if TYPE_CHECKING:
+    from aimc.macro import Hardware
+
+Traces = Trace | Sequence[Trace]
+
+
+def bill(
+    model: Any,
+    costs: str | Path | CostCard = "puma-ramp",
+    *,
+    trace: Traces | None = None,
+    activity: float = 0.5,
+    steps: int = 1,
+) -> Bill:
+    """What a read of macros costs, or an inference of a programmed model.
+
+    model: a Macro; a Tiled, with its digital sums; several, read at the same time, the arrays
+    alone; or a model of `nn.program`: its layers one after the other, with the arithmetic and
+    look-ups between arrays, buffers and routing. steps: of the sequence; recurrent layers run once in each.
+    costs: a cost card, its name or its file.
+
+    The cells' energy is exact for a trace of each macro, in the order of `nn.macros`, and is the
+    mean over its reads. Without, `activity` in [0, 1] is what a row uses of the energy of a full
+    activation: E|x| for pulses, E[x^2] for voltages; see `cells.average`. Energy counts the rows
+    and columns in use, area the whole arrays. Raises ArgumentError where there is no macro.
+    """
+    card = costs if isinstance(costs, CostCard) else load(costs)
+    activity = as_number("activity", activity, minimum=0, maximum=1)
+    as_count("steps", steps, 1)
+    volts = _volts(trace)
+
+    def product(name: str, tiled: Any, curved: bool = False) -> Product:
+        reads = tuple(programmed(m, next(volts, None), activity) for m in tiled.macros)
+        splits = len(getattr(tiled, "tiles", (0,)))
+        return Product(name, reads, *tiled.shape, splits, curved)
+
+    if hasattr(model, "named_modules"):
+        layers, data = list(_layers(model, product)), True
+    else:
+        products = [product("arrays", each, _curved(each)) for each in _flat(model)]
+        if not products:
+            raise must("model", "hold a macro or more", "holds none")
+        reads = tuple(read for each in products for read in each.reads)
+        if len(products) > 1:
+            products = [Product("arrays", reads, 0, 0)]
+        layers, data = [Layer("arrays", tuple(products))], False
+    if not layers:
+        raise must("model", "hold a macro or more", "holds none", "`nn.program` programs a model.")
+    result = price(layers, card, steps=steps, data=data)
+    if next(volts, None) is not None:
+        raise must("trace", "hold one trace a macro", "holds more")
+    return result
+
+
+def bill_of(
+    layers: Layer | Sequence[Layer],
+    costs: str | Path | CostCard = "puma-ramp",
+    *,
+    converter: Converter = "ramp",
+    processors: int | None = None,
+    steps: int = 1,
+    name: str = "",
+) -> Bill:
+    """What an inference of layers that are described by `cost.layer` costs; nothing is programmed.
+
+    converter must be the one that the layers are described with; processors: look-up units, and
+    element-wise ones (None: as the card says). steps: see `bill`.
+    """
+    check_converter(converter)
+    if processors is not None:
+        as_count("processors", processors, 1)
+    as_count("steps", steps, 1)
+    card = costs if isinstance(costs, CostCard) else load(costs)
+    every = (layers,) if isinstance(layers, Layer) else tuple(layers)
+    return price(
+        every, card, converter=converter, processors=processors, steps=steps, name=name
+    )
+
+
+def compare(
+    describe: Callable[[Converter], Layer | Sequence[Layer]],
+    costs: str | Path | CostCard = "puma-ramp",
+    converters: Sequence[Converter] = ("ramp", "linear ramp", "sar"),
+    **options: Any,
+) -> dict[str, Bill]:
+    """The same network with several converters: the ramp that applies the curve, and those that
+    leave it to look-ups. describe(converter) gives its layers; options: those of `bill_of`.
+    """
+    return {
+        kind: bill_of(describe(kind), costs, converter=kind, name=kind, **options)
+        for kind in converters
+    }
+
+
+def _layers(model: Any, product: Callable[..., Product]) -> Iterable[Layer]:
+    """The layers of a programmed model that stand on arrays; a cell of a stack is a layer."""
+    for name, module in model.named_modules():
+        chips = getattr(module, "chips", None)
+        if not chips:
+            continue
+        label = name or type(module).__name__
+        if not hasattr(module, "hidden_size"):
+            products = (product(key, chip.macro, _curved(chip.macro)) for key, chip in chips.items())
+            yield Layer(label, tuple(products))
+            continue
+        hardware, size = module.hardware, module.hidden_size
+        for end in (end for depth in range(module.num_layers) for end in module.ends(depth)):
+            own = [
+                product(key, chip.macro, _curved(chip.macro))
+                for key, chip in chips.items()
+                if key.endswith(end)
+            ]
+            yield Layer(label + end, tuple(_stages(module, own, hardware, size, end)), True)
+
+
+def _stages(module: Any, own: list[Product], hardware: Hardware, size: int, end: str) -> list[Any]:
+    kind = type(module).__name__
+    if kind == "LSTM":
+        ramp = module.ramps.get(end)
+        return [*lstm(own[0], size, held(hardware, size, ramp) if ramp else None), *own[1:]]
+    return gru(own[0], own[1:], size) if kind == "GRU" else list(own)
+
+
+def _curved(tiled: Any) -> bool:
+    curves = getattr(tiled, "curves", None) or [ramp.curve for _, ramp in tiled.ramps]
+    return any(curve.name != "linear" for curve in curves)
+
+
+def _flat(macros: Any) -> Iterable[Any]:
+    """The Macros and Tiled in `macros`, which may hold others."""
+    if hasattr(macros, "macros"):
+        yield macros
+    elif isinstance(macros, Iterable) and not isinstance(macros, str | bytes):
+        for item in macros:
+            yield from _flat(item)
+    else:
+        raise must("model", "be a Macro, a Tiled or several, or a programmed model",
+                   f"is a {type(macros).__name__}")  # fmt: skip
+
+
+def _volts(trace: Traces | None) -> Any:
+    if trace is None:
+        return iter(())
+    traces = (trace,) if isinstance(trace, Trace) else tuple(trace)
+    return iter([np.asarray(each.v) for each in traces])
