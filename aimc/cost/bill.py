@@ -129,6 +129,12 @@ class Bill:
             "phases": [asdict(phase) for phase in self.phases],
         }  # fmt: skip
 
+    def record(self) -> dict[str, Any]:
+        """What a benchmark writes beside its accuracy, and `plots_cost.pareto` reads [SI]."""
+        by_component = {part.name: part.energy for part in self.parts if part.energy}
+        return {"energy_per_inference": self.energy, "latency_per_inference": self.latency,
+                "energy_by_component": by_component}  # fmt: skip
+
     def csv(self) -> str:
         """The components as comma-separated values [SI], a line each."""
         text = io.StringIO()

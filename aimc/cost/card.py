@@ -24,7 +24,9 @@ from aimc.errors import ArgumentError, CardError, as_number, must
 UNITS = {
     "energy": "J", "power": "W", "area": "m**2", "latency": "s", "wire_energy": "J/m",
     "shared": "1", "serves": "1", "processors": "1", "cycles": "1",
+    "bits": "1",
 }  # fmt: skip
+_HEAD = {"node": "m", "voltage": "V", "frequency": "Hz"}
 ELEMENTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "cell": ("area",),
     "driver": ("power", "area"),
@@ -33,7 +35,7 @@ ELEMENTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "sample_hold": ("power", "area"),
     "converter": ("energy", "area"),
     "sar": ("energy", "latency", "area", "shared"),
-    "one_step": ("energy", "latency", "area", "shared"),
+    "one_step": ("energy", "latency", "area", "shared", "bits"),
     "adder": ("energy", "area"),
     "look_up": ("energy", "area", "processors", "cycles"),
     "alu": ("energy", "area", "serves"),
@@ -90,7 +92,10 @@ class Element:
 
 @dataclass(frozen=True)
 class CostCard:
-    """The elements of a technology, and the node [m], supply [V] and clock [Hz] they run at."""
+    """The elements of a technology, and the node [m], supply [V] and clock [Hz] they run at.
+
+    source: of these three; unverified: those that are assumed.
+    """
 
     name: str
     about: str
@@ -98,10 +103,17 @@ class CostCard:
     voltage: float
     frequency: float
     elements: Mapping[str, Element]
+    source: Mapping[str, str]
+    unverified: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("node", "voltage", "frequency"):
+        for name in _HEAD:
             as_number(name, getattr(self, name), above=0)
+            if not str(self.source.get(name, "")).strip():
+                raise ArgumentError(f"`source` must name the source of {name}, but does not.")
+        for name in self.unverified:
+            if name not in _HEAD:
+                raise must("unverified", f"be of {', '.join(_HEAD)}", f"holds {name}")
         for name, quantities in ELEMENTS.items():
             missing = [q for q in quantities if q not in self.elements[name].values]
             if missing:
@@ -134,12 +146,10 @@ class CostCard:
 
     def doubts(self) -> list[str]:
         """Every number that is fitted or unverified, as "element.quantity (mark)"."""
-        return [
-            f"{name}.{q} ({e.mark(q)})"
-            for name, e in self.elements.items()
-            for q in e.values
-            if e.mark(q)
-        ]
+        found = [f"{name} (unverified)" for name in self.unverified]
+        for name, e in self.elements.items():
+            found += [f"{name}.{q} ({e.mark(q)})" for q in e.values if e.mark(q)]
+        return found
 
 
 @functools.cache
@@ -165,19 +175,19 @@ def load(card: str | Path = "puma-ramp") -> CostCard:
 
 
 def _card(name: str, table: dict[str, Any]) -> CostCard:
-    head = {"node": "m", "voltage": "V", "frequency": "Hz"}
-    allowed = ("about", *head, "source", "unverified", *ELEMENTS)
+    allowed = ("about", *_HEAD, "source", "unverified", *ELEMENTS)
     _known("", table, allowed)
-    _given("", table, ("about", *head, "source", *ELEMENTS))
-    for key in head:
-        if not str(table["source"].get(key, "")).strip():
-            raise ArgumentError(f"`source` must name the source of {key}, but does not.")
-    values = {key: _parse(key, table[key], unit) for key, unit in head.items()}
+    _given("", table, ("about", *_HEAD, "source", *ELEMENTS))
+    values = {key: _parse(key, table[key], unit) for key, unit in _HEAD.items()}
     elements = {
         key: _element(key, table[key], quantities, values["node"], values["voltage"])
         for key, quantities in ELEMENTS.items()
     }
-    return CostCard(name, str(table["about"]), elements=MappingProxyType(elements), **values)
+    return CostCard(
+        name, str(table["about"]), **values, elements=MappingProxyType(elements),
+        source=MappingProxyType(dict(table["source"])),
+        unverified=tuple(table.get("unverified", ())),
+    )  # fmt: skip
 
 
 def _element(

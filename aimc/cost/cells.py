@@ -83,4 +83,3 @@ def average(macro: Macro, activity: float) -> float:
     """
     driver = macro.hardware.driver
     return driver.window * activity * float(row_powers(macro.crossbar, driver.v_read).sum())
-

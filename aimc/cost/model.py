@@ -1,26 +1,25 @@
-"""Bills of what is programmed, of what is only described, and of the same network done otherwise."""
+"""Bills of what is programmed, of what is described, and of the same network done otherwise."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from aimc.cost import cells
 from aimc.cost.bill import Bill
 from aimc.cost.card import CostCard, load
 from aimc.cost.price import price
 from aimc.cost.reads import Converter, held, programmed
 from aimc.cost.stages import Layer, Product, check_converter, gru, lstm
+from aimc.cost.watch import Watched
 from aimc.errors import as_count, as_number, must
 from aimc.macro import Macro, Trace
 
 if TYPE_CHECKING:
     from aimc.macro import Hardware
 
-Traces = Trace | Sequence[Trace]
+Traces = Trace | Sequence[Trace] | Watched
 
 
 def bill(
@@ -35,23 +34,25 @@ def bill(
 
     model: a Macro; a Tiled, with its digital sums; several, read at the same time, the arrays
     alone; or a model of `nn.program`: its layers one after the other, with the arithmetic and
-    look-ups between arrays, buffers and routing. steps: of the sequence; recurrent layers run once in each.
-    costs: a cost card, its name or its file.
+    look-ups between arrays, buffers and routing. steps: of the sequence; recurrent layers run once
+    in each. costs: a cost card, its name or its file.
 
-    The cells' energy is exact for a trace of each macro, in the order of `nn.macros`, and is the
-    mean over its reads. Without, `activity` in [0, 1] is what a row uses of the energy of a full
-    activation: E|x| for pulses, E[x^2] for voltages; see `cells.average`. Energy counts the rows
-    and columns in use, area the whole arrays. Raises ArgumentError where there is no macro.
+    trace: what the macros are read with: a trace of each, in the order of `nn.macros`, or what
+    `watch` saw of a model. The cells' energy is then exact, and the mean over its reads. Without,
+    `activity` in [0, 1] is what a row uses of the energy of a full activation: E|x| for pulses,
+    E[x^2] for voltages; see `cells.average`. Energy counts the rows and columns in use, area the
+    whole arrays. Raises ArgumentError where there is no macro.
     """
     card = costs if isinstance(costs, CostCard) else load(costs)
     activity = as_number("activity", activity, minimum=0, maximum=1)
     as_count("steps", steps, 1)
-    volts = _volts(trace)
+    energy = _meter(trace, activity)
 
     def product(name: str, tiled: Any, curved: bool = False) -> Product:
-        reads = tuple(programmed(m, next(volts, None), activity) for m in tiled.macros)
+        reads = tuple(programmed(m, energy(m)) for m in tiled.macros)
         splits = len(getattr(tiled, "tiles", (0,)))
-        return Product(name, reads, *tiled.shape, splits, curved)
+        inputs, outputs = tiled.shape
+        return Product(name, reads, inputs, outputs, splits, curved)
 
     if hasattr(model, "named_modules"):
         layers, data = list(_layers(model, product)), True
@@ -65,10 +66,7 @@ def bill(
         layers, data = [Layer("arrays", tuple(products))], False
     if not layers:
         raise must("model", "hold a macro or more", "holds none", "`nn.program` programs a model.")
-    result = price(layers, card, steps=steps, data=data)
-    if next(volts, None) is not None:
-        raise must("trace", "hold one trace a macro", "holds more")
-    return result
+    return price(layers, card, steps=steps, data=data)
 
 
 def bill_of(
@@ -91,9 +89,7 @@ def bill_of(
     as_count("steps", steps, 1)
     card = costs if isinstance(costs, CostCard) else load(costs)
     every = (layers,) if isinstance(layers, Layer) else tuple(layers)
-    return price(
-        every, card, converter=converter, processors=processors, steps=steps, name=name
-    )
+    return price(every, card, converter=converter, processors=processors, steps=steps, name=name)
 
 
 def compare(
@@ -119,7 +115,9 @@ def _layers(model: Any, product: Callable[..., Product]) -> Iterable[Layer]:
             continue
         label = name or type(module).__name__
         if not hasattr(module, "hidden_size"):
-            products = (product(key, chip.macro, _curved(chip.macro)) for key, chip in chips.items())
+            products = (
+                product(key, chip.macro, _curved(chip.macro)) for key, chip in chips.items()
+            )
             yield Layer(label, tuple(products))
             continue
         hardware, size = module.hardware, module.hidden_size
@@ -157,8 +155,18 @@ def _flat(macros: Any) -> Iterable[Any]:
                    f"is a {type(macros).__name__}")  # fmt: skip
 
 
-def _volts(trace: Traces | None) -> Any:
+def _meter(trace: Traces | None, activity: float) -> Callable[[Macro], float]:
+    """Gives the energy of the cells in a read of one macro after the other."""
     if trace is None:
-        return iter(())
-    traces = (trace,) if isinstance(trace, Trace) else tuple(trace)
-    return iter([np.asarray(each.v) for each in traces])
+        return lambda macro: cells.average(macro, activity)
+    if isinstance(trace, Watched):
+        return trace.mean
+    left = iter((trace,) if isinstance(trace, Trace) else trace)
+
+    def following(macro: Macro) -> float:
+        each = next(left, None)
+        if each is None:
+            raise must("trace", "hold a trace of every macro", "holds fewer")
+        return float(cells.energies(macro, each.v).mean())
+
+    return following

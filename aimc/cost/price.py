@@ -105,7 +105,7 @@ class Account:
         uses = {"sar": read.bits, "one-step": 1}.get(kind, read.periods)
         part = COMPONENTS[digitised]
         e[digitised] += n * read.cols * uses * c.of(part, "energy")
-        a[digitised] += read.count * read.converters(kind, c, all=True) * c.of(part, "area")
+        a[digitised] += read.count * read.converters(kind, c, whole=True) * c.of(part, "area")
         if part == "converter":
             e["ramp columns"] += n * read.ramp
             a["ramp columns"] += read.count * read.ramp_cells * c.of("cell", "area")
@@ -127,7 +127,9 @@ class Account:
         self._touch(2 * count * bits, times)
         self._move(moved * count * bits, times)
 
-    def element_wise(self, stage: ElementWise, bits: int, processors: int | None, times: int) -> None:
+    def element_wise(
+        self, stage: ElementWise, bits: int, processors: int | None, times: int
+    ) -> None:
         """Products and sums, `ALUS` operations of a processor in a period."""
         c = self.card
         n = processors or math.ceil(stage.units / c.of("alu", "serves"))

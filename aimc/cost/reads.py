@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -11,9 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from aimc.cost import cells
 from aimc.driver import PulseDriver
-from aimc.errors import as_count, as_number
+from aimc.errors import as_count, as_number, must
 
 if TYPE_CHECKING:
     from aimc.cost.card import CostCard
@@ -52,34 +52,29 @@ class Read:
     ramp_cells: int
     count: int = 1
 
-    @property
-    def ops(self) -> int:
-        """Multiplications and additions of the product."""
-        return 2 * self.rows * self.cols * self.count
-
     def conversion(self, converter: Converter, card: CostCard) -> float:
         """Time until every column is converted [s]."""
         if converter not in _SHARED:
             return self.periods * self.t_step
+        if converter == "one-step" and self.bits != card.of("one_step", "bits"):
+            only = card.of("one_step", "bits")
+            raise must("bits", f"be {only:g}, for which the one-step converter's cost is known",
+                       f"are {self.bits}")  # fmt: skip
         turns = math.ceil(self.cols / self.converters(converter, card))
         return turns * card.of(_SHARED[converter], "latency")
 
-    def converters(self, converter: Converter, card: CostCard, all: bool = False) -> int:
-        """Converters of the columns in use, or of `all`: one each, or one for several."""
-        cols = self.array[1] if all else self.cols
+    def converters(self, converter: Converter, card: CostCard, whole: bool = False) -> int:
+        """Converters of the columns in use, or of the `whole` array: one each, or one for several."""
+        cols = self.array[1] if whole else self.cols
         if converter not in _SHARED:
             return cols
         return math.ceil(cols / card.of(_SHARED[converter], "shared"))
 
 
-def programmed(macro: Macro, v: Any, activity: float) -> Read:
-    """A read of a programmed macro: the mean over row voltages v (reads, rows) [V] of a trace, or,
-    where that is None, for `activity`.
-    """
-    h = macro.hardware
-    energy = cells.average(macro, activity) if v is None else cells.energies(macro, v).mean()
+def programmed(macro: Macro, energy: float) -> Read:
+    """A read of a programmed macro whose cells take `energy` [J]."""
     ramps = list({ramp.curve: ramp for _, ramp in macro.ramps}.values())
-    return _read(h, *macro.shape, macro.crossbar.g.shape[1], float(energy), ramps)
+    return _read(macro.hardware, *macro.shape, macro.crossbar.g.shape[1], energy, ramps)
 
 
 def described(
@@ -104,19 +99,20 @@ def described(
     activity = as_number("activity", activity, minimum=0, maximum=1)
     fill = as_number("fill", fill, minimum=0, maximum=1)
     h = hardware.replace(rows=rows) if tall else hardware
-    high, wide = blocks(rows, h.rows), blocks(cols, h.cols)
-    ramps = [_ideal_ramp(h, name) for name in (curves if len(high) == 1 else ("linear",))]
-    w = np.array([[fill, -fill]])
-    g = h.mapping.to_conductance(w, h.device, 1.0).mean()
+    down, across = blocks(rows, h.rows), blocks(cols, h.cols)
+    names = [curves[k * len(curves) // cols] for k in range(cols)] if len(down) == 1 else ()
+    g = h.mapping.to_conductance(np.array([[fill, -fill]]), h.device, 1.0).mean()
     power = float(g) * h.driver.v_read**2 * activity
-    found: dict[tuple[int, int], Read] = {}
-    for size in itertools.product(high, wide):
-        if size in found:
-            found[size] = dataclasses.replace(found[size], count=found[size].count + 1)
+    found: dict[Any, Read] = {}
+    for high, (start, wide) in itertools.product(down, zip(_starts(across), across, strict=True)):
+        own = tuple(dict.fromkeys(names[start : start + wide])) or ("linear",)
+        kind = high, wide, own
+        if kind in found:
+            found[kind] = dataclasses.replace(found[kind], count=found[kind].count + 1)
             continue
-        lines = h.mapping.lines(size[1])
-        energy = power * h.driver.window * size[0] * lines
-        found[size] = _read(h, *size, lines, energy, ramps)
+        lines = h.mapping.lines(wide)
+        energy = power * h.driver.window * high * lines
+        found[kind] = _read(h, high, wide, lines, energy, [_ideal_ramp(h, name) for name in own])
     return tuple(found.values())
 
 
@@ -126,8 +122,8 @@ def held(hardware: Hardware, units: int, ramp: ProgrammedRamp | None = None) -> 
     """
     ramp = ramp or _ideal_ramp(hardware, "tanh")
     one = hardware.replace(rows=1, cols=units)
-    read = _read(one, 0, units, 0, 0.0, [ramp])
-    return dataclasses.replace(read, array=(0, units, 0))
+    read = _read(one, 0, units, units, 0.0, [ramp])
+    return dataclasses.replace(read, array=(0, units, units))
 
 
 def blocks(length: int, most: int) -> list[int]:
@@ -137,6 +133,11 @@ def blocks(length: int, most: int) -> list[int]:
     return [b - a for a, b in itertools.pairwise(edges)]
 
 
+def _starts(lengths: Sequence[int]) -> list[int]:
+    return [sum(lengths[:k]) for k in range(len(lengths))]
+
+
+@functools.lru_cache(maxsize=64)
 def _ideal_ramp(h: Hardware, name: str) -> ProgrammedRamp:
     device = dataclasses.replace(h.device, on_write=(), on_read=(), on_age=())
     return h.adc.program(name, device, np.random.default_rng(0))

@@ -50,8 +50,8 @@ def run(seed: int) -> Table:
         "bottleneck",
         f"An LSTM step of {HIDDEN} units at 5 bits, {PROCESSORS} processors, 2 cycles an operation "
         "unless said",
-        "the caption of Fig. 1, Nat. Commun. 2025, s41467-025-56254-6, says that with 32 processors "
-        "nonlinear operations take 2 to 5 times longer, without the cycles it counts",
+        "the caption of Fig. 1, Nat. Commun. 2025, s41467-025-56254-6, says that with 32 "
+        "processors nonlinear operations take 2 to 5 times longer, without the cycles it counts",
         tuple(rows),
         {"hidden": HIDDEN, "processors": PROCESSORS, "bits": 5, "costs": cost.load().name},
     )

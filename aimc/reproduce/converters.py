@@ -36,8 +36,8 @@ def run(seed: int) -> Table:
         "converters",
         f"Conversion of {COLUMNS} columns at 5 bits",
         "published, Nat. Commun. 2025, s41467-025-65233-w, which quotes the ramp's from s41467-025-"
-        "56254-6. The ramp's energy a column and period is taken from there, so its row checks only "
-        "the count; the one-step converter's are the card's single conversion, counted",
+        "56254-6. The ramp's energy a column and period is taken from there, so its row checks "
+        "only the count; the one-step converter's are the card's single conversion, counted",
         tuple(rows),
         {"columns": COLUMNS, "bits": 5, "costs": cost.load().name},
     )

@@ -131,7 +131,9 @@ def run(seed: int) -> Table:
         ]  # fmt: skip
     for bits, derived in ((4, 98.0), (3, 66.0)):
         latency = cost.bill_of(COLUMNS[0].layer(bits), card).latency * 1e9
-        rows.append(Row(f"KWS, {bits} bits: step (derived law, a prediction)", latency, derived, "ns"))
+        rows.append(
+            Row(f"KWS, {bits} bits: step (derived law, a prediction)", latency, derived, "ns")
+        )
     half = fit(COLUMNS[::2])
     bare = card.replace("integrator", power=0.0).replace("routing", wire_energy=0.0)
     for c in COLUMNS:
@@ -147,8 +149,9 @@ def run(seed: int) -> Table:
         "table1",
         "Two LSTMs at 16 nm and 1 GHz, one cost card for all four columns",
         "published, Nat. Commun. 2025, s41467-025-56254-6, Table 1, which prints the throughput of "
-        "KWS to one or two digits; rows marked derived are not the paper's numbers. Fitted to these "
-        "columns, together: integrator.power, routing.wire_energy, alu.serves. Areas use no fit",
+        "KWS to one or two digits; rows marked derived are not the paper's numbers. Fitted to "
+        "these columns, all at once: integrator.power, routing.wire_energy, alu.serves. Areas use "
+        "no fit",
         tuple(rows),
         {"card": CARD, "costs": card.name, "activity": 0.5, "fill": 0.2,
          "fitted and unverified": card.doubts()},
