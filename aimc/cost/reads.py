@@ -64,7 +64,7 @@ class Read:
         return turns * card.of(_SHARED[converter], "latency")
 
     def converters(self, converter: Converter, card: CostCard, whole: bool = False) -> int:
-        """Converters of the columns in use, or of the `whole` array: one each, or one for several."""
+        """Converters of the columns in use, or of the `whole` array: one each, or for several."""
         cols = self.array[1] if whole else self.cols
         if converter not in _SHARED:
             return cols

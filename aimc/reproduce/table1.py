@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import optimize
@@ -50,12 +51,15 @@ class Column:
         """
         return 2 * self.weights / (self.tops_per_watt * 1e12 * self.power * 1e-3)
 
-    def layer(self, bits: int | None = None) -> cost.Layer:
-        """The network on arrays as tall as its matrices, so that a ramp sees a whole sum."""
+    def layer(self, bits: int | None = None, tall: bool = True, **details: Any) -> cost.Layer:
+        """The network on arrays as tall as its matrices, so that a ramp sees a whole sum.
+
+        details: others of `cost.layer` than its own, to see what depends on them.
+        """
         hardware = cards.load(CARD).replace(bits=bits or self.bits)
-        return cost.layer(
-            "lstm", hardware, self.inputs, self.hidden, projection=self.projection, tall=True
-        )
+        sizes = self.inputs, self.hidden
+        projection = self.projection
+        return cost.layer("lstm", hardware, *sizes, projection=projection, tall=tall, **details)
 
 
 _KWS, _NLP = ("KWS", 40, 32, 0, 1.125, 0.003), ("NLP", 129, 2016, 504, 623, 0.71)
@@ -79,22 +83,24 @@ def efficiency(column: Column, bill: cost.Bill) -> float:
     return 2e-12 * column.weights / bill.energy
 
 
-def fit(columns: Sequence[Column] = COLUMNS, card: cost.CostCard | None = None) -> cost.CostCard:
+def fit(
+    columns: Sequence[Column] = COLUMNS, card: cost.CostCard | None = None, **details: Any
+) -> cost.CostCard:
     """The card whose three fitted constants come closest to `columns`, all of them at once.
 
     integrator.power and routing.wire_energy, at least 0, by least squares of the relative
     difference of energy; alu.serves, whole, by that of time. Energy is linear in the first two.
+    details: see `Column.layer`.
     """
     card = card or cost.load()
-    units = (("integrator", "power", 1e-6), ("routing", "wire_energy", 1e-10))
-    bare = card
-    for element, quantity, _ in units:
-        bare = bare.replace(element, **{quantity: 0.0})
-    energy = np.array([2e-12 * c.weights / c.tops_per_watt for c in columns])
+    layers = [c.layer(**details) for c in columns]
+    published = np.array([2e-12 * c.weights / c.tops_per_watt for c in columns])
 
     def energies(with_: cost.CostCard) -> np.ndarray:
-        return np.array([cost.bill_of(c.layer(), with_).energy for c in columns]) / energy
+        return np.array([cost.bill_of(layer, with_).energy for layer in layers]) / published
 
+    units = (("integrator", "power", 1e-6), ("routing", "wire_energy", 1e-10))
+    bare = unfitted(card)
     fixed = energies(bare)
     slopes = [energies(bare.replace(e, **{q: unit})) - fixed for e, q, unit in units]
     found, _ = optimize.nnls(np.stack(slopes, axis=1), 1.0 - fixed)
@@ -102,13 +108,32 @@ def fit(columns: Sequence[Column] = COLUMNS, card: cost.CostCard | None = None) 
         card = card.replace(element, **{quantity: float(factor * unit)})
 
     def missed(serves: int) -> float:
-        with_ = card.replace("alu", serves=float(serves))
-        return sum((cost.bill_of(c.layer(), with_).latency / c.time - 1) ** 2 for c in columns)
+        with_ = card.replace("alu", serves=serves)
+        times = [cost.bill_of(layer, with_).latency for layer in layers]
+        return sum((t / c.time - 1) ** 2 for t, c in zip(times, columns, strict=True))
 
-    # Beyond the first so many units each number of processors stands for a range of `serves`.
+    # The largest that makes do with n processors, for each n.
     largest = max(c.hidden for c in columns)
     choices = sorted({-(-largest // n) for n in range(1, largest + 1)})
-    return card.replace("alu", serves=float(min(choices, key=missed)))
+    return card.replace("alu", serves=min(choices, key=missed))
+
+
+def unfitted(card: cost.CostCard) -> cost.CostCard:
+    """The card without the two energies that are fitted."""
+    return card.replace("integrator", power=0.0).replace("routing", wire_energy=0.0)
+
+
+def differences(card: cost.CostCard, **details: Any) -> dict[str, dict[str, float]]:
+    """How far each column is from what is published, relative. details: see `Column.layer`."""
+    found = {}
+    for c in COLUMNS:
+        bill = cost.bill_of(c.layer(**details), card)
+        measured = {
+            "area": bill.area * 1e6 / c.area, "power": bill.power * 1e3 / c.power,
+            "time": bill.latency / c.time, "efficiency": efficiency(c, bill) / c.tops_per_watt,
+        }  # fmt: skip
+        found[c.label] = {name: ratio - 1 for name, ratio in measured.items()}
+    return found
 
 
 def run(seed: int) -> Table:
@@ -135,7 +160,7 @@ def run(seed: int) -> Table:
             Row(f"KWS, {bits} bits: step (derived law, a prediction)", latency, derived, "ns")
         )
     half = fit(COLUMNS[::2])
-    bare = card.replace("integrator", power=0.0).replace("routing", wire_energy=0.0)
+    bare = unfitted(card)
     for c in COLUMNS:
         if c.bits == 8:
             bill = cost.bill_of(c.layer(), half)
