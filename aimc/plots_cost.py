@@ -43,7 +43,7 @@ def parts(bills: Mapping[str, Bill]) -> Figure:
         base = np.zeros(len(bills))
         for name in names:
             height = np.array([getattr(b.part(name), what) * scale for b in bills.values()])
-            colour, hatch = _style(names, name)
+            colour, hatch = _style(name)
             axes.bar(range(len(bills)), height, 0.62, bottom=base, color=colour, hatch=hatch,
                      edgecolor="white", lw=0.5, label=name)  # fmt: skip
             base += height
@@ -148,8 +148,9 @@ def _components(bills: Iterable[Bill]) -> list[str]:
     return [name for name in COMPONENTS if name in present]
 
 
-def _style(names: Sequence[str], name: str) -> tuple[str, str]:
-    k = names.index(name)
+def _style(name: str) -> tuple[str, str]:
+    """Colour and hatching of a component, the same in every figure; digital ones are hatched."""
+    k = list(COMPONENTS).index(name)
     return _COLOURS[k % 9], "" if k < 9 else "///"
 
 

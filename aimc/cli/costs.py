@@ -104,9 +104,6 @@ def _text(mine: cost.Bill, found: dict[str, cost.Bill], constants: cost.CostCard
     for phase in mine.phases:
         cycles = f"{phase.latency * constants.frequency:.4g}"
         schedule.append((phase.name, quantity(phase.start, "s"), cycles, ", ".join(phase.busy)))
-    doubts = ", ".join(constants.doubts())
-    return "\n\n".join([
-        mine.table(), as_table(schedule), as_table(lines),
-        f"ramp: applies the curve; the others leave it to look-ups. Cost card {constants.name}; "
-        f"not published as such: {doubts}",
-    ])  # fmt: skip
+    note = "ramp: applies the curve; the others leave it to look-ups"
+    tables = mine.table(), as_table(schedule, left=(0, 3)), as_table(lines)
+    return "\n\n".join((*tables, f"{note}. Cost card: {constants.name}"))

@@ -31,13 +31,17 @@ class Phase:
 
 @dataclass(frozen=True)
 class Part:
-    """A component's share: energy [J], area [m^2], latency [s], and who says so."""
+    """A component's share: energy [J], area [m^2], latency [s], and who says so.
+
+    doubts: which of the card's numbers behind it are fitted, or stand on no publication.
+    """
 
     name: str
     energy: float
     area: float
     latency: float
     source: str
+    doubts: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,11 +108,11 @@ class Bill:
     def table(self) -> str:
         """Component by component, then the totals, as text."""
         rows: list[tuple[str, ...]] = [
-            ("component", "energy", "share", "per op", "area", "latency"),
-            *((p.name, *self._cells(p.energy, p.area, p.latency)) for p in self.parts),
-            ("total", *self._cells(self.energy, self.area, self.latency)),
+            ("component", "energy", "share", "per op", "area", "latency", "not published as such"),
+            *((p.name, *self._cells(p.energy, p.area, p.latency), p.doubts) for p in self.parts),
+            ("total", *self._cells(self.energy, self.area, self.latency), ""),
         ]
-        return as_table(rows)
+        return as_table(rows, left=(0, 6))
 
     def _cells(self, energy: float, area: float, latency: float) -> tuple[str, ...]:
         share = f"{energy / self.energy:.1%}" if self.energy else "-"
@@ -139,18 +143,22 @@ class Bill:
         """The components as comma-separated values [SI], a line each."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(("component", "energy [J]", "area [m^2]", "latency [s]", "source"))
+        writer.writerow(
+            ("component", "energy [J]", "area [m^2]", "latency [s]", "source", "doubts")
+        )
         for p in self.parts:
-            writer.writerow((p.name, repr(p.energy), repr(p.area), repr(p.latency), p.source))
+            writer.writerow(
+                (p.name, repr(p.energy), repr(p.area), repr(p.latency), p.source, p.doubts)
+            )
         return text.getvalue()
 
 
-def as_table(rows: Sequence[Sequence[str]]) -> str:
-    """Lines of cells in columns, the first to the left, the others to the right."""
+def as_table(rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> str:
+    """Lines of cells in columns, those in `left` to the left, the others to the right."""
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     return "\n".join(
         "  ".join(
-            f"{text:<{width}}" if not k else f"{text:>{width}}"
+            f"{text:<{width}}" if k in left else f"{text:>{width}}"
             for k, (text, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows

@@ -81,6 +81,10 @@ class Element:
             return "fitted"
         return "unverified" if quantity in self.unverified else ""
 
+    def doubts(self) -> str:
+        """The quantities that are fitted or unverified, as text."""
+        return ", ".join(f"{q} {self.mark(q)}" for q in self.values if self.mark(q))
+
     def says(self) -> str:
         """The sources of all quantities, as text."""
         texts: dict[str, list[str]] = {}

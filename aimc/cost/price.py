@@ -166,7 +166,8 @@ class Account:
                 source = self.card.elements[element].says()
                 if component in _FORMULAS:
                     source = f"energy: {_FORMULAS[component]}; {source}"
-                parts.append(Part(component, energy, area, latency, source))
+                doubts = self.card.elements[element].doubts()
+                parts.append(Part(component, energy, area, latency, source, doubts))
         return Bill(name, tuple(parts), tuple(self.phases), self.ops, bits)
 
 

@@ -175,8 +175,8 @@ def run(seed: int) -> Table:
         "Two LSTMs at 16 nm and 1 GHz, one cost card for all four columns",
         "published, Nat. Commun. 2025, s41467-025-56254-6, Table 1, which prints the throughput of "
         "KWS to one or two digits; rows marked derived are not the paper's numbers. Fitted to "
-        "these columns, all at once: integrator.power, routing.wire_energy, alu.serves. Areas use "
-        "no fit",
+        "these columns, all at once: integrator.power, routing.wire_energy, alu.serves. Areas "
+        "owe nothing to the two energies",
         tuple(rows),
         {"card": CARD, "costs": card.name, "activity": 0.5, "fill": 0.2,
          "fitted and unverified": card.doubts()},

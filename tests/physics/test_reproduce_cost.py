@@ -58,7 +58,7 @@ def test_the_fit_is_the_least_squares():
             assert missed(card.replace(element, **{quantity: factor * value})) > missed(card)
 
 
-def test_areas_owe_nothing_to_the_fit(rows):
+def test_areas_owe_nothing_to_the_fitted_energies(rows):
     card = table1.unfitted(cost.load())
     for c in table1.COLUMNS:
         area = cost.bill_of(c.layer(), card).area * 1e6

@@ -34,7 +34,8 @@ def test_no_command_shows_help():
 
 
 @pytest.mark.parametrize(
-    "command", [["cards"], ["simulate"], ["netlist"], ["check"], ["cost"], ["bench"], ["bench", "kws"]]
+    "command",
+    [["cards"], ["simulate"], ["netlist"], ["check"], ["cost"], ["bench"], ["bench", "kws"]],
 )
 def test_every_command_explains_itself(command):
     text = ok(*command, "--help").stdout
