@@ -11,7 +11,7 @@ from aimc.cost.bill import Bill
 from aimc.cost.card import CostCard, load
 from aimc.cost.price import price
 from aimc.cost.reads import Converter, held, programmed
-from aimc.cost.stages import Layer, Product, check_converter, gru, lstm
+from aimc.cost.stages import Layer, Product, gru, lstm
 from aimc.cost.watch import Watched
 from aimc.errors import as_count, as_number, must
 from aimc.macro import Macro, Trace
@@ -73,23 +73,20 @@ def bill_of(
     layers: Layer | Sequence[Layer],
     costs: str | Path | CostCard = "puma-ramp",
     *,
-    converter: Converter = "ramp",
     processors: int | None = None,
     steps: int = 1,
     name: str = "",
 ) -> Bill:
     """What an inference of layers that are described by `cost.layer` costs; nothing is programmed.
 
-    converter must be the one that the layers are described with; processors: look-up units, and
-    element-wise ones (None: as the card says). steps: see `bill`.
+    processors: look-up units, and element-wise ones (None: as the card says). steps: see `bill`.
     """
-    check_converter(converter)
     if processors is not None:
         as_count("processors", processors, 1)
     as_count("steps", steps, 1)
     card = costs if isinstance(costs, CostCard) else load(costs)
     every = (layers,) if isinstance(layers, Layer) else tuple(layers)
-    return price(every, card, converter=converter, processors=processors, steps=steps, name=name)
+    return price(every, card, processors=processors, steps=steps, name=name)
 
 
 def compare(
@@ -101,10 +98,7 @@ def compare(
     """The same network with several converters: the ramp that applies the curve, and those that
     leave it to look-ups. describe(converter) gives its layers; options: those of `bill_of`.
     """
-    return {
-        kind: bill_of(describe(kind), costs, converter=kind, name=kind, **options)
-        for kind in converters
-    }
+    return {kind: bill_of(describe(kind), costs, name=kind, **options) for kind in converters}
 
 
 def _layers(model: Any, product: Callable[..., Product]) -> Iterable[Layer]:
@@ -121,7 +115,8 @@ def _layers(model: Any, product: Callable[..., Product]) -> Iterable[Layer]:
             yield Layer(label, tuple(products))
             continue
         hardware, size = module.hardware, module.hidden_size
-        for end in (end for depth in range(module.num_layers) for end in module.ends(depth)):
+        ends = [end for depth in range(module.num_layers) for end in module.ends(depth)]
+        for end in ends:
             own = [
                 product(key, chip.macro, _curved(chip.macro))
                 for key, chip in chips.items()
@@ -131,11 +126,11 @@ def _layers(model: Any, product: Callable[..., Product]) -> Iterable[Layer]:
 
 
 def _stages(module: Any, own: list[Product], hardware: Hardware, size: int, end: str) -> list[Any]:
-    kind = type(module).__name__
-    if kind == "LSTM":
+    kinds = {base.__name__ for base in type(module).__mro__}
+    if "LSTM" in kinds:
         ramp = module.ramps.get(end)
         return [*lstm(own[0], size, held(hardware, size, ramp) if ramp else None), *own[1:]]
-    return gru(own[0], own[1:], size) if kind == "GRU" else list(own)
+    return gru(own[0], own[1:], size) if "GRU" in kinds else list(own)
 
 
 def _curved(tiled: Any) -> bool:

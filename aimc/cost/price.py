@@ -38,9 +38,8 @@ _FORMULAS = {
 class Account:
     """Adds up what stages use, and the time they take."""
 
-    def __init__(self, card: CostCard, converter: Converter, data: bool) -> None:
+    def __init__(self, card: CostCard, data: bool) -> None:
         self.card = card
-        self.converter: Converter = converter
         self.data = data
         self.energy = dict.fromkeys(COMPONENTS, 0.0)
         self.area = dict.fromkeys(COMPONENTS, 0.0)
@@ -57,9 +56,9 @@ class Account:
             self.now += latency
             self.latency[busy[0]] += times * latency
 
-    def product(self, stage: Product, times: int) -> None:
+    def product(self, stage: Product, kind: Converter, times: int) -> None:
         """A product: rows driven and currents integrated, then the columns converted."""
-        c, kind = self.card, self.converter
+        c = self.card
         if not any(read.rows for read in stage.reads):
             kind = "ramp"  # held values are converted by the curved ramp or not at all
         ramped = kind in ("ramp", "linear ramp")
@@ -175,7 +174,6 @@ def price(
     layers: Sequence[Layer],
     card: CostCard,
     *,
-    converter: Converter = "ramp",
     processors: int | None = None,
     steps: int = 1,
     data: bool = True,
@@ -186,15 +184,15 @@ def price(
     processors: look-up units, and element-wise ones (None: as the card says). steps: of a sequence,
     in each of which recurrent layers run once. data: whether buffers and routing are billed.
     """
-    account, bits = Account(card, converter, data), 0
+    account, bits = Account(card, data), 0
     look_ups = processors or int(card.of("look_up", "processors"))
     for layer in layers:
         times = steps if layer.recurrent else 1
         bits = next((s.reads[0].bits for s in layer.stages if isinstance(s, Product)), bits)
         for stage in layer.stages:
             if isinstance(stage, Product):
-                account.product(stage, times)
-                if stage.curved and (converter != "ramp" or stage.splits > 1):
+                account.product(stage, layer.converter, times)
+                if stage.curved and (layer.converter != "ramp" or stage.splits > 1):
                     label = f"{stage.name}: look up"
                     account.look_up(label, stage.outputs, bits, look_ups, times, moved=1)
             elif isinstance(stage, LookUp):

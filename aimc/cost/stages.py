@@ -67,6 +67,7 @@ class Layer:
     name: str
     stages: tuple[Stage, ...]
     recurrent: bool = False
+    converter: Converter = "ramp"
 
 
 def layer(
@@ -90,7 +91,8 @@ def layer(
     """
     if kind not in KINDS:
         raise must("kind", f"be one of {', '.join(KINDS)}", f"is {kind!r}")
-    check_converter(converter)
+    if converter not in CONVERTERS:
+        raise must("converter", f"be one of {', '.join(CONVERTERS)}", f"is {converter!r}")
     as_count("inputs", inputs, 1)
     as_count("size", size, 1)
     as_count("projection", projection, 0)
@@ -124,7 +126,7 @@ def layer(
             product("new_h", state + bias, size),
         )
         stages = gru(gates, parts, size)
-    return Layer(name or kind, tuple(stages), kind != "linear")
+    return Layer(name or kind, tuple(stages), kind != "linear", converter)
 
 
 def lstm(gates: Product, size: int, ramp: Read | None) -> list[Stage]:
@@ -146,9 +148,3 @@ def gru(gates: Product, new: Sequence[Product], size: int) -> list[Stage]:
         sum(p.outputs for p in new), max(p.splits for p in new),
     )  # fmt: skip
     return [gates, both, ElementWise("n_x + r n_h", size, 2), LookUp("tanh(n)", size), last]
-
-
-def check_converter(converter: Any) -> None:
-    """Raises ArgumentError where there is no such converter."""
-    if converter not in CONVERTERS:
-        raise must("converter", f"be one of {', '.join(CONVERTERS)}", f"is {converter!r}")

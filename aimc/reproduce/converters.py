@@ -20,7 +20,7 @@ def run(seed: int) -> Table:
     rows, found = [], {}
     for kind, (time, energy, area) in EXPECTED.items():
         layer = cost.layer("rnn", hardware, 1, COLUMNS, converter=kind, tall=True)  # pyright: ignore
-        part = cost.bill_of(layer, converter=kind).part(_PARTS[kind])  # pyright: ignore
+        part = cost.bill_of(layer).part(_PARTS[kind])
         found[kind] = part
         rows += [
             Row(f"{kind}: time", part.latency * 1e9, time, "ns"),

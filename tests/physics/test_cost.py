@@ -111,7 +111,7 @@ def test_parts_sum_to_the_total(hardware, rng):
     for kind in KINDS:
         for converter in CONVERTERS:
             layer = cost.layer(kind, hardware, 30, 12, converter=converter)
-            bill = cost.bill_of(layer, converter=converter)
+            bill = cost.bill_of(layer)
             adds_up(bill)
             assert bill.tops_per_watt == pytest.approx(1e-12 / bill.energy_per_op)
             assert bill.tops / bill.power == pytest.approx(bill.tops_per_watt)
@@ -256,7 +256,7 @@ def test_only_the_curved_ramp_spares_the_look_ups(hardware):
 def test_more_processors_take_less_time_and_the_same_energy(hardware):
     def bill(processors):
         layer = cost.layer("lstm", hardware, 8, 16, converter="sar")
-        return cost.bill_of(layer, converter="sar", processors=processors)
+        return cost.bill_of(layer, processors=processors)
 
     one, four = bill(1), bill(4)
     for name in ("look-up units", "element-wise units"):
@@ -283,7 +283,7 @@ def test_what_cannot_be_billed_is_refused(hardware):
         cost.layer("gru", hardware, 3, 4, projection=2)
     three = cost.layer("lstm", hardware.replace(bits=3), 3, 4, converter="one-step")
     with pytest.raises(ArgumentError, match="`bits` must be 5"):
-        cost.bill_of(three, converter="one-step")
+        cost.bill_of(three)
     with (
         pytest.raises(ArgumentError, match="`model` must be a programmed model"),
         cost.watch(macro),
