@@ -121,7 +121,7 @@ def pareto(measured: Sequence[Point], measure: str = "accuracy", rising: bool = 
         x, y = [p.energy * 1e9 for p in own], [p.value for p in own]
         axes.plot(x, y, _MARKERS[k % 7], color=_COLOURS[k % 9], ms=6, label=name)
         for p in own:
-            axes.annotate(f"{p.bits} b", (p.energy * 1e9, p.value), (4, 4),
+            axes.annotate(f"{p.bits} b", (p.energy * 1e9, p.value), (4, -11 if k % 2 else 5),
                           textcoords="offset points", fontsize=8)  # fmt: skip
     best = front(measured, rising)
     axes.step([p.energy * 1e9 for p in best], [p.value for p in best], where="post", color=GREY,

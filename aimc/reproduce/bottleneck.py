@@ -38,7 +38,7 @@ def run(seed: int) -> Table:
     rows = []
     for cycles in (1, 2, 3, 4):
         ratio = nonlinear(bills(cycles)["linear ramp"])
-        rows.append(Row(f"look-ups over product, {cycles} cycles each", ratio, None, ""))
+        rows.append(Row(f"look-ups over product, N_cyc = {cycles}", ratio, None, ""))
     for kind, bill in bills(2).items():
         rows.append(Row(f"{kind}: nonlinear over product", nonlinear(bill), None, ""))
         rows.append(Row(f"{kind}: step", bill.latency * 1e9, None, "ns"))
