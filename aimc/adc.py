@@ -122,6 +122,11 @@ class Converter(ABC):
         return 0
 
     @property
+    def on_conductance(self) -> float:
+        """Conductance times clock periods that memristors are pulsed in one conversion [S]."""
+        return 0.0
+
+    @property
     @abstractmethod
     def periods(self) -> int:
         """Clock periods of a conversion."""

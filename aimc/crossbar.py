@@ -178,7 +178,7 @@ class Crossbar:
         idle, cols = self.wires.idle, self.g.shape[1]
         ends = self.wires.drive != "both"
         if self.iv is None and idle == "floating" and g.ndim == 2 and ends:
-            return slices.floating(duration, v, self._admittances) @ self.transfer
+            return slices.floating(duration, v, self.admittances) @ self.transfer
 
         def read(volts: Array, on: NDArray[np.bool_], which: NDArray[np.intp]) -> Array:
             cells = g if g.ndim == 2 else g[which]
@@ -225,7 +225,11 @@ class Crossbar:
         return network.noise_gain(self.g, *self._wires)
 
     @cached_property
-    def _admittances(self) -> Array:
+    def admittances(self) -> Array:
+        """(rows, rows) [S]: current into one row a volt on another, all others at 0 V, exactly.
+
+        Of linear cells, as `transfer`. Raises ArgumentError where rows are driven from both ends.
+        """
         return network.admittances(self.g, *self._wires)
 
     def solve(self, v: Any) -> Solution:

@@ -360,7 +360,8 @@ class ChargeInjection(Imperfection):
 
 @dataclass(frozen=True)
 class Leakage(Imperfection):
-    """The held voltage droops while the ramp runs, by current t / C_array [A]; positive falls."""
+    """The held voltage droops while the ramp runs, by current t / C_array, current [A] positive
+    where it falls; the ramp stands at its start when it is sampled."""
 
     current: float
 
@@ -369,8 +370,7 @@ class Leakage(Imperfection):
 
     def decide(self, levels: Array, circuit: Circuit) -> Array:
         slot = circuit.t_step + circuit.t_rest
-        first = circuit.start * circuit.t_step + circuit.t_rest
-        times = first + slot * np.arange(levels.shape[-1])
+        times = slot * np.arange(levels.shape[-1])
         return levels + self.current * times / circuit.c_array
 
 

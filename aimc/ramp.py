@@ -284,10 +284,15 @@ class ProgrammedRamp(Converter):
 
     @property
     def periods(self) -> int:
-        """Clock periods of a conversion: those of the start, then one a step; 2^bits, which the
-        counter takes, where that is more."""
-        start, steps = self._charges
-        return max(2**self.bits, start.shape[-1] + steps.shape[-1])
+        """Clock periods of a conversion: one a level, at least the counter's 2^bits. The ramp is
+        brought to its start while the array integrates, on an integrator of its own."""
+        return max(2**self.bits, self._kept.size)
+
+    @property
+    def on_conductance(self) -> float:
+        """Conductance times clock periods, over the pulses of one conversion [S]."""
+        on = np.abs(self.pulses).sum(axis=-1) * self.g_bias
+        return float(self.g_steps.sum() + on.sum())
 
     @property
     def c_fb(self) -> float:

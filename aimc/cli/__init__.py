@@ -185,6 +185,44 @@ def check(
     circuit.check(card, rows, cols, curve, batch, gain, seed, json, out)
 
 
+@app.command()
+def cost(
+    card: Annotated[str, typer.Argument(help="A card (see `aimc cards`), or a path (.toml).")],
+    model: Annotated[str, typer.Option(help="lstm, gru, rnn or linear.")] = "lstm",
+    inputs: Annotated[int, typer.Option(min=1, help="Features of the input.")] = 40,
+    hidden: Annotated[int, typer.Option(min=1, help="Features of the state, or outputs.")] = 32,
+    projection: Annotated[int, typer.Option(min=0, help="Of an LSTM's output; 0: none.")] = 0,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of a sequence.")] = 1,
+    tall: Annotated[
+        bool, typer.Option("--tall", help="Arrays with as many rows as the matrix.")
+    ] = False,
+    activity: Annotated[
+        float, typer.Option(min=0, max=1, help="Mean share of a full activation's energy.")
+    ] = 0.5,
+    processors: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Look-up and element-wise units.", show_default="as the card says"
+        ),
+    ] = None,
+    costs: Annotated[str, typer.Option(help="A cost card, or a path (.toml).")] = "puma-ramp",
+    bits: Bits = None,
+    json: Json = False,
+    out: Out = None,
+) -> None:
+    """Energy, area and latency of a network layer, component by component, with the schedule.
+
+    Nothing is programmed: the layer is described, and compared with the same one whose converters
+    are linear ramps, successive approximation or one-step, where look-ups apply the functions.
+    """
+    from aimc.cli import costs as command
+
+    command.bill(
+        card, model, inputs, hidden, projection, steps, tall, activity, processors, costs, bits,
+        json, out,
+    )  # fmt: skip
+
+
 @bench.command()
 def kws(
     card: Annotated[

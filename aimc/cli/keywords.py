@@ -22,6 +22,7 @@ from aimc import cards, cost, nn, plots, tasks
 from aimc.cli import show
 from aimc.errors import ArgumentError, DataError
 from aimc.macro import Hardware
+from aimc.tasks.features import FRAMES
 from aimc.units import show as quantity
 
 CHECKPOINT = "benchmarks/checkpoints/kws-lstm32.safetensors"
@@ -68,20 +69,24 @@ def bench(
         every = bar.add_task("chips", total=chips * len(hardware))
         for name, each in hardware.items():
             bar.update(every, description=name)
-            accuracies, confusion, energy = [], np.zeros_like(confusion), 0.0
+            accuracies, confusion, energy = [], np.zeros_like(confusion), {}
             for chip_seed in range(seed, seed + chips):
                 chip = nn.program(model, each, np.random.default_rng(chip_seed))
-                counts = task.confusion(chip)
+                if chip_seed == seed:
+                    with cost.watch(chip) as seen:
+                        counts = task.confusion(chip)
+                    energy = cost.bill(chip, trace=seen, steps=FRAMES).record()
+                else:
+                    counts = task.confusion(chip)
                 accuracies.append(_accuracy(counts))
                 confusion += counts
-                energy = energy or cost.bill(nn.macros(chip)).energy
                 bar.advance(every)
             results[name] = {
                 "digest": cards.digest(each),
                 "bits": each.adc.bits,
                 "seeds": list(range(seed, seed + chips)),
                 "accuracy": accuracies,
-                "energy_per_step": energy,
+                **energy,
                 **statistics(accuracies),
             }
 
@@ -166,7 +171,7 @@ def _print(record: dict[str, Any]) -> None:
         "95 % interval",
         "worst",
         "best",
-        "energy/step",
+        "energy/clip",
     )
     table = Table(*columns, box=None, padding=(0, 2, 0, 0))
     table.add_row("float", "", "", f"{record['float']['test']:.2%}")
@@ -176,12 +181,12 @@ def _print(record: dict[str, Any]) -> None:
             name, str(r["bits"]), str(len(r["accuracy"])), f"{r['mean']:.2%}",
             "" if r["std"] is None else f"{r['std']:.2%}",
             "" if low is None else f"{low:.2%} to {high:.2%}",
-            f"{r['worst']:.2%}", f"{r['best']:.2%}", quantity(r["energy_per_step"], "J", 3),
+            f"{r['worst']:.2%}", f"{r['best']:.2%}", quantity(r["energy_per_inference"], "J", 3),
         )  # fmt: skip
     out.print(table)
     out.print(
         "interval: of the mean over chips, for this one trained model and these clips\n"
-        "energy: one time step of all arrays, rows half on; digital logic left out"
+        "energy: one clip on the first chip, from the currents of these clips, arithmetic included"
     )
 
 

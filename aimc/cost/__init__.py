@@ -1,9 +1,28 @@
-"""What a read costs: energy, area and latency, component by component, from sourced constants.
+"""What it costs: energy, area and latency by component, from the macro that is simulated.
 
-`bill(macro)` or `bill(nn.macros(model))`. Digital logic between the arrays is not in it.
+`bill(macro)` for a read, `bill(chip, steps=51)` for an inference of a programmed model, `bill_of`
+for layers that are only described, `compare` for the same layers with other converters. A cost card
+holds what an element of each component takes, with its source. `watch` adds up what a model's
+arrays spend on the data it sees.
 """
 
-from aimc.cost.bill import Bill, Part, bill
-from aimc.cost.constants import Constants, load
+from aimc.cost.bill import Bill, Part, Phase
+from aimc.cost.card import CostCard, Element, load
+from aimc.cost.model import bill, bill_of, compare
+from aimc.cost.stages import Layer, layer
+from aimc.cost.watch import watch
 
-__all__ = ["Bill", "Constants", "Part", "bill", "load"]
+__all__ = [
+    "Bill",
+    "CostCard",
+    "Element",
+    "Layer",
+    "Part",
+    "Phase",
+    "bill",
+    "bill_of",
+    "compare",
+    "layer",
+    "load",
+    "watch",
+]

@@ -1,35 +1,62 @@
-"""Energy, area and latency of one read of some macros."""
+"""Energy, area and latency of reads and of whole steps, component by component."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
-from aimc.cost.constants import Constants, load
-from aimc.errors import as_number, must
-from aimc.macro import Macro
 from aimc.units import show
 
 
 @dataclass(frozen=True)
+class Phase:
+    """What happens from start to stop [s], and the components that are busy with it.
+
+    The first of them sets how long it takes.
+    """
+
+    name: str
+    start: float
+    stop: float
+    busy: tuple[str, ...]
+
+    @property
+    def latency(self) -> float:
+        """[s]"""
+        return self.stop - self.start
+
+
+@dataclass(frozen=True)
 class Part:
-    """A component's share: energy of one read [J], area [m^2], latency [s], and who says so."""
+    """A component's share: energy [J], area [m^2], latency [s], and who says so.
+
+    doubts: which of the card's numbers behind it are fitted, or stand on no publication.
+    """
 
     name: str
     energy: float
     area: float
     latency: float
     source: str
+    doubts: str = ""
 
 
 @dataclass(frozen=True)
 class Bill:
-    """The cost of one read of every macro at the same time, one matrix-vector product each."""
+    """What one inference costs, or one read.
 
+    parts add up to the totals. phases: the schedule, of one step where a sequence has several. ops:
+    multiplications and additions of the products on arrays. bits: of the converters.
+    """
+
+    name: str
     parts: tuple[Part, ...]
+    phases: tuple[Phase, ...]
+    ops: int
+    bits: int
 
     @property
     def energy(self) -> float:
@@ -43,130 +70,96 @@ class Bill:
 
     @property
     def latency(self) -> float:
-        """[s], of the slowest macro: the read window, then the ramp."""
+        """[s], from the first phase to the end of the last, of every step."""
         return sum(part.latency for part in self.parts)
 
+    @property
+    def power(self) -> float:
+        """Mean while it runs [W]."""
+        return self.energy / self.latency
+
+    @property
+    def energy_per_op(self) -> float:
+        """[J]"""
+        return self.energy / self.ops
+
+    @property
+    def tops(self) -> float:
+        """Tera-operations a second."""
+        return self.ops / self.latency * 1e-12
+
+    @property
+    def tops_per_watt(self) -> float:
+        """Tera-operations a joule."""
+        return self.ops / self.energy * 1e-12
+
+    @property
+    def tops_per_mm2(self) -> float:
+        """Tera-operations a second and square millimetre."""
+        return self.tops / (self.area * 1e6)
+
+    def part(self, name: str) -> Part:
+        """The component of that name; nothing but zeros where the bill has none."""
+        for part in self.parts:
+            if part.name == name:
+                return part
+        return Part(name, 0.0, 0.0, 0.0, "")
+
     def table(self) -> str:
-        """Component by component, as text."""
-        head: tuple[str, ...] = ("component", "energy", "share", "area", "latency")
-        total = ("total", *_cells(self.energy, self.energy, self.area, self.latency))
-        lines: list[tuple[str, ...]] = [head]
-        for p in self.parts:
-            lines.append((p.name, *_cells(p.energy, self.energy, p.area, p.latency)))
-        lines.append(total)
-        widths = [max(len(line[k]) for line in lines) for k in range(len(head))]
-        return "\n".join(
-            "  ".join(
-                f"{text:<{width}}" if not k else f"{text:>{width}}"
-                for k, (text, width) in enumerate(zip(line, widths, strict=True))
-            )
-            for line in lines
-        )
+        """Component by component, then the totals, as text."""
+        rows: list[tuple[str, ...]] = [
+            ("component", "energy", "share", "per op", "area", "latency", "not published as such"),
+            *((p.name, *self._cells(p.energy, p.area, p.latency), p.doubts) for p in self.parts),
+            ("total", *self._cells(self.energy, self.area, self.latency), ""),
+        ]
+        return as_table(rows, left=(0, 6))
+
+    def _cells(self, energy: float, area: float, latency: float) -> tuple[str, ...]:
+        share = f"{energy / self.energy:.1%}" if self.energy else "-"
+        per_op = show(energy / self.ops, "J") if self.ops else "-"
+        return show(energy, "J"), share, per_op, f"{area * 1e12:.4g} um2", show(latency, "s")
 
     def __str__(self) -> str:
         return self.table()
 
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as plain numbers [SI], for JSON."""
+        totals = ("energy", "area", "latency", "power", "energy_per_op",
+                  "tops", "tops_per_watt", "tops_per_mm2")  # fmt: skip
+        return {
+            "name": self.name, "bits": self.bits, "ops": self.ops,
+            **{key: getattr(self, key) for key in totals},
+            "parts": [asdict(part) for part in self.parts],
+            "phases": [asdict(phase) for phase in self.phases],
+        }  # fmt: skip
 
-def bill(
-    macros: Macro | Any, costs: str | Constants = "puma-ramp", *, activity: float = 0.5
-) -> Bill:
-    """The cost of one read of `macros`: a Macro, a Tiled, or several of them.
+    def record(self) -> dict[str, Any]:
+        """What a benchmark writes beside its accuracy, and `plots_cost.pareto` reads [SI]."""
+        by_component = {part.name: part.energy for part in self.parts if part.energy}
+        return {"energy_per_inference": self.energy, "latency_per_inference": self.latency,
+                "energy_by_component": by_component}  # fmt: skip
 
-    costs: a cost card or its constants. activity in [0, 1]: what a row uses of the energy of a
-    full activation, on average; E|x| for pulses, E[x^2] for voltages (|x| uniform: 1/2, 1/3).
-    The cells' energy is sum g v_read^2 T activity, wires left out: their resistance lowers it.
-    Energy counts the rows and columns in use, area the whole arrays. Raises ArgumentError where
-    there is no macro.
-    """
-    activity = as_number("activity", activity, minimum=0, maximum=1)
-    constants = costs if isinstance(costs, Constants) else load(costs)
-    every = list(_flat(macros))
-    if not every:
-        raise must("macros", "hold a macro or more", "holds none")
-    bills = [_one(macro, constants, activity) for macro in every]
-    slowest = max(bills, key=lambda parts: sum(part.latency for part in parts))
-    return Bill(
-        tuple(
-            Part(
-                same[0].name,
-                sum(part.energy for part in same),
-                sum(part.area for part in same),
-                slowest[place].latency,
-                same[0].source,
-            )
-            for place, same in enumerate(zip(*bills, strict=True))
+    def csv(self) -> str:
+        """The components as comma-separated values [SI], a line each."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(
+            ("component", "energy [J]", "area [m^2]", "latency [s]", "source", "doubts")
         )
+        for p in self.parts:
+            writer.writerow(
+                (p.name, repr(p.energy), repr(p.area), repr(p.latency), p.source, p.doubts)
+            )
+        return text.getvalue()
+
+
+def as_table(rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> str:
+    """Lines of cells in columns, those in `left` to the left, the others to the right."""
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(
+            f"{text:<{width}}" if k in left else f"{text:>{width}}"
+            for k, (text, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
     )
-
-
-def _flat(macros: Any) -> Iterable[Macro]:
-    if isinstance(macros, Macro):
-        yield macros
-    elif hasattr(macros, "macros"):
-        yield from macros.macros
-    elif isinstance(macros, Iterable) and not isinstance(macros, str | bytes):
-        for item in macros:
-            yield from _flat(item)
-    else:
-        raise must("macros", "be a Macro, a Tiled or several", f"is a {type(macros).__name__}")
-
-
-def _one(macro: Macro, c: Constants, activity: float) -> list[Part]:
-    h = macro.hardware
-    rows, cols = macro.shape
-    lines = macro.crossbar.g.shape[1]
-    array_lines = h.mapping.lines(h.cols)
-    square = h.driver.v_read**2
-    ramps: Any = macro.converters
-    periods = max(ramp.periods for ramp in ramps)
-    conversion = periods * h.adc.t_step
-    window = h.driver.window
-    ramp_cells = sum(ramp.cells for ramp in ramps)
-    ramp_energy = sum(
-        square
-        * h.adc.t_step
-        * (ramp.g_steps.sum() + (np.abs(ramp.pulses).sum(-1) * ramp.g_bias).sum())
-        for ramp in ramps
-    )
-    return [
-        Part(
-            "cells",
-            float(macro.crossbar.g.sum()) * square * window * activity,
-            h.rows * array_lines * c.cell_area,
-            window,
-            f"sum g v_read^2 T activity; {c.says('cell_area')}",
-        ),
-        Part(
-            "drivers",
-            rows * c.driver_power * window,
-            h.rows * c.driver_area,
-            0.0,
-            c.says("driver_power", "driver_area"),
-        ),
-        Part(
-            "sample and hold",
-            lines * c.sample_hold_power * (window + conversion),
-            array_lines * c.sample_hold_area,
-            0.0,
-            c.says("sample_hold_power", "sample_hold_area"),
-        ),
-        Part(
-            "ramp cells",
-            float(ramp_energy),
-            ramp_cells * c.cell_area,
-            0.0,
-            f"sum g v_read^2 t_step; {c.says('cell_area')}",
-        ),
-        Part(
-            "converters",
-            cols * periods * c.conversion_energy,
-            h.cols * c.converter_area,
-            conversion,
-            c.says("conversion_energy", "converter_area"),
-        ),
-    ]
-
-
-def _cells(energy: float, total: float, area: float, latency: float) -> tuple[str, ...]:
-    share = f"{energy / total:.1%}" if total else "-"
-    return show(energy, "J"), share, f"{area * 1e12:.4g} um2", show(latency, "s")

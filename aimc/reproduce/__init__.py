@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from aimc.reproduce.table import Table
 
 _NAMES = {
+    "bottleneck": "time of an LSTM step: nonlinear operations beside products",
     "conductances": "cells that a 5-bit ramp needs, curve by curve",
+    "converters": "time and energy of a ramp and of a one-step converter",
     "device": "statistics of measured TaOx cells: writing, reading, current-voltage (--data)",
     "inl": "worst INL of a 5-bit sigmoid ramp over many chips, before and after calibration",
     "quantizer": "4-bit uniform and Lloyd-Max quantisation of recorded pre-activations (--data)",
+    "table1": "energy, area and throughput of two LSTMs from one cost card",
 }
 _FROM_DATA = ("device", "quantizer")
 

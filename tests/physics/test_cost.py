@@ -1,16 +1,21 @@
-"""Laws of the bill: parts sum to the total, and each part scales with what it is made of."""
+"""Laws of the bill: cells pay what the network dissipates, parts add up, and each part scales with
+what it is made of.
+"""
 
 import dataclasses
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import aimc
-from aimc import cost
-from aimc.errors import ArgumentError, CardError
-from aimc.shipped import path
-
-CARD = path("circuits") / "costs" / "puma-ramp.toml"
+from aimc import Crossbar, Wires, cost, ivcurve
+from aimc.cost import cells
+from aimc.cost.price import COMPONENTS
+from aimc.cost.stages import CONVERTERS, KINDS
+from aimc.driver import VoltageDriver
+from aimc.errors import ArgumentError
 
 
 @pytest.fixture
@@ -23,55 +28,158 @@ def build(hardware, rows=16, cols=8):
     return hardware.program(w, np.random.default_rng(0), "tanh")
 
 
-def parts(bill):
-    return {part.name: part for part in bill.parts}
-
-
-def test_parts_sum_to_the_total(hardware):
-    bill = cost.bill(build(hardware))
+def adds_up(bill):
     for what in ("energy", "area", "latency"):
         values = [getattr(part, what) for part in bill.parts]
         assert all(value >= 0 for value in values)
-        assert getattr(bill, what) == pytest.approx(sum(values))
+        assert getattr(bill, what) == pytest.approx(sum(values), rel=1e-14)
         assert getattr(bill, what) > 0
-    assert all(part.source for part in bill.parts)
+    assert [p.name for p in bill.parts] == [n for n in COMPONENTS if bill.part(n).source]
+    assert all(p.name in bill.table() for p in bill.parts)
     assert str(bill) == bill.table()
-    assert all(part.name in bill.table() for part in bill.parts)
 
 
-def test_cells_cost_the_ohmic_heat_of_a_full_read(hardware):
+wires = st.builds(
+    Wires,
+    r_row=st.sampled_from([0.0, 0.35, 50.0]),
+    r_col=st.sampled_from([0.0, 2.0]),
+    r_source=st.sampled_from([0.0, 100.0]),
+    r_sense=st.sampled_from([0.0, 10.0]),
+    drive=st.sampled_from(["left", "right", "both"]),
+    sense=st.sampled_from(["bottom", "top", "both"]),
+    idle=st.sampled_from(["grounded", "floating", "gated"]),
+)
+
+
+@given(wires, st.integers(0, 2**32 - 1), st.booleans())
+def test_cells_pay_the_power_of_the_solver_times_time(wires, seed, straight):
+    """E / T = sum over slices of (share of the window) x (power delivered), to 1e-12."""
+    rng = np.random.default_rng(seed)
+    g = rng.uniform(1e-6, 150e-6, (7, 5))
+    crossbar = Crossbar(g, wires, iv=None if straight else ivcurve.Sinh(a=3.0))
+    duration = rng.integers(0, 8, (3, 7)) / 8.0
+    pulse = 0.2 * rng.choice([-1.0, 1.0], (3, 7))
+    power = cells.delivered(crossbar, duration, pulse)
+    for n in range(3):
+        slow = 0.0
+        for k in range(8):  # the eighths of the window, whether anything changes or not
+            v = np.where(duration[n] > k / 8, pulse[n], 0.0)
+            at = crossbar.solve(v[None]).power
+            assert at.delivered[0] == pytest.approx(sum(part[0] for part in at[1:]), rel=1e-9)
+            slow += at.delivered[0] / 8
+        assert power[n] == pytest.approx(slow, rel=1e-12 if straight else 1e-9, abs=1e-30)
+
+
+def test_a_trace_gives_the_energy_of_its_reads(hardware, rng):
+    hardware = hardware.replace(wires=Wires(1.0, 1.0, 20.0, 10.0))
     macro = build(hardware)
-    x = np.ones((1, 16))
+    x = rng.uniform(-1, 1, (20, 16))
+    each = [cost.bill(macro, trace=macro.trace(one)).part("cells").energy for one in x]
+    assert cost.bill(macro, trace=macro.trace(x)).part("cells").energy == pytest.approx(
+        np.mean(each), rel=1e-12
+    )
+    full = macro.trace(np.ones((1, 16)))
+    power = macro.crossbar.solve(full.v / macro.x_max).power.delivered[0]
+    energy = cost.bill(macro, trace=full).part("cells").energy
+    assert energy == pytest.approx(power * macro.x_max * hardware.driver.window, rel=1e-12)
+
+
+def test_random_inputs_pay_the_average(hardware, rng):
+    """Rows of independent signs pay as if alone: E[v_i v_k] = 0."""
+    hardware = hardware.replace(wires=Wires(5.0, 5.0, 100.0, 50.0), bits=8)
+    macro = build(hardware)
+    x = rng.uniform(-1, 1, (20000, 16))
+    seen = cost.bill(macro, trace=macro.trace(x)).part("cells").energy
+    assert seen == pytest.approx(cost.bill(macro, activity=0.5).part("cells").energy, rel=0.01)
+    driver = VoltageDriver(0.2, 8, t_int=50e-9)
+    macro = build(hardware.replace(driver=driver))
+    seen = cost.bill(macro, trace=macro.trace(x)).part("cells").energy
+    assert seen == pytest.approx(cost.bill(macro, activity=1 / 3).part("cells").energy, rel=0.02)
+
+
+def test_without_wires_cells_cost_the_ohmic_heat(hardware):
+    macro = build(hardware)
     driver = hardware.driver
-    trace_power = (driver.v_read * x) @ macro.crossbar.g * driver.v_read
-    energy = parts(cost.bill(macro, activity=1.0))["cells"].energy
-    assert energy == pytest.approx(trace_power.sum() * driver.window)
-    assert parts(cost.bill(macro, activity=0.25))["cells"].energy == pytest.approx(energy / 4)
+    heat = macro.crossbar.g.sum() * driver.v_read**2 * driver.window
+    assert cost.bill(macro, activity=1.0).part("cells").energy == pytest.approx(heat)
+    assert cost.bill(macro, activity=0.25).part("cells").energy == pytest.approx(heat / 4)
+
+
+def test_parts_sum_to_the_total(hardware, rng):
+    adds_up(cost.bill(build(hardware)))
+    adds_up(cost.bill(aimc.tile(hardware, rng.normal(size=(40, 20)), rng, "tanh")))
+    for kind in KINDS:
+        for converter in CONVERTERS:
+            layer = cost.layer(kind, hardware, 30, 12, converter=converter)
+            bill = cost.bill_of(layer)
+            adds_up(bill)
+            assert bill.tops_per_watt == pytest.approx(1e-12 / bill.energy_per_op)
+            assert bill.tops / bill.power == pytest.approx(bill.tops_per_watt)
+            assert bill.tops_per_mm2 == pytest.approx(bill.tops / (bill.area * 1e6))
+
+
+def test_the_schedule_has_no_gaps_and_ends_with_the_latency(hardware):
+    layers = [cost.layer("lstm", hardware, 10, 8), cost.layer("linear", hardware, 8, 4)]
+    bill = cost.bill_of(layers)
+    assert bill.phases[0].start == 0
+    for before, after in zip(bill.phases, bill.phases[1:], strict=False):
+        assert after.start == before.stop
+    assert bill.phases[-1].stop == pytest.approx(bill.latency)
+    names = [phase.name for phase in bill.phases]
+    assert names[:2] == ["gates: read", "gates: convert"]
+    assert (
+        names.index("c = f c + i g") < names.index("tanh(c): read") < names.index("h = o tanh(c)")
+    )
+    for name in COMPONENTS:
+        mine = sum(phase.latency for phase in bill.phases if phase.busy[0] == name)
+        assert bill.part(name).latency == pytest.approx(mine)
+
+
+def test_steps_repeat_what_is_recurrent(hardware):
+    lstm, last = cost.layer("lstm", hardware, 10, 8), cost.layer("linear", hardware, 8, 4)
+    once, last_alone = cost.bill_of([lstm, last]), cost.bill_of(last)
+    many = cost.bill_of([lstm, last], steps=7)
+    assert many.ops == 7 * once.ops - 6 * last_alone.ops
+    assert many.latency == pytest.approx(7 * once.latency - 6 * last_alone.latency)
+    assert many.area == once.area
+    for name in ("cells", "integrators", "comparators and counters"):
+        fixed = 6 * last_alone.part(name).energy
+        assert many.part(name).energy == pytest.approx(7 * once.part(name).energy - fixed)
 
 
 def test_cells_scale_with_the_square_of_the_read_voltage(hardware):
-    low, high = (parts(cost.bill(build(hardware.replace(v_read=v_read)))) for v_read in (0.1, 0.3))
-    for name in ("cells", "ramp cells"):
-        assert high[name].energy == pytest.approx(9 * low[name].energy)
-    for name in ("drivers", "sample and hold", "converters"):
-        assert high[name].energy == pytest.approx(low[name].energy)
+    low, high = (cost.bill(build(hardware.replace(v_read=v_read))) for v_read in (0.1, 0.3))
+    for name in ("cells", "ramp columns"):
+        assert high.part(name).energy == pytest.approx(9 * low.part(name).energy)
+    for name in ("drivers", "sample and hold", "integrators", "comparators and counters"):
+        assert high.part(name).energy == pytest.approx(low.part(name).energy)
 
 
 def test_twice_the_columns_cost_twice_what_stands_in_columns(hardware):
-    one = parts(cost.bill(build(hardware)))
-    two = parts(cost.bill(build(hardware.replace(cols=16), cols=16)))
-    for name in ("cells", "sample and hold", "converters"):
-        assert two[name].energy == pytest.approx(2 * one[name].energy)
-        assert two[name].area == pytest.approx(2 * one[name].area)
-        assert two[name].latency == one[name].latency
-    for name in ("drivers", "ramp cells"):
-        assert two[name].energy == pytest.approx(one[name].energy)
-        assert two[name].area == pytest.approx(one[name].area)
+    one, two = cost.bill(build(hardware)), cost.bill(build(hardware.replace(cols=16), cols=16))
+    for name in ("cells", "integrators", "sample and hold", "comparators and counters"):
+        assert two.part(name).energy == pytest.approx(2 * one.part(name).energy)
+        assert two.part(name).area == pytest.approx(2 * one.part(name).area)
+        assert two.part(name).latency == one.part(name).latency
+    for name in ("drivers", "ramp columns"):
+        assert two.part(name).energy == pytest.approx(one.part(name).energy)
+        assert two.part(name).area == pytest.approx(one.part(name).area)
+    assert two.ops == 2 * one.ops
+
+
+def test_twice_the_arrays_cost_twice(hardware):
+    one = cost.bill_of(cost.layer("linear", hardware, 16, 8))
+    two = cost.bill_of(cost.layer("linear", hardware, 16, 16))
+    for part in one.parts:
+        if part.name not in ("buffers", "routing"):  # they share the inputs
+            assert two.part(part.name).energy == pytest.approx(2 * part.energy)
+            assert two.part(part.name).area == pytest.approx(2 * part.area)
+    assert two.latency == one.latency
 
 
 def test_one_more_bit_doubles_the_conversion(hardware):
-    five = parts(cost.bill(build(hardware)))["converters"]
-    six = parts(cost.bill(build(hardware.replace(bits=6))))["converters"]
+    name = "comparators and counters"
+    five, six = (cost.bill(build(hardware.replace(bits=bits))).part(name) for bits in (5, 6))
     assert six.energy == pytest.approx(2 * five.energy)
     assert six.latency == pytest.approx(2 * five.latency)
 
@@ -80,9 +188,16 @@ def test_published_conversion_of_128_columns(rng):
     """42.82 pJ and 32 ns at 5 bits and 1 GHz [Nat. Commun. 2025, s41467-025-65233-w]."""
     hardware = aimc.load("ideal-5bit").replace(cols=128)
     macro = hardware.program(rng.normal(size=(72, 128)), rng, "sigmoid")
-    converters = parts(cost.bill(macro))["converters"]
-    assert converters.energy == pytest.approx(42.82e-12, rel=1e-4)
-    assert converters.latency == pytest.approx(32e-9)
+    part = cost.bill(macro).part("comparators and counters")
+    assert part.energy == pytest.approx(42.82e-12, rel=1e-4)
+    assert part.latency == pytest.approx(32e-9)
+
+
+def test_voltages_need_dacs_and_pulses_drivers(hardware):
+    pulses = cost.bill(build(hardware))
+    volts = cost.bill(build(hardware.replace(driver=VoltageDriver(0.2, 5, t_int=32e-9))))
+    assert {"drivers"} == {p.name for p in pulses.parts} - {p.name for p in volts.parts}
+    assert volts.part("DACs").energy == pytest.approx(5 * pulses.part("drivers").energy)
 
 
 def test_macros_add_up_and_the_slowest_decides(hardware):
@@ -94,54 +209,100 @@ def test_macros_add_up_and_the_slowest_decides(hardware):
     assert both.latency == other.latency > one.latency
 
 
-def test_a_tiled_matrix_is_billed_array_by_array(hardware, rng):
+def test_split_rows_pay_for_their_sums_and_the_look_ups(hardware, rng):
     tiled = aimc.tile(hardware, rng.normal(size=(32, 20)), rng, "tanh")
     assert len(tiled.macros) == 6
-    alone = [cost.bill(macro).energy for macro in tiled.macros]
-    assert cost.bill(tiled).energy == pytest.approx(sum(alone))
+    bill, arrays = cost.bill(tiled), cost.bill(list(tiled.macros))
+    card = cost.load()
+    assert bill.part("partial sums").energy == pytest.approx(20 * card.of("adder", "energy"))
+    assert bill.part("look-up units").energy == pytest.approx(20 * card.of("look_up", "energy"))
+    extra = bill.part("partial sums").energy + bill.part("look-up units").energy
+    assert bill.energy == pytest.approx(arrays.energy + extra)
+    wide = aimc.tile(hardware, rng.normal(size=(16, 20)), rng, "tanh")
+    assert cost.bill(wide).part("look-up units").energy == 0
 
 
-def test_bad_macros_are_refused(hardware):
+def test_a_described_matrix_is_billed_as_the_programmed_one(hardware, rng):
+    w = rng.choice([-0.2, 0.2], size=(40, 20))
+    tiled = aimc.tile(hardware.replace(w_max=1.0), w, rng, "linear")
+    told = cost.bill_of(cost.layer("linear", hardware, 40, 20, fill=0.2))
+    assert told.ops == cost.bill(tiled).ops
+    for part in cost.bill(tiled).parts:
+        assert told.part(part.name).energy == pytest.approx(part.energy), part.name
+        assert told.part(part.name).area == pytest.approx(part.area), part.name
+        assert told.part(part.name).latency == pytest.approx(part.latency), part.name
+
+
+def test_tall_arrays_sum_in_one_column(hardware):
+    tall = cost.bill_of(cost.layer("rnn", hardware, 100, 8, tall=True))
+    assert tall.part("partial sums").energy == tall.part("look-up units").energy == 0
+    short = cost.bill_of(cost.layer("rnn", hardware, 100, 8))
+    assert short.part("partial sums").energy > 0
+    assert short.part("comparators and counters").area > tall.part("comparators and counters").area
+
+
+def test_only_the_curved_ramp_spares_the_look_ups(hardware):
+    bills = cost.compare(
+        lambda kind: cost.layer("lstm", hardware, 8, 8, converter=kind), converters=CONVERTERS
+    )
+    assert list(bills) == list(CONVERTERS)
+    energy = cost.load().of("look_up", "energy")
+    for kind, bill in bills.items():
+        assert bill.name == kind
+        looked = 0 if kind == "ramp" else 5 * 8
+        assert bill.part("look-up units").energy == pytest.approx(looked * energy)
+
+
+def test_more_processors_take_less_time_and_the_same_energy(hardware):
+    def bill(processors):
+        layer = cost.layer("lstm", hardware, 8, 16, converter="sar")
+        return cost.bill_of(layer, processors=processors)
+
+    one, four = bill(1), bill(4)
+    for name in ("look-up units", "element-wise units"):
+        assert one.part(name).latency == pytest.approx(4 * four.part(name).latency)
+        assert four.part(name).area == pytest.approx(4 * one.part(name).area)
+        assert one.part(name).energy == four.part(name).energy
+
+
+def test_what_cannot_be_billed_is_refused(hardware):
+    macro = build(hardware)
     with pytest.raises(ArgumentError, match="holds none"):
         cost.bill([])
-    with pytest.raises(ArgumentError, match="`macros` must be a Macro"):
+    with pytest.raises(ArgumentError, match="`model` must be a Macro"):
         cost.bill(3)
     with pytest.raises(ArgumentError, match="`activity` must be at most 1"):
-        cost.bill(build(hardware), activity=2)
+        cost.bill(macro, activity=2)
+    with pytest.raises(ArgumentError, match="a trace of every macro"):
+        cost.bill([macro, macro], trace=macro.trace(np.zeros(16)))
+    with pytest.raises(ArgumentError, match="`converter` must be one of"):
+        cost.layer("lstm", hardware, 3, 4, converter="flash")
+    with pytest.raises(ArgumentError, match="`kind` must be one of"):
+        cost.layer("cnn", hardware, 3, 4)
+    with pytest.raises(ArgumentError, match="`projection` must be 0 but for an LSTM"):
+        cost.layer("gru", hardware, 3, 4, projection=2)
+    three = cost.layer("lstm", hardware.replace(bits=3), 3, 4, converter="one-step")
+    with pytest.raises(ArgumentError, match="`bits` must be 5"):
+        cost.bill_of(three)
+    with (
+        pytest.raises(ArgumentError, match="`model` must be a programmed model"),
+        cost.watch(macro),
+    ):
+        pass
 
 
-def test_constants_must_have_a_source():
-    constants = cost.load()
-    for name in ("cell_area", "conversion_energy"):
-        less = {key: text for key, text in constants.source.items() if key != name}
-        with pytest.raises(ArgumentError, match=f"source of {name}"):
-            dataclasses.replace(constants, source=less)
+def test_a_bill_can_be_written(hardware):
+    bill = cost.bill_of(cost.layer("lstm", hardware, 8, 8))
+    lines = bill.csv().splitlines()
+    assert len(lines) == 1 + len(bill.parts)
+    assert sum(float(line.split(",")[1]) for line in lines[1:]) == pytest.approx(bill.energy)
+    written = bill.as_dict()
+    assert sum(part["energy"] for part in written["parts"]) == pytest.approx(written["energy"])
+    record = bill.record()
+    assert sum(record["energy_by_component"].values()) == record["energy_per_inference"]
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ('"3.9 uW"', '"3.9 uJ"', "driver_power must be a number with a unit in W"),
-        ('"3.9 uW"', "3.9e-6", "driver_power must be a number with a unit in W"),
-        ('"3.9 uW"', '"-3.9 uW"', "`driver_power` must be at least 0"),
-        ("driver_power =", "driver_pwoer =", "driver_pwoer is an unknown key"),
-        ('driver_power = "3.9 uW"\n', "", "driver_power must be given"),
-        ("snh_area", "snh_area\nx", "must be a TOML file"),
-        ('["converter_area"]', '["area"]', "area is an unknown key"),
-        ("[source]\nconversion_energy", "[source]\nother", "the source of conversion_energy"),
-    ],
-)
-def test_a_bad_cost_card_is_refused_and_told_why(tmp_path, old, new, message):
-    text = CARD.read_text()
-    assert old in text
-    card = tmp_path / "mine.toml"
-    card.write_text(text.replace(old, new, 1))
-    with pytest.raises(CardError) as error:
-        cost.load(card)
-    assert message in str(error.value)
-    assert "mine.toml" in str(error.value)
-
-
-def test_an_unknown_cost_card_names_the_others():
-    with pytest.raises(CardError, match="puma-ramp"):
-        cost.load("nothing")
+def test_frozen(hardware):
+    bill = cost.bill(build(hardware))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        bill.ops = 3

@@ -11,8 +11,10 @@ from aimc.errors import ArgumentError
 
 
 def test_every_name_runs_and_prints():
-    assert list(reproduce.names()) == ["conductances", "inl"]
-    with pytest.raises(ArgumentError, match="`name` must be one of conductances, inl"):
+    names = list(reproduce.names())
+    assert {"bottleneck", "conductances", "converters", "inl", "table1"} <= set(names)
+    assert names == sorted(names)
+    with pytest.raises(ArgumentError, match=f"`name` must be one of {', '.join(names)}"):
         reproduce.run("figure 9")
 
 

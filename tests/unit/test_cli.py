@@ -34,7 +34,8 @@ def test_no_command_shows_help():
 
 
 @pytest.mark.parametrize(
-    "command", [["cards"], ["simulate"], ["netlist"], ["check"], ["bench"], ["bench", "kws"]]
+    "command",
+    [["cards"], ["simulate"], ["netlist"], ["check"], ["cost"], ["bench"], ["bench", "kws"]],
 )
 def test_every_command_explains_itself(command):
     text = ok(*command, "--help").stdout
@@ -234,7 +235,10 @@ def test_bench_kws_from_training_to_record(small, tmp_path):
         assert card["seeds"] == [5, 6]
         assert len(card["accuracy"]) == 2
         assert card["digest"] == cards.digest(aimc.load(name))
-        assert card["energy_per_step"] > 0
+        assert card["energy_per_inference"] > 0
+        assert card["latency_per_inference"] > 51 * 64e-9
+        parts = card["energy_by_component"].values()
+        assert sum(parts) == pytest.approx(card["energy_per_inference"])
     figures = {figure.name for figure in (tmp_path / path.stem).iterdir()}
     assert {"accuracy.png", "confusion.png", "ramp-levels.png", "transfer-curve.png"} <= figures
 

@@ -1,0 +1,85 @@
+"""What the cells and their wires take from the drivers in a read, from the currents that flow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aimc.kernels import slices
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from aimc.crossbar import Crossbar
+    from aimc.macro import Macro
+
+    Array = NDArray[np.float64]
+
+_AT_ONCE = 2**24  # numbers that are held together
+
+
+def delivered(crossbar: Crossbar, duration: Array, pulse: Array) -> Array:
+    """Power of reads, averaged over the window (reads,) [W], wires included.
+
+    duration, pulse (reads, rows): share of the window that each row is on, and its voltage [V]. All
+    pulses begin together, so rows i and k are on together for the shorter of their shares d, and
+
+        P = sum_ik v_i v_k Y_ik min(d_i, d_k),  Y_ik: current into row i a volt on row k.
+
+    Where currents are not linear in the voltages, or the network changes as rows fall silent, it is
+    the sum over time slices of what `Crossbar.solve` says is delivered.
+    """
+    duration, pulse = slices.as_pulses(duration, pulse, crossbar.g.shape[0])
+    if not crossbar.linear or crossbar.wires.drive == "both":
+        return _slices(crossbar, duration, pulse)
+    if crossbar.wires.ideal:
+        return (duration * pulse**2) @ crossbar.g.sum(axis=1)
+    y = crossbar.admittances
+    result = np.empty(len(pulse))
+    step = max(1, _AT_ONCE // y.size)
+    for lo in range(0, len(pulse), step):
+        d, v = duration[lo : lo + step], pulse[lo : lo + step]
+        together = np.minimum(d[:, :, None], d[:, None, :])
+        result[lo : lo + step] = np.einsum("ni,nik,ik,nk->n", v, together, y, v, optimize=True)
+    return result
+
+
+def _slices(crossbar: Crossbar, duration: Array, pulse: Array) -> Array:
+    parts = slices.slices(duration)
+    result = np.zeros(len(pulse))
+    step = max(1, _AT_ONCE // (8 * crossbar.g.size))
+    for lo in range(0, len(parts.read), step):
+        here = slice(lo, lo + step)
+        which = parts.read[here]
+        power = crossbar.solve(np.where(parts.on[here], pulse[which], 0.0)).power.delivered
+        np.add.at(result, which, parts.share[here] * power)
+    return result
+
+
+def row_powers(crossbar: Crossbar, v_read: float) -> Array:
+    """Power of each row alone at v_read (rows,) [W]."""
+    if crossbar.wires.ideal and crossbar.iv is None:
+        return v_read**2 * crossbar.g.sum(axis=1)
+    if crossbar.linear and crossbar.wires.drive != "both":
+        return v_read**2 * np.diagonal(crossbar.admittances)
+    rows = crossbar.g.shape[0]
+    return _slices(crossbar, np.eye(rows), v_read * np.eye(rows))
+
+
+def energies(macro: Macro, v: Array) -> Array:
+    """Energy of each read (reads,) [J], for mean row voltages v (reads, rows) [V] of a trace."""
+    driver = macro.hardware.driver
+    duration, pulse = driver.pulses(np.asarray(v, dtype=float) / driver.v_read)
+    return driver.window * delivered(macro.crossbar, duration, pulse)
+
+
+def average(macro: Macro, activity: float) -> float:
+    """Mean energy of a read [J] whose rows use `activity` of a full activation's energy.
+
+    Exact for linear cells, grounded idle rows and independent inputs of either sign: products of
+    different rows then vanish in the mean, and each row pays as if alone. For others it is that sum
+    over rows alone, an estimate.
+    """
+    driver = macro.hardware.driver
+    return driver.window * activity * float(row_powers(macro.crossbar, driver.v_read).sum())

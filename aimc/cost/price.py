@@ -1,0 +1,202 @@
+"""Layers and a card to a bill: which component is used how often, for how long."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from aimc.cost.bill import Bill, Part, Phase
+from aimc.cost.card import CostCard
+from aimc.cost.reads import Converter, Read
+from aimc.cost.stages import ElementWise, Layer, LookUp, Product
+
+COMPONENTS = {
+    "cells": "cell",
+    "drivers": "driver",
+    "DACs": "dac",
+    "integrators": "integrator",
+    "sample and hold": "sample_hold",
+    "ramp columns": "cell",
+    "comparators and counters": "converter",
+    "SAR converters": "sar",
+    "one-step converters": "one_step",
+    "partial sums": "adder",
+    "look-up units": "look_up",
+    "element-wise units": "alu",
+    "buffers": "buffer",
+    "routing": "routing",
+}
+"""Each component of a bill, and the element of the card that it is made of."""
+ALUS = 4  # of an element-wise processor: an LSTM's three products and one sum, one unit a cycle
+_CONVERTER = {"sar": "SAR converters", "one-step": "one-step converters"}
+_FORMULAS = {
+    "cells": "sum v i T, from the currents",
+    "ramp columns": "sum g v_read^2 t_step, from the column's cells",
+}
+
+
+class Account:
+    """Adds up what stages use, and the time they take."""
+
+    def __init__(self, card: CostCard, data: bool) -> None:
+        self.card = card
+        self.data = data
+        self.energy = dict.fromkeys(COMPONENTS, 0.0)
+        self.area = dict.fromkeys(COMPONENTS, 0.0)
+        self.latency = dict.fromkeys(COMPONENTS, 0.0)
+        self.phases: list[Phase] = []
+        self.now = 0.0
+        self.bits_moved = 0.0  # over the chip, weighted by how often
+        self.ops = 0
+
+    def phase(self, name: str, latency: float, times: int, *busy: str) -> None:
+        """Lasts `latency` [s]; the first of `busy` sets the pace."""
+        if latency > 0:
+            self.phases.append(Phase(name, self.now, self.now + latency, busy))
+            self.now += latency
+            self.latency[busy[0]] += times * latency
+
+    def product(self, stage: Product, kind: Converter, times: int) -> None:
+        """A product: rows driven and currents integrated, then the columns converted."""
+        c = self.card
+        if not any(read.rows for read in stage.reads):
+            kind = "ramp"  # held values are converted by the curved ramp or not at all
+        ramped = kind in ("ramp", "linear ramp")
+        digitised = "comparators and counters" if ramped else _CONVERTER[kind]
+        for read in stage.reads:
+            self._array(read, kind, digitised, times)
+        slowest = max(stage.reads, key=lambda read: read.window + read.conversion(kind, c))
+        drivers = "drivers" if slowest.pulsed else "DACs"
+        first = ("cells", drivers) if slowest.rows else ("integrators",)
+        self.phase(f"{stage.name}: read", slowest.window, times,
+                   *dict.fromkeys((*first, "integrators")))  # fmt: skip
+        busy = (digitised, "ramp columns") if ramped else (digitised,)
+        self.phase(f"{stage.name}: convert", slowest.conversion(kind, c), times,
+                   *busy, "integrators", "sample and hold")  # fmt: skip
+        if stage.splits > 1:
+            sums = (stage.splits - 1) * stage.outputs
+            self.energy["partial sums"] += times * sums * c.of("adder", "energy")
+            self.area["partial sums"] += stage.outputs * c.of("adder", "area")
+            self.phase(f"{stage.name}: add", (stage.splits - 1) * c.period, times, "partial sums")
+        bits_in, bits = slowest.bits_in, slowest.bits
+        moved = stage.inputs * bits_in + stage.outputs * stage.splits * bits
+        self._touch(moved, times)
+        self._move(moved, times)
+        self._keep(stage.inputs * bits_in + stage.outputs * bits)
+
+    def _array(self, read: Read, kind: Converter, digitised: str, times: int) -> None:
+        c, n = self.card, read.count * times
+        rows, cols, lines = read.array
+        on = read.window + read.conversion(kind, c)
+        e, a = self.energy, self.area
+        e["cells"] += n * read.cells
+        a["cells"] += read.count * rows * lines * c.of("cell", "area")
+        if read.pulsed:
+            e["drivers"] += n * read.rows * c.of("driver", "power") * read.window
+            a["drivers"] += read.count * rows * c.of("driver", "area")
+        else:
+            e["DACs"] += n * read.rows * read.bits_in * c.of("dac", "power") * read.window
+            a["DACs"] += read.count * rows * read.bits_in * c.of("dac", "area")
+        e["integrators"] += n * read.cols * c.of("integrator", "power") * on
+        a["integrators"] += read.count * cols * c.of("integrator", "area")
+        e["sample and hold"] += n * read.lines * c.of("sample_hold", "power") * on
+        a["sample and hold"] += read.count * lines * c.of("sample_hold", "area")
+        uses = {"sar": read.bits, "one-step": 1}.get(kind, read.periods)
+        part = COMPONENTS[digitised]
+        e[digitised] += n * read.cols * uses * c.of(part, "energy")
+        a[digitised] += read.count * read.converters(kind, c, whole=True) * c.of(part, "area")
+        if part == "converter":
+            e["ramp columns"] += n * read.ramp
+            a["ramp columns"] += read.count * read.ramp_cells * c.of("cell", "area")
+        self.ops += n * 2 * read.rows * read.cols
+
+    def look_up(
+        self, name: str, count: int, bits: int, processors: int, times: int, moved: int = 2
+    ) -> None:
+        """A function of `count` values, `cycles` periods each, by so many units. moved: words that
+        travel for each value; a product's results have travelled already.
+        """
+        c = self.card
+        cycles = c.of("look_up", "cycles")
+        self.energy["look-up units"] += times * count * cycles * c.of("look_up", "energy")
+        area = processors * c.of("look_up", "area")
+        self.area["look-up units"] = max(self.area["look-up units"], area)
+        turns = math.ceil(count / processors)
+        self.phase(name, turns * cycles * c.period, times, "look-up units", "buffers")
+        self._touch(2 * count * bits, times)
+        self._move(moved * count * bits, times)
+
+    def element_wise(
+        self, stage: ElementWise, bits: int, processors: int | None, times: int
+    ) -> None:
+        """Products and sums, `ALUS` operations of a processor in a period."""
+        c = self.card
+        n = processors or math.ceil(stage.units / c.of("alu", "serves"))
+        done = stage.units * stage.ops
+        self.energy["element-wise units"] += times * done * c.of("alu", "energy")
+        area = n * ALUS * c.of("alu", "area")
+        self.area["element-wise units"] = max(self.area["element-wise units"], area)
+        turns = math.ceil(done / (ALUS * n))
+        self.phase(stage.name, turns * c.period, times, "element-wise units", "buffers")
+        self._touch((stage.ops + 2) * stage.units * bits, times)
+
+    def _touch(self, bits: float, times: int) -> None:
+        if self.data:
+            self.energy["buffers"] += times * bits * self.card.of("buffer", "energy")
+
+    def _move(self, bits: float, times: int) -> None:
+        if self.data:
+            self.bits_moved += times * bits
+
+    def _keep(self, bits: float) -> None:
+        if self.data:
+            self.area["buffers"] += bits * self.card.of("buffer", "area")
+
+    def settle(self, name: str, bits: int) -> Bill:
+        """The bill. What is moved travels once over the side of the chip, sqrt(area)."""
+        reach = math.sqrt(sum(self.area.values()))
+        wire = self.card.of("routing", "wire_energy")
+        self.energy["routing"] = self.bits_moved * reach * wire
+        parts = []
+        for component, element in COMPONENTS.items():
+            energy, area = self.energy[component], self.area[component]
+            latency = self.latency[component]
+            if energy or area or latency:
+                source = self.card.elements[element].says()
+                if component in _FORMULAS:
+                    source = f"energy: {_FORMULAS[component]}; {source}"
+                doubts = self.card.elements[element].doubts()
+                parts.append(Part(component, energy, area, latency, source, doubts))
+        return Bill(name, tuple(parts), tuple(self.phases), self.ops, bits)
+
+
+def price(
+    layers: Sequence[Layer],
+    card: CostCard,
+    *,
+    processors: int | None = None,
+    steps: int = 1,
+    data: bool = True,
+    name: str = "",
+) -> Bill:
+    """The bill of layers that run one after the other.
+
+    processors: look-up units, and element-wise ones (None: as the card says). steps: of a sequence,
+    in each of which recurrent layers run once. data: whether buffers and routing are billed.
+    """
+    account, bits = Account(card, data), 0
+    look_ups = processors or int(card.of("look_up", "processors"))
+    for layer in layers:
+        times = steps if layer.recurrent else 1
+        bits = next((s.reads[0].bits for s in layer.stages if isinstance(s, Product)), bits)
+        for stage in layer.stages:
+            if isinstance(stage, Product):
+                account.product(stage, layer.converter, times)
+                if stage.curved and (layer.converter != "ramp" or stage.splits > 1):
+                    label = f"{stage.name}: look up"
+                    account.look_up(label, stage.outputs, bits, look_ups, times, moved=1)
+            elif isinstance(stage, LookUp):
+                account.look_up(stage.name, stage.count, bits, look_ups, times)
+            else:
+                account.element_wise(stage, bits, processors, times)
+    return account.settle(name, bits)

@@ -1,0 +1,89 @@
+"""The bill of a programmed model is that of the layers it is made of, on the data that it sees."""
+
+import numpy as np
+import pytest
+import torch
+
+import aimc
+from aimc import cost, nn
+from aimc.errors import ArgumentError
+
+
+@pytest.fixture
+def x():
+    return torch.rand((3, 6, 20), generator=torch.Generator().manual_seed(3)) * 2 - 1
+
+
+def programmed(cell, x, cell_tanh="digital", **options):
+    torch.manual_seed(1)
+    model = cell(20, 12, batch_first=True, **options)
+    nn.calibrate(model, x)
+    hardware = aimc.load("ideal-5bit").replace(rows=64, cols=24)
+    return nn.program(model, hardware, np.random.default_rng(0), cell_tanh=cell_tanh), hardware
+
+
+def same(chip, told):
+    """But for the cells' energy, which depends on the weights."""
+    bill, told = cost.bill(chip), cost.bill_of(told)
+    assert [p.name for p in bill.parts] == [p.name for p in told.parts]
+    assert bill.ops == told.ops
+    assert [p.name.replace("_l0", "") for p in bill.phases] == [p.name for p in told.phases]
+    for part in told.parts:
+        mine = bill.part(part.name)
+        assert mine.area == pytest.approx(part.area), part.name
+        assert mine.latency == pytest.approx(part.latency), part.name
+        if part.name not in ("cells", "ramp columns"):
+            assert mine.energy == pytest.approx(part.energy), part.name
+
+
+@pytest.mark.parametrize("tanh", ["digital", "ramp"])
+@pytest.mark.parametrize("projection", [0, 5])
+def test_an_lstm_costs_what_its_description_says(x, tanh, projection):
+    chip, hardware = programmed(torch.nn.LSTM, x, tanh, bias=False, proj_size=projection)
+    same(chip, cost.layer("lstm", hardware, 20, 12, projection=projection, cell_tanh=tanh))
+
+
+def test_other_layers_cost_what_their_descriptions_say(x):
+    for kind, cell in (("rnn", torch.nn.RNN), ("gru", torch.nn.GRU)):
+        chip, hardware = programmed(cell, x, bias=False)
+        same(chip, cost.layer(kind, hardware, 20, 12))
+
+
+def test_every_cell_of_a_stack_is_billed(x):
+    one = cost.bill(programmed(torch.nn.LSTM, x)[0])
+    chip, _ = programmed(torch.nn.LSTM, x, num_layers=2, bidirectional=True)
+    many = cost.bill(chip)
+    reads = [phase.name for phase in many.phases if phase.name.endswith(": read")]
+    assert reads == [f"gates{end}: read" for end in ("_l0", "_l0_reverse", "_l1", "_l1_reverse")]
+    assert many.part("cells").area == pytest.approx(
+        sum(cost.bill([macro]).part("cells").area for macro in nn.macros(chip))
+    )
+    assert many.latency > 3 * one.latency
+
+
+def test_watching_changes_nothing_and_counts_every_read(x):
+    chip, _ = programmed(torch.nn.RNN, x)
+    with torch.no_grad():
+        before = chip(x)[0]
+        with cost.watch(chip) as seen:
+            again = chip(x)[0]
+    assert torch.equal(before, again)
+    (macro,) = nn.macros(chip)
+    ones = macro.x_max * np.ones((18, macro.shape[0] - 32))
+    state = torch.cat([torch.zeros(3, 1, 12), before[:, :-1]], dim=1)
+    scale = next(iter(chip.chips.values())).scale
+    rows = np.concatenate([x.reshape(18, 20), state.reshape(18, 12)], axis=1) / scale
+    trace = macro.trace(np.concatenate([rows, ones], axis=1))
+    energy = cost.bill(macro, trace=trace).part("cells").energy
+    assert seen.mean(macro) == pytest.approx(energy, rel=1e-6)  # torch hands on float32
+    assert cost.bill(chip, trace=seen).part("cells").energy == pytest.approx(energy, rel=1e-6)
+
+
+def test_a_model_that_was_not_watched_has_no_trace(x):
+    chip, _ = programmed(torch.nn.RNN, x)
+    with cost.watch(chip) as seen:
+        pass
+    with pytest.raises(ArgumentError, match="Run the model inside"):
+        cost.bill(chip, trace=seen)
+    with pytest.raises(ArgumentError, match="holds none"):
+        cost.bill(torch.nn.Linear(3, 4))

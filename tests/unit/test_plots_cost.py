@@ -1,0 +1,76 @@
+"""Figures of bills show the numbers of the bills."""
+
+import json
+
+import numpy as np
+import pytest
+
+import aimc
+from aimc import cost, plots, plots_cost
+from aimc.errors import ArgumentError
+from aimc.plots_cost import Point
+
+
+@pytest.fixture(scope="module")
+def bills():
+    hardware = aimc.load("taox-1t1r-128")
+    return cost.compare(lambda kind: cost.layer("lstm", hardware, 12, 8, converter=kind))
+
+
+def test_parts_stack_up_to_the_totals(bills, tmp_path):
+    figure = plots_cost.parts(bills)
+    for axes, what, scale in zip(
+        figure.axes, ("energy", "area", "latency"), (1e9, 1e6, 1e9), strict=True
+    ):
+        for k, bill in enumerate(bills.values()):
+            bars = [bar for bar in axes.patches if abs(bar.get_x() + 0.31 - k) < 1e-9]
+            height = sum(bar.get_height() for bar in bars)
+            assert height == pytest.approx(getattr(bill, what) * scale)
+    assert plots.save(figure, tmp_path / "parts.png").stat().st_size > 1000
+
+
+def test_the_timeline_shows_when_each_component_is_busy(bills, tmp_path):
+    bill = bills["ramp"]
+    axes = plots_cost.timeline(bill).axes[0]
+    names = [text.get_text() for text in axes.get_yticklabels()]
+    assert len(axes.patches) == sum(len(phase.busy) for phase in bill.phases)
+    for name in ("cells", "comparators and counters", "element-wise units"):
+        bars = [bar for bar in axes.patches if round(bar.get_y() + 0.35) == names.index(name)]
+        busy = sum(phase.latency for phase in bill.phases if name in phase.busy)
+        assert sum(bar.get_width() for bar in bars) == pytest.approx(busy * 1e9)
+    assert plots.save(plots_cost.timeline(bill), tmp_path / "t.svg").stat().st_size > 1000
+
+
+def test_efficiency_shows_every_bill(bills):
+    figure = plots_cost.efficiency({name: [bill] for name, bill in bills.items()})
+    for line, bill in zip(figure.axes[0].lines, bills.values(), strict=True):
+        assert line.get_ydata() == pytest.approx([bill.tops_per_watt])
+        assert line.get_xdata() == [5]
+
+
+def test_the_front_holds_what_nothing_beats():
+    points = [
+        Point("a", 3, 1.0, 0.5), Point("a", 5, 2.0, 0.9), Point("b", 5, 3.0, 0.8),
+        Point("b", 8, 4.0, 0.95), Point("c", 8, 4.0, 0.94),
+    ]  # fmt: skip
+    assert [p.value for p in plots_cost.front(points)] == [0.5, 0.9, 0.95]
+    assert [p.value for p in plots_cost.front(points, rising=False)] == [0.5]
+    axes = plots_cost.pareto(points, "bits a character", rising=False).axes[0]
+    assert axes.get_ylabel() == "bits a character"
+    shown = np.concatenate([line.get_xdata() for line in axes.lines[:3]])
+    np.testing.assert_allclose(np.sort(shown), np.sort([p.energy * 1e9 for p in points]))
+
+
+def test_points_come_from_the_records_of_the_benchmark(bills):
+    card = {"bits": 5, "mean": 0.8, **bills["ramp"].record()}
+    record = json.loads(json.dumps({"cards": {"mine": card}}))
+    (point,) = plots_cost.points([record])
+    assert point == ("mine", 5, bills["ramp"].energy, 0.8)
+    with pytest.raises(ArgumentError, match="energy_per_inference"):
+        plots_cost.points([{"cards": {"old": {"bits": 5, "mean": 0.8}}}])
+
+
+def test_nothing_to_show_is_refused():
+    for function in (plots_cost.parts, plots_cost.efficiency, plots_cost.pareto):
+        with pytest.raises(ArgumentError, match="hold one or more"):
+            function({})
