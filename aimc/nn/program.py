@@ -33,6 +33,7 @@ def program(
     *,
     digital: Collection[str] = (),
     cell_tanh: str = "digital",
+    dtype: torch.dtype = torch.float64,
 ) -> Model:
     """A copy of `model` whose Linear, RNN, LSTM and GRU layers are read from programmed arrays.
 
@@ -44,11 +45,12 @@ def program(
     digital: names of modules that stay in floating point, with all that they hold. Other kinds of
     modules stay digital too; `report` lists both. Raises ArgumentError on a recurrent or linear
     layer that cannot go on an array (a ReLU RNN, a cell, a subclass), and where none can.
-    cell_tanh: of torch's LSTMs, "digital" or "ramp", see `aimc.nn.LSTM`.
+    cell_tanh: of torch's LSTMs, "digital" or "ramp", see `aimc.nn.LSTM`. dtype: of reads; float64
+    gives what `macro` gives, float32 is faster.
     """
     _check_model(model)
     chip = _converted(deepcopy(model), digital, cell_tanh)
-    reprogram(chip, rng, hardware, digital=digital)
+    reprogram(chip, rng, hardware, digital=digital, dtype=dtype)
     return chip
 
 
@@ -58,11 +60,12 @@ def reprogram(
     hardware: Hardware | None = None,
     *,
     digital: Collection[str] = (),
+    dtype: torch.dtype | None = None,
 ) -> None:
     """Write the present parameters of every layer of `aimc.nn` in `model` into new chips, in place.
 
     For training with the chips in the loop: after each optimiser step, or each few.
-    hardware: None takes what each layer was programmed into before.
+    hardware, dtype: None takes what each layer was programmed into before.
     """
     layers = [layer for name, layer in _layers(model) if not _within(name, digital)]
     if not layers:
@@ -75,7 +78,7 @@ def reprogram(
         target = hardware if hardware is not None else layer.hardware
         if target is None:
             raise must("hardware", "be given for a layer never programmed", "is None")
-        layer.program(target, rng)
+        layer.program(target, rng, layer.dtype if dtype is None else dtype)
 
 
 def calibrate(model: Model, *inputs: Any, digital: Collection[str] = ()) -> Model:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,10 +12,11 @@ from torch.nn.utils.rnn import PackedSequence
 from aimc.errors import must
 from aimc.kernels.blas import one_thread
 from aimc.nn.bridge import Matrix
-from aimc.nn.layer import AnalogLayer, float64
+from aimc.nn.fused import Stretch, sweep
+from aimc.nn.layer import AnalogLayer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from aimc.curves import Curve
 
@@ -40,6 +42,32 @@ class Recurrent(AnalogLayer, torch.nn.RNNBase):
         """One time step: x (batch, features), state of (batch, size) tensors, the output first."""
         raise NotImplementedError
 
+    def kernel(self, end: str, stretch: Stretch) -> None:
+        """All steps of `stretch` for the cell `end`, as `step` does them."""
+        raise NotImplementedError
+
+    def fusible(self, end: str) -> bool:
+        """Whether `kernel` does all that `step` does."""
+        return True
+
+    def sweep(
+        self, end: str, matrices: Callable[[], dict[str, Matrix]], x: Tensor, state: State
+    ) -> State:
+        """The states after each step, each (time, batch, size), the output first.
+
+        By one kernel for all steps where no gradient is asked for and the chips allow it.
+        """
+        chips = [chip for name, chip in self.chips.items() if name.endswith(end)]
+        if chips and x.device.type == "cpu" and not torch.is_grad_enabled() and self.fusible(end):
+            seen = sweep(lambda stretch: self.kernel(end, stretch), chips, x, state)
+            if seen is not None:
+                return seen
+        steps = []
+        for x_t in x:
+            state = self.step(end, matrices(), x_t, state)
+            steps.append(state)
+        return tuple(torch.stack(parts) for parts in zip(*steps, strict=True))
+
     @property
     def output_size(self) -> int:
         return self.proj_size or self.hidden_size
@@ -53,7 +81,7 @@ class Recurrent(AnalogLayer, torch.nn.RNNBase):
         return [f"_l{layer}", f"_l{layer}_reverse"] if self.bidirectional else [f"_l{layer}"]
 
     def parameter(self, kind: str, end: str) -> Tensor:
-        return float64(getattr(self, kind + end))
+        return self.cast(getattr(self, kind + end))
 
     def biases(self, end: str) -> tuple[Tensor | None, Tensor | None]:
         """(b_ih, b_hh) of a cell, or (None, None)."""
@@ -110,19 +138,16 @@ class Recurrent(AnalogLayer, torch.nn.RNNBase):
         elif self.batch_first:
             x = x.transpose(0, 1)
         states = self._initial(hx, x.shape[1], batched)
-        matrices = self.matrices()
+        matrices = cache(self.matrices)
         finals: list[State] = []
         for layer in range(self.num_layers):
             outputs = []
             for end in self.ends(layer):
-                steps = range(len(x)) if not end.endswith("reverse") else range(len(x) - 1, -1, -1)
-                state, seen = states[len(finals)], {}
+                back = end.endswith("reverse")
                 with one_thread():  # many small products: a second thread of BLAS costs more
-                    for t in steps:
-                        state = self.step(end, matrices, x[t], state)
-                        seen[t] = state[0]
-                outputs.append(torch.stack([seen[t] for t in range(len(x))]))
-                finals.append(state)
+                    seen = self.sweep(end, matrices, x.flip(0) if back else x, states[len(finals)])
+                outputs.append(seen[0].flip(0) if back else seen[0])
+                finals.append(tuple(part[-1] for part in seen))
             x = torch.cat(outputs, dim=2) if len(outputs) > 1 else outputs[0]
             if self.dropout and layer < self.num_layers - 1:
                 x = F.dropout(x, self.dropout, self.training)
@@ -138,7 +163,8 @@ class Recurrent(AnalogLayer, torch.nn.RNNBase):
         cells = self.num_layers * (2 if self.bidirectional else 1)
         sizes = self.state_sizes
         if hx is None:
-            return [tuple(_zeros(batch, size) for size in sizes)] * cells
+            zeros = self.cast(torch.zeros(batch, max(sizes)))
+            return [tuple(zeros[:, :size] for size in sizes)] * cells
         parts = tuple(hx) if len(sizes) > 1 and isinstance(hx, (tuple, list)) else (hx,)
         wanted = [(cells, batch, size) if batched else (cells, size) for size in sizes]
         came = [tuple(part.shape) if isinstance(part, Tensor) else type(part) for part in parts]
@@ -146,9 +172,5 @@ class Recurrent(AnalogLayer, torch.nn.RNNBase):
             raise must("hx", f"be tensors of shapes {wanted}", f"has {came}")
         if not all(torch.isfinite(part).all() for part in parts):
             raise must("hx", "be finite", "holds NaN or infinity")
-        rows = [float64(part if batched else part.unsqueeze(1)) for part in parts]
+        rows = [self.cast(part if batched else part.unsqueeze(1)) for part in parts]
         return list(zip(*(part.unbind(0) for part in rows), strict=True))
-
-
-def _zeros(batch: int, size: int) -> Tensor:
-    return torch.zeros(batch, size, dtype=torch.float64)
