@@ -36,6 +36,10 @@ class Array(NamedTuple):
     levels    (converters * 2^b)  rising [V]; each converter's last one is not used
     outputs   (converters * 2^b)
     codes                         2^b
+    bins                          for each converter, none with two levels; 0: `first` is not used
+    origin, density (cols,)       bin = (u - origin) density, within 0 to bins - 1
+    bin_base  (cols,)             where in `first` a column's converter begins
+    first     (converters * bins) the code, in `levels`, at the lower end of each bin
     """
 
     scale: Floats
@@ -52,6 +56,11 @@ class Array(NamedTuple):
     levels: Floats
     outputs: Floats
     codes: int
+    bins: int
+    origin: Floats
+    density: Floats
+    bin_base: NDArray[np.uint32]
+    first: NDArray[np.uint32]
 
 
 @intrinsic
@@ -191,7 +200,7 @@ def _quantise(z, scale, array, v):
 
 @exact_inner
 def _convert(u, levels, outputs, codes, code, y):
-    """y = outputs[code + number of levels that are at most u], all (n,); y may be u.
+    """y = outputs[code], code: number of levels that are at most u, all (n,); y may be u.
 
     code: where each number's converter begins in `levels` and `outputs`; overwritten.
     """
@@ -203,6 +212,21 @@ def _convert(u, levels, outputs, codes, code, y):
         step = np.uint32(step >> np.uint32(1))
     for j in range(len(u)):
         y[j] = outputs[code[j]]
+
+
+@exact_inner
+def _look_up(u, array, code, y):
+    """As `_convert`, for all columns of `array`, by the bin that a number lies in."""
+    kind = u.dtype.type
+    zero, last = kind(0), kind(array.bins - 1)
+    for j in range(len(u)):
+        place = min(max((u[j] - array.origin[j]) * array.density[j], zero), last)
+        code[j] = array.first[np.uint32(array.bin_base[j] + np.uint32(np.int32(place)))]
+    for j in range(len(u)):
+        at = code[j]
+        code[j] = np.uint32(at + np.uint32(1)) if array.levels[at] <= u[j] else at
+    for j in range(len(u)):
+        y[j] = array.outputs[code[j]]
 
 
 @exact_inner
@@ -249,7 +273,10 @@ def _read(array, x, s, draws, v, power, spread, code, y, words, reals):
         for j in range(cols):
             u[j] = u[j] * array.volts[j] - array.offset[j]
             code[j] = array.base[j]
-        _convert(u, array.levels, array.outputs, array.codes, code, u)
+        if array.bins:
+            _look_up(u, array, code, u)
+        else:
+            _convert(u, array.levels, array.outputs, array.codes, code, u)
 
 
 @exact_inner

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 Tensor = torch.Tensor
 
+_MOST_BINS = 2**14  # for each converter: the table stays in the cache
+
 # A converter with anything else is read through the macro.
 _STEADY = {"bits", "t_step", "ramp_cells", "bias_cells", "calibration", "offset_std"}
 
@@ -68,6 +70,8 @@ class Compiled:
             for n in [m.shape[1]]
         ]
         cols = sum(width)
+        bins, origin, density, first = _bins(np.stack(levels).astype(dtype))
+        ramp = np.repeat(np.arange(len(ramps), dtype=np.uint32), width)
         currents = [m.hardware.mapping.combine(m.crossbar.transfer) for m in macros]
         array = Array(
             scale=chip.scale.astype(dtype),
@@ -80,10 +84,15 @@ class Compiled:
             drawn=0 if not variance.size else 2 * cols if dtype is np.float64 else cols,
             volts=np.concatenate(volts).astype(dtype),
             offset=np.concatenate(offset).astype(dtype),
-            base=np.repeat(np.arange(len(ramps), dtype=np.uint32) * codes, width),
+            base=ramp * np.uint32(codes),
             levels=np.concatenate(levels).astype(dtype),
             outputs=np.concatenate([r.outputs for _, r in ramps]).astype(dtype),
             codes=codes,
+            bins=bins,
+            origin=origin[ramp],
+            density=density[ramp],
+            bin_base=ramp * np.uint32(bins),
+            first=first,
         )
         return cls(array, tuple(2 * m.shape[1] for m in macros))
 
@@ -179,6 +188,29 @@ def crossings(ramp: ProgrammedRamp) -> NDArray[np.float64]:
     The code is the first crossing, so a level below an earlier one is not seen.
     """
     return np.append(np.maximum.accumulate(ramp.levels), np.inf)
+
+
+def _bins(levels: NDArray[Any]) -> tuple[int, NDArray[Any], NDArray[Any], NDArray[np.uint32]]:
+    """Bins that hold at most one of each converter's levels (converters, 2^b): their number, where
+    they begin, how many a volt, and the code at the lower end of each; 0 where that takes too many.
+
+    Placing is by the kernel's own arithmetic, which never falls with u: no level is misplaced.
+    """
+    inner = levels[:, :-1]
+    origin, span = inner[:, 0], np.ptp(inner, axis=1)
+    bins = 2 * levels.shape[1]
+    while bins <= _MOST_BINS:
+        with np.errstate(divide="ignore", over="ignore"):
+            density = (bins / span).astype(levels.dtype)
+        if not np.isfinite(density).all():
+            break
+        place = np.clip((inner - origin[:, None]) * density[:, None], 0, bins - 1).astype(np.int64)
+        if (np.diff(place, axis=1) > 0).all():
+            first = [np.searchsorted(row, np.arange(bins)) for row in place]
+            start = np.arange(len(levels))[:, None] * levels.shape[1]
+            return bins, origin, density, (np.stack(first) + start).astype(np.uint32).ravel()
+        bins *= 2
+    return 0, origin, np.zeros_like(origin), np.zeros(0, np.uint32)
 
 
 def steady(ramp: ProgrammedRamp) -> bool:
