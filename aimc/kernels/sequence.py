@@ -1,7 +1,7 @@
 """Recurrent cells over many time steps, every gate read from an array, without Python in between.
 
 One read is that of `aimc.macro.Macro.trace`, operation for operation, so that in float64 the codes
-are the same: drive, one matrix product, first-order noise of cells without wires, integrate, convert.
+are the same: drive, one matrix product, noise of cells without wires, integrate, convert.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ _LN2_LOW = 2.0**-60 * float(round((0.693147180559945309417232121458 - _LN2_HIGH)
 def _tanh(x):
     """tanh in float64 to 2 units of the last place, without branches.
 
-    (e - 1) / (e + 1) with e = exp(2 |x|) = 2^k exp(r), |r| <= ln 2 / 2, and exp(r) - 1 by its series.
+    (e - 1) / (e + 1) with e = exp(2 |x|) = 2^k exp(r), |r| <= ln 2 / 2, exp(r) - 1 by its series.
     """
     y = 2.0 * min(abs(x), 20.0)
     k = np.rint(y * _LOG2E)
@@ -121,7 +121,7 @@ def _tanh(x):
     p = p * r + _FACTORIALS[2]
     p = p * r + _FACTORIALS[1]
     p = p * r + 1.0
-    power = _double((np.int64(k) + 1023) << 52)
+    power = _double((np.int64(k) + 1023) << 52)  # pyright: ignore[reportCallIssue]
     e = power * (p * r) + (power - 1.0)
     t = e / (e + 2.0)
     return -t if x < 0 else t
@@ -132,6 +132,31 @@ def tanh(x, y):
     """y = tanh(x), both (n,) of one type; the same bits as within a cell."""
     for k in range(len(x)):
         y[k] = _tanh(float(x[k]))
+
+
+@exact
+def words(state, out):
+    """Random words of many generators side by side, xoshiro128++ [Blackman, Vigna 2021].
+
+    state  (4, lanes)   uint32, no lane all zero, overwritten
+    out    (n, lanes)   uint32, overwritten
+    """
+    one, two, three, four = state[0], state[1], state[2], state[3]
+    for k in range(len(out)):
+        row = out[k]
+        for j in range(state.shape[1]):
+            a, b, c, d = one[j], two[j], three[j], four[j]
+            total = np.uint32(a + d)
+            row[j] = np.uint32(
+                np.uint32(np.uint32(total << np.uint32(7)) | np.uint32(total >> np.uint32(25))) + a
+            )
+            t = np.uint32(b << np.uint32(9))
+            c ^= a
+            d ^= b
+            one[j] = a ^ d
+            two[j] = b ^ c
+            three[j] = c ^ t
+            four[j] = np.uint32(d << np.uint32(11)) | np.uint32(d >> np.uint32(21))
 
 
 _F = np.float32
@@ -154,9 +179,9 @@ def normals(words, out):
     n = len(words) // 2
     for k in range(n):
         # Radius: the natural logarithm of (word + 1/2) 2^-32 from exponent and mantissa.
-        bits = _word(_F(words[k]) + _HALF)
+        bits = _word(_F(words[k]) + _HALF)  # pyright: ignore[reportCallIssue]
         e = _F(np.int32(bits >> np.uint32(23)))
-        m = _single(np.uint32((bits & np.uint32(0x7FFFFF)) | np.uint32(0x3F800000)))
+        m = _single(np.uint32((bits & np.uint32(0x7FFFFF)) | np.uint32(0x3F800000)))  # pyright: ignore[reportCallIssue]
         large = m > _ROOT2
         m = m * _HALF if large else m
         e = e + _ONE if large else e
@@ -216,12 +241,18 @@ def _convert(u, levels, outputs, codes, code, y):
 
 @exact_inner
 def _look_up(u, array, code, y):
-    """As `_convert`, for all columns of `array`, by the bin that a number lies in."""
+    """As `_convert`, for all columns of `array`, by the bin that a number lies in.
+
+    In loops over few arrays each: LLVM gives up where it has to tell many apart.
+    """
     kind = u.dtype.type
     zero, last = kind(0), kind(array.bins - 1)
     for j in range(len(u)):
-        place = min(max((u[j] - array.origin[j]) * array.density[j], zero), last)
-        code[j] = array.first[np.uint32(array.bin_base[j] + np.uint32(np.int32(place)))]
+        place = (u[j] - array.origin[j]) * array.density[j]
+        place = place if place > zero else zero
+        code[j] = np.uint32(np.int32(place if place < last else last))
+    for j in range(len(u)):
+        code[j] = array.first[np.uint32(code[j] + array.bin_base[j])]
     for j in range(len(u)):
         at = code[j]
         code[j] = np.uint32(at + np.uint32(1)) if array.levels[at] <= u[j] else at
@@ -233,8 +264,8 @@ def _look_up(u, array, code, y):
 def _read(array, x, s, draws, v, power, spread, code, y, words, reals):
     """y (batch, cols): one read of activations x (batch, .) and s (batch, .), side by side.
 
-    draws (batch, drawn) normal numbers. v, power (batch, rows), spread (batch, lines), code (cols,),
-    words, reals: scratch.
+    draws (batch, drawn) normal numbers. v, power (batch, rows), spread (batch, lines), code
+    (cols,), words, reals: scratch.
     """
     batch, n, m = len(x), x.shape[1], x.shape[1] + s.shape[1]
     one = array.matrix.dtype.type
@@ -272,10 +303,10 @@ def _read(array, x, s, draws, v, power, spread, code, y, words, reals):
                 )
         for j in range(cols):
             u[j] = u[j] * array.volts[j] - array.offset[j]
-            code[j] = array.base[j]
         if array.bins:
             _look_up(u, array, code, u)
         else:
+            code[:] = array.base
             _convert(u, array.levels, array.outputs, array.codes, code, u)
 
 
@@ -322,8 +353,8 @@ def rnn(array, draws, x, h, out):
 def lstm(array, draws, projection, projection_draws, x, h, c, out, cells, gain, levels, outputs):
     """c' = f c + i g, h' = o tanh(c') with i, f, g, o = array(x, h); h' = projection(h').
 
-    As `rnn`; c (batch, hidden), cells (steps, batch, hidden) as h and out. projection: its matrix is
-    empty where h' is not projected. levels, outputs: of the ramp that converts c', empty: tanh.
+    As `rnn`; c (batch, hidden), cells (steps, batch, hidden) as h and out. projection: its matrix
+    is empty where h' is not projected. levels, outputs: of the ramp that converts c', empty: tanh.
     """
     batch, size = c.shape
     kind = c.dtype.type

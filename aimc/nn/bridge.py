@@ -145,7 +145,7 @@ def convert(ramp: ProgrammedRamp, u: Tensor) -> Tensor:
 
 
 def tanh(u: Tensor) -> Tensor:
-    """Digital tanh; on the CPU by the kernel that the cells use, so that both give the same bits."""
+    """Digital tanh; on the CPU by the kernel that the cells use, so that both are equal."""
     if u.device.type != "cpu":
         return torch.tanh(u)
     flat = np.ascontiguousarray(u.detach().numpy()).ravel()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Tensor = torch.Tensor
 
+_LANES = 256  # random generators side by side
 _MOST_BINS = 2**14  # for each converter: the table stays in the cache
 
 # A converter with anything else is read through the macro.
@@ -37,8 +38,8 @@ _STEADY = {"bits", "t_step", "ramp_cells", "bias_cells", "calibration", "offset_
 class Compiled:
     """One or more macros side by side, all driven by the same rows.
 
-    array: as kernels take it. lines: normal numbers that each macro's noise takes from the generator
-    in one read, in double precision; all zero without noise.
+    array: as kernels take it. lines: normal numbers that each macro's noise takes from the
+    generator in one read, in double precision.
     """
 
     array: Array
@@ -47,12 +48,9 @@ class Compiled:
     @classmethod
     def of(cls, chip: Chip, dtype: type) -> Compiled | None:
         """None where a read is more than one product, first-order noise and one search."""
-        if isinstance(chip.macro, Tiled):
-            if len(chip.macro.tiles) > 1:
-                return None
-            macros = chip.macro.tiles[0]
-        else:
-            macros = (chip.macro,)
+        if isinstance(chip.macro, Tiled) and len(chip.macro.tiles) > 1:
+            return None
+        macros = chip.macro.macros
         if not all(_plain(macro) for macro in macros):
             return None
         variance = _variance(macros, dtype)
@@ -119,8 +117,8 @@ class Compiled:
     def draws(self, steps: int, batch: int, rng: np.random.Generator) -> NDArray[Any]:
         """Normal numbers of so many reads (steps, batch, drawn), of the array's type.
 
-        In double precision they are the macro's own, in its order; in single precision two come
-        from each 64 bits of the generator.
+        In double precision they are the macro's own, in its order; in single precision those of
+        faster generators that it seeds.
         """
         drawn = self.array.drawn
         if not drawn or self.array.matrix.dtype == np.float64:
@@ -129,9 +127,11 @@ class Compiled:
             parts = [part.reshape(steps, batch, -1) for part in parts] if batch else parts
             return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
         count = steps * batch * drawn
-        words = rng.bit_generator.random_raw(-(-count // 2)).view(np.uint32)
-        result = np.empty(len(words), np.float32)
-        sequence.normals(words, result)
+        state = rng.integers(1, 2**32, size=(4, _LANES), dtype=np.uint32)
+        words = np.empty((-(-count // _LANES), _LANES), np.uint32)
+        sequence.words(state, words)
+        result = np.empty(words.size, np.float32)
+        sequence.normals(words.ravel(), result)
         return result[:count].reshape(steps, batch, drawn)
 
 

@@ -27,8 +27,8 @@ class Stretch(NamedTuple):
     """Some steps of a cell, as kernels take them.
 
     arrays, draws: of each chip, and its normal numbers (steps, batch, drawn). x (steps, batch,
-    features). states: (batch, size) each, from the first to the last step's, in place. seen: (steps,
-    batch, size) each, for the states after every step.
+    features). states: (batch, size) each, from the first to the last step's, in place. seen:
+    (steps, batch, size) each, for the states after every step.
     """
 
     arrays: tuple[Array, ...]

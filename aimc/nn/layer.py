@@ -69,8 +69,9 @@ class AnalogLayer(torch.nn.Module):
     ) -> Self:
         """Write the present parameters into new chips of `hardware`, and return the layer.
 
-        dtype: of reads and of what is computed between them; programming is in float64. All draws come from `rng`, including the seed of the chips' read noise. Raises
-        ArgumentError where a parameter is not finite.
+        dtype: of reads and of what is computed between them; programming is in float64. All draws
+        come from `rng`, including the seed of the chips' read noise. Raises ArgumentError where a
+        parameter is not finite.
         """
         if not isinstance(hardware, Hardware):
             raise must(

@@ -1,13 +1,13 @@
 """How much slower is an LSTM on simulated arrays than torch.nn.LSTM? One table, one thread.
 
-    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/speed/rnn.py [--repeat 5] [--json FILE]
+    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/speed/rnn.py [--json FILE]
 
-Input x hidden, 50 steps, batch 64, five-bit converters and drivers. Milliseconds a sequence, medians
-of `--repeat` runs that alternate between all rows of a size; `ratio` is to torch.nn.LSTM in float32
-in the same run. Training is one forward and one backward pass. "noise" is read noise of one sigma for
-all cells, whose sum is as cheap as a constant output noise; "own sigma" gives every cell one of its
-own, which takes a second matrix product. aihwkit's LSTM is added where it is installed: tiles in
-torch (TorchInferenceRPUConfig), 32 steps in and out, output noise, no other imperfection.
+Input x hidden, 50 steps, batch 64, five-bit converters and drivers. Milliseconds a sequence,
+medians of `--repeat` runs; `ratio` is to torch.nn.LSTM in
+float32 in the same run. Training is one forward and one backward pass. "noise" is read noise of one
+sigma for all cells, whose sum is as cheap as a constant output noise; "own sigma" gives every cell
+one of its own, which takes a second matrix product. aihwkit's LSTM is added where it is installed:
+tiles in torch (TorchInferenceRPUConfig), 32 steps in and out, output noise, no other imperfection.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -93,16 +94,13 @@ def measure(inputs: int, hidden: int, repeat: int) -> dict[str, float]:
     """Median times [ms], after one run of each that is not counted."""
     x = 2 * torch.rand(STEPS, BATCH, inputs) - 1
     calls = rows(inputs, hidden)
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(repeat + 1):
-        for name, (call, training) in calls.items():
-            times[name].append(once(call, x, training))
-    return {name: statistics.median(found[1:]) for name, found in times.items()}
+    return {
+        name: statistics.median([once(call, x, training) for _ in range(repeat + 1)][1:])
+        for name, (call, training) in calls.items()
+    }
 
 
 def version(package: str) -> str:
-    from importlib import metadata
-
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
