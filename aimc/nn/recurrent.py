@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
-from torch.nn.utils.rnn import PackedSequence
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from aimc.errors import must
 from aimc.kernels.blas import one_thread
@@ -122,13 +122,19 @@ class Recurrent(AnalogLayer, torch.nn.RNNBase):
     def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:  # pyright: ignore
         """(output, final state), in the shapes of torch.nn's layer of this name.
 
-        `input` is (time, batch, features), (batch, time, features) with batch_first, or (time,
-        features). Raises ArgumentError on other shapes, on NaN and on a PackedSequence.
+        `input` is (time, batch, features), (batch, time, features) with batch_first, (time,
+        features), or a PackedSequence, whose sequences may have any order. Raises ArgumentError on
+        other shapes and on NaN.
         """
         if isinstance(input, PackedSequence):
-            raise must(
-                "input", "be a tensor", "is a PackedSequence", "Pad the batch and mask the loss."
-            )
+            padded, lengths = pad_packed_sequence(input, self.batch_first)
+            output, final = self._run(padded, hx, lengths)
+            ordered = input.unsorted_indices is None
+            return pack_padded_sequence(output, lengths, self.batch_first, ordered), final
+        return self._run(input, hx, None)
+
+    def _run(self, input: Tensor, hx: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
+        """`forward` of padded sequences; lengths: of each, None where all are full."""
         x = self.check_x(input, self.input_size)
         batched = x.ndim == 3
         if x.ndim not in (2, 3):
@@ -145,9 +151,11 @@ class Recurrent(AnalogLayer, torch.nn.RNNBase):
             for end in self.ends(layer):
                 back = end.endswith("reverse")
                 with one_thread():  # many small products: a second thread of BLAS costs more
-                    seen = self.sweep(end, matrices, x.flip(0) if back else x, states[len(finals)])
-                outputs.append(seen[0].flip(0) if back else seen[0])
-                finals.append(tuple(part[-1] for part in seen))
+                    seen = self.sweep(
+                        end, matrices, _reversed(x, lengths) if back else x, states[len(finals)]
+                    )
+                outputs.append(_reversed(seen[0], lengths) if back else seen[0])
+                finals.append(tuple(_last(part, lengths) for part in seen))
             x = torch.cat(outputs, dim=2) if len(outputs) > 1 else outputs[0]
             if self.dropout and layer < self.num_layers - 1:
                 x = F.dropout(x, self.dropout, self.training)
@@ -174,3 +182,16 @@ class Recurrent(AnalogLayer, torch.nn.RNNBase):
             raise must("hx", "be finite", "holds NaN or infinity")
         rows = [self.cast(part if batched else part.unsqueeze(1)) for part in parts]
         return list(zip(*(part.unbind(0) for part in rows), strict=True))
+
+
+def _reversed(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """x (time, batch, .) with each sequence backwards; its padding stays behind it."""
+    if lengths is None:
+        return x.flip(0)
+    t = torch.arange(len(x))[:, None]
+    return x[torch.where(t < lengths, lengths - 1 - t, t), torch.arange(x.shape[1])]
+
+
+def _last(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """The last step of each sequence of x (time, batch, .)."""
+    return x[-1] if lengths is None else x[lengths - 1, torch.arange(x.shape[1])]

@@ -288,7 +288,7 @@ def test_bad_inputs_are_refused(fine, kind):
             layer(bad)
 
 
-def test_bad_states_and_packed_sequences_are_refused(fine):
+def test_bad_states_are_refused(fine):
     layer = programmed("LSTM", fine)
     x = torch.zeros(5, 3, 4)
     with pytest.raises(ArgumentError, match=r"`hx` must be tensors of shapes"):
@@ -297,8 +297,6 @@ def test_bad_states_and_packed_sequences_are_refused(fine):
         layer(x, (torch.zeros(1, 3, 6), torch.full((1, 3, 6), torch.nan)))
     with pytest.raises(ArgumentError, match="`hx`"):
         layer(x, torch.zeros(1, 3, 6))
-    with pytest.raises(ArgumentError, match="PackedSequence"):
-        layer(torch.nn.utils.rnn.pack_padded_sequence(x, torch.tensor([5, 4, 4])))
     with pytest.raises(ArgumentError, match="2 or 3 dimensions"):
         layer(torch.zeros(2, 5, 3, 4))
 
