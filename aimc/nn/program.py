@@ -132,10 +132,7 @@ def report(model: torch.nn.Module) -> str:
         "input scale",
     )
     table: list[tuple[str, ...]] = [head]
-    held: set[int] = set()
     for name, layer in _layers(model):
-        if layer.chips:
-            held |= {id(parameter) for parameter in layer.parameters(recurse=False)}
         for array, chip in layer.chips.items():
             rows, cols = chip.macro.w.shape
             scales = sorted({float(value) for value in chip.scale})
@@ -163,9 +160,11 @@ def report(model: torch.nn.Module) -> str:
     digital = [
         f"{name or type(model).__name__} ({type(module).__name__})"
         for name, module in model.named_modules()
-        if any(id(parameter) not in held for parameter in module.parameters(recurse=False))
+        if not (isinstance(module, AnalogLayer) and module.chips)
+        and next(module.parameters(recurse=False), None) is not None
     ]
-    lines += ["", "digital, with parameters: " + (", ".join(digital) or "none")]
+    lines += ["", f"arrays: {len(macros(model))}"]
+    lines += ["digital, with parameters: " + (", ".join(digital) or "none")]
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -216,6 +215,11 @@ def _converted(model: Any, digital: Collection[str], cell_tanh: str = "digital")
 def _replacement(name: str, module: torch.nn.Module, cell_tanh: str) -> AnalogLayer:
     """The analog layer in place of `module`, with its very parameters."""
     label = name or type(module).__name__
+    if isinstance(module, torch.nn.modules.lazy.LazyModuleMixin):
+        raise ArgumentError(
+            f"`{label}` must know its sizes to go on an array, but is a {type(module).__name__} "
+            f"that saw no input yet. Run the model once before programming."
+        )
     if type(module) not in _REPLACED:
         raise ArgumentError(
             f"`{label}` must be torch's Linear, RNN, LSTM or GRU itself to go on an array, but is a"

@@ -119,7 +119,7 @@ class Recurrent(AnalogLayer, torch.nn.RNNBase):
             inputs = tuple((self.output_source(end), self.output_size) for end in ends)
         return found
 
-    def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:  # pyright: ignore
+    def forward(self, input: Any, hx: Any = None) -> tuple[Any, Any]:  # pyright: ignore
         """(output, final state), in the shapes of torch.nn's layer of this name.
 
         `input` is (time, batch, features), (batch, time, features) with batch_first, (time,

@@ -224,6 +224,16 @@ def test_layers_inside_torchs_own_transformer_stay_digital(fine):
     assert "t.linear1 (Linear)" in nn.report(chip)
 
 
+def test_a_digital_layer_that_shares_its_weights_is_reported(fine):
+    model = torch.nn.ModuleDict({"embed": torch.nn.Embedding(5, 4), "head": torch.nn.Linear(4, 5)})
+    model["head"].weight = model["embed"].weight
+    chip = nn.program(model, fine, np.random.default_rng(0))
+    assert chip["head"].weight is chip["embed"].weight
+    text = nn.report(chip)
+    assert "arrays: 1" in text
+    assert "embed (Embedding)" in text.splitlines()[-1]
+
+
 class Subclass(torch.nn.Linear):
     pass
 
@@ -234,6 +244,7 @@ class Subclass(torch.nn.Linear):
         (torch.nn.RNN(3, 2, nonlinearity="relu"), "`0` must have the nonlinearity 'tanh'"),
         (torch.nn.LSTMCell(3, 2), "`0` must be torch's Linear.*but is a LSTMCell"),
         (Subclass(3, 2), "but is a Subclass"),
+        (torch.nn.LazyLinear(2), "Run the model once before"),
         (torch.nn.Conv1d(3, 2, 1), "`model` must hold a Linear"),
     ],
 )
