@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
+from torch.nn.modules.lazy import LazyModuleMixin
 
 from aimc.errors import ArgumentError, must
 from aimc.nn.layer import AnalogLayer, adopt
@@ -215,7 +216,7 @@ def _converted(model: Any, digital: Collection[str], cell_tanh: str = "digital")
 def _replacement(name: str, module: torch.nn.Module, cell_tanh: str) -> AnalogLayer:
     """The analog layer in place of `module`, with its very parameters."""
     label = name or type(module).__name__
-    if isinstance(module, torch.nn.modules.lazy.LazyModuleMixin):
+    if isinstance(module, LazyModuleMixin):
         raise ArgumentError(
             f"`{label}` must know its sizes to go on an array, but is a {type(module).__name__} "
             f"that saw no input yet. Run the model once before programming."
