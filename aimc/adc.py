@@ -179,6 +179,11 @@ class Converter(ABC):
         codes = np.asarray(self.curve.codes(self.bits), np.intp)
         return None if np.array_equal(codes, np.arange(codes.size)) else codes
 
+    @property
+    def counts_up(self) -> bool:
+        """Whether each crossing adds one to the code, as it does unless the curve turns."""
+        return self._counter is None
+
     def convert(self, u: Any, rng: np.random.Generator | None = None) -> NDArray[np.intp]:
         """Codes of sampled voltages `u` (..., cols) [V]: the steps made before the first level that
         exceeds what the comparator sees. First crossing, not nearest level; for a curve that

@@ -21,6 +21,16 @@ def jit(function: Callable[..., Any]) -> Any:
     return njit(fastmath={"contract"}, **_HOW)(function)
 
 
+def exact(function: Callable[..., Any]) -> Any:
+    """As `jit`, but every operation rounds as numpy's does."""
+    return njit(**_HOW)(function)
+
+
+def exact_inner(function: Callable[..., Any]) -> Any:
+    """As `exact`, for what only kernels call."""
+    return njit(**_INNER)(function)
+
+
 def inner(function: Callable[..., Any]) -> Any:
     """As `jit`, for what only kernels call: Python cannot, and it compiles sooner."""
     return njit(fastmath={"contract"}, **_INNER)(function)

@@ -8,6 +8,7 @@ gives what the converter delivered; the gradient is that of the float matrix beh
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,8 @@ import torch
 import torch.nn.functional as F
 
 from aimc.curves import curve
+from aimc.kernels import sequence
+from aimc.nn.compiled import Compiled
 from aimc.tiling import tile
 
 if TYPE_CHECKING:
@@ -76,10 +79,10 @@ class Chip:
     ) -> Chip:
         """Program `matrix`; the draws come from `rng`, and so does the seed of the read noise."""
         x_max = hardware.driver.x_max
-        w = matrix.weight.detach().numpy().T * scale[:, None]
+        w = matrix.weight.detach().cpu().numpy().T * scale[:, None]
         bias = np.empty((0, w.shape[1]))
         if matrix.bias is not None:
-            bias = _bias_rows(w, matrix.bias.detach().numpy() / x_max, hardware.mapping.w_max)
+            bias = _bias_rows(w, matrix.bias.detach().cpu().numpy() / x_max, hardware.mapping.w_max)
         macro = tile(
             hardware,
             np.concatenate([w, bias]),
@@ -89,13 +92,31 @@ class Chip:
         reads = np.random.default_rng(rng.integers(2**63, size=2))
         return cls(macro, scale, len(bias), x_max, curves, reads)
 
+    def compiled(self, dtype: torch.dtype) -> Compiled | None:
+        """The chip for reads in `dtype`; None where only the macro can read it."""
+        if dtype not in self._compiled:
+            kind = np.float64 if dtype == torch.float64 else np.float32
+            self._compiled[dtype] = Compiled.of(self, kind)
+        return self._compiled[dtype]
+
+    @cached_property
+    def _compiled(self) -> dict[torch.dtype, Compiled | None]:
+        return {}
+
     def read(self, z: Tensor) -> Tensor:
-        """One read of activations z (batch, rows), digital results (batch, cols); no gradient."""
+        """One read of activations z (batch, rows), digital results (batch, cols); no gradient.
+
+        In float64 what `self.macro` gives, bit for bit, unless a voltage lies within rounding of a
+        level; in float32 with noise of the same distribution.
+        """
+        compiled = self.compiled(z.dtype)
+        if compiled is not None:
+            return compiled.read(z.detach(), self.rng)
         rows = len(self.scale)
         x = np.empty((len(z), rows + self.bias_rows))
-        np.divide(z.detach().numpy(), self.scale, out=x[:, :rows])
+        np.divide(z.detach().cpu().numpy(), self.scale, out=x[:, :rows])
         x[:, rows:] = self.x_max
-        return torch.from_numpy(self.macro(x, self.rng))
+        return torch.from_numpy(self.macro(x, self.rng)).to(z)
 
     def __call__(self, matrix: Matrix, z: Tensor) -> Tensor:
         """A read whose gradient is that of `matrix` behind the programmed curves.
@@ -105,7 +126,7 @@ class Chip:
         measured = self.read(z)
         if not torch.is_grad_enabled():
             return measured
-        limit = torch.from_numpy(self.x_max * self.scale)
+        limit = torch.from_numpy(self.x_max * self.scale).to(z)
         ideal = matrix.activate(torch.clamp(z, -limit, limit), self.curves)
         return straight_through(ideal, measured)
 
@@ -118,13 +139,18 @@ class Chip:
 
 def convert(ramp: Converter, u: Tensor) -> Tensor:
     """Pre-activations `u` through a ramp by itself, with the gradient of its curve."""
-    measured = torch.from_numpy(ramp(u.detach().numpy()))
+    measured = torch.from_numpy(ramp(u.detach().cpu().numpy())).to(u)
     return straight_through(_apply(ramp.curve, u), measured) if u.requires_grad else measured
 
 
 def tanh(u: Tensor) -> Tensor:
-    """Digital tanh, by numpy: torch's threads would wait for those of the matrix products."""
-    y = torch.from_numpy(np.tanh(u.detach().numpy()))
+    """Digital tanh; on the CPU by the kernel that the cells use, so that both are equal."""
+    if u.device.type != "cpu":
+        return torch.tanh(u)
+    flat = np.ascontiguousarray(u.detach().numpy()).ravel()
+    result = np.empty_like(flat)
+    sequence.tanh(flat, result)
+    y = torch.from_numpy(result.reshape(u.shape))
     return straight_through(torch.tanh(u), y) if u.requires_grad else y
 
 
@@ -150,14 +176,14 @@ class _Curve(torch.autograd.Function):
     def forward(ctx: Any, u: Tensor, curve: Curve) -> Tensor:
         ctx.curve = curve
         ctx.save_for_backward(u)
-        return torch.from_numpy(_clipped(curve, u.detach().numpy()))
+        return torch.from_numpy(_clipped(curve, u.detach().cpu().numpy())).to(u)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        u = ctx.saved_tensors[0].numpy()
+        u = ctx.saved_tensors[0].double().cpu().numpy()
         step = 1e-6 * np.maximum(np.abs(u), 1.0)
         rise = _clipped(ctx.curve, u + step) - _clipped(ctx.curve, u - step)
-        return grads[0] * torch.from_numpy(rise / (2 * step)), None
+        return grads[0] * torch.from_numpy(rise / (2 * step)).to(grads[0]), None
 
 
 def _clipped(curve: Curve, u: np.ndarray) -> np.ndarray:

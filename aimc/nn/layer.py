@@ -41,6 +41,7 @@ class AnalogLayer(torch.nn.Module):
     y_range: float | None
     aimc_ranges: dict[str, float]
     hardware: Hardware | None
+    dtype: torch.dtype
     chips: dict[str, Chip]
     observing: bool
 
@@ -52,6 +53,7 @@ class AnalogLayer(torch.nn.Module):
         self.y_range = y_range
         self.aimc_ranges = {}
         self.hardware = None
+        self.dtype = torch.float64
         self.chips = {}
         self.observing = False
 
@@ -59,11 +61,17 @@ class AnalogLayer(torch.nn.Module):
         """The matrices that go on arrays, by name, in the order of programming."""
         raise NotImplementedError
 
-    def program(self, hardware: Hardware, rng: np.random.Generator) -> Self:
+    def program(
+        self,
+        hardware: Hardware,
+        rng: np.random.Generator,
+        dtype: torch.dtype = torch.float64,
+    ) -> Self:
         """Write the present parameters into new chips of `hardware`, and return the layer.
 
-        All draws come from `rng`, including the seed of the chips' read noise. Raises
-        ArgumentError where a parameter is not finite.
+        dtype: of reads and of what is computed between them; programming is in float64. All draws
+        come from `rng`, including the seed of the chips' read noise. Raises ArgumentError where a
+        parameter is not finite.
         """
         if not isinstance(hardware, Hardware):
             raise must(
@@ -74,6 +82,9 @@ class AnalogLayer(torch.nn.Module):
         for name, parameter in self.named_parameters(recurse=False):
             if not torch.isfinite(parameter).all():
                 raise must(name, "be finite", "holds NaN or infinity")
+        if dtype not in (torch.float64, torch.float32):
+            raise must("dtype", "be torch.float64 or torch.float32", f"is {dtype!r}")
+        self.dtype = torch.float64
         matrices = self.matrices()
         chips = {}
         for name, matrix in matrices.items():
@@ -85,6 +96,7 @@ class AnalogLayer(torch.nn.Module):
             chips[name] = Chip.write(matrix, scale, curves, hardware, rng)
         self.chips = chips
         self.hardware = hardware
+        self.dtype = dtype
         return self
 
     def extra_repr(self) -> str:
@@ -103,10 +115,10 @@ class AnalogLayer(torch.nn.Module):
         if name in self.aimc_ranges:
             return self.aimc_ranges[name]
         matrix = matrices[name]
-        w = np.abs(matrix.weight.detach().numpy()) * self._scale(matrix, matrices, hardware)
+        w = np.abs(matrix.weight.detach().cpu().numpy()) * self._scale(matrix, matrices, hardware)
         spread = np.minimum(4 / np.sqrt(3) * np.linalg.norm(w, axis=1), w.sum(axis=1))
         if matrix.bias is not None:
-            spread = spread + np.abs(matrix.bias.detach().numpy())
+            spread = spread + np.abs(matrix.bias.detach().cpu().numpy())
         return float(spread.max()) or 1.0
 
     def input_scale(self, hardware: Hardware) -> float:
@@ -136,7 +148,7 @@ class AnalogLayer(torch.nn.Module):
         return y
 
     def check_x(self, x: Tensor, features: int) -> Tensor:
-        """`x` (..., features) as float64 on the CPU, checked."""
+        """`x` (..., features) where the parameters are, in the layer's dtype, checked."""
         if not isinstance(x, Tensor) or not x.is_floating_point():
             what = f"dtype {x.dtype}" if isinstance(x, Tensor) else type(x).__name__
             raise must("input", "be a tensor of real numbers", f"is {what}")
@@ -146,7 +158,7 @@ class AnalogLayer(torch.nn.Module):
                 f"have {features} features in its last dimension and not be empty",
                 f"has shape {tuple(x.shape)}",
             )
-        x = x.to("cpu", torch.float64)
+        x = self.cast(x)
         largest = float(x.detach().abs().max())
         if not np.isfinite(largest):
             raise must("input", "be finite", "holds NaN or infinity")
@@ -161,18 +173,17 @@ class AnalogLayer(torch.nn.Module):
             )
         return x
 
+    def cast(self, value: Tensor) -> Tensor:
+        """`value` as the layer computes with it; the gradient finds its way back."""
+        return value.to(next(self.parameters()).device, self.dtype)
+
     def _observe(self, name: str, value: Tensor) -> None:
         """Widen range `name` to hold QUANTILE of the non-zero magnitudes of `value`."""
-        size = value.detach().abs().numpy().ravel()
+        size = value.detach().abs().cpu().numpy().ravel()
         size = size[size > 0]
         if len(size):
             seen = float(np.quantile(size, QUANTILE))
             self.aimc_ranges[name] = max(seen, self.aimc_ranges.get(name, 0.0))
-
-
-def float64(parameter: Tensor) -> Tensor:
-    """A parameter as the arrays' arithmetic takes it; the gradient finds its way back."""
-    return parameter.to("cpu", torch.float64)
 
 
 def adopt(layer: AnalogLayer, twin: torch.nn.Module) -> AnalogLayer:

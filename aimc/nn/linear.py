@@ -8,7 +8,7 @@ import torch
 
 from aimc import curves
 from aimc.nn.bridge import Matrix
-from aimc.nn.layer import AnalogLayer, float64
+from aimc.nn.layer import AnalogLayer
 
 if TYPE_CHECKING:
     from aimc.curves import Curve
@@ -39,8 +39,8 @@ class Linear(AnalogLayer, torch.nn.Linear):
         self.curve = curve
 
     def matrices(self) -> dict[str, Matrix]:
-        bias = None if self.bias is None else float64(self.bias)
-        weight = float64(self.weight)
+        bias = None if self.bias is None else self.cast(self.bias)
+        weight = self.cast(self.weight)
         return {"weight": Matrix(weight, bias, (("x", self.in_features),), (self.curve,))}
 
     def forward(self, input: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
+from torch.nn.modules.lazy import LazyModuleMixin
 
 from aimc.errors import ArgumentError, must
 from aimc.nn.layer import AnalogLayer, adopt
@@ -33,6 +34,7 @@ def program(
     *,
     digital: Collection[str] = (),
     cell_tanh: str = "digital",
+    dtype: torch.dtype = torch.float64,
 ) -> Model:
     """A copy of `model` whose Linear, RNN, LSTM and GRU layers are read from programmed arrays.
 
@@ -44,11 +46,12 @@ def program(
     digital: names of modules that stay in floating point, with all that they hold. Other kinds of
     modules stay digital too; `report` lists both. Raises ArgumentError on a recurrent or linear
     layer that cannot go on an array (a ReLU RNN, a cell, a subclass), and where none can.
-    cell_tanh: of torch's LSTMs, "digital" or "ramp", see `aimc.nn.LSTM`.
+    cell_tanh: of torch's LSTMs, "digital" or "ramp", see `aimc.nn.LSTM`. dtype: of reads; float64
+    gives what `macro` gives, float32 is faster.
     """
     _check_model(model)
     chip = _converted(deepcopy(model), digital, cell_tanh)
-    reprogram(chip, rng, hardware, digital=digital)
+    reprogram(chip, rng, hardware, digital=digital, dtype=dtype)
     return chip
 
 
@@ -58,11 +61,12 @@ def reprogram(
     hardware: Hardware | None = None,
     *,
     digital: Collection[str] = (),
+    dtype: torch.dtype | None = None,
 ) -> None:
     """Write the present parameters of every layer of `aimc.nn` in `model` into new chips, in place.
 
     For training with the chips in the loop: after each optimiser step, or each few.
-    hardware: None takes what each layer was programmed into before.
+    hardware, dtype: None takes what each layer was programmed into before.
     """
     layers = [layer for name, layer in _layers(model) if not _within(name, digital)]
     if not layers:
@@ -75,7 +79,7 @@ def reprogram(
         target = hardware if hardware is not None else layer.hardware
         if target is None:
             raise must("hardware", "be given for a layer never programmed", "is None")
-        layer.program(target, rng)
+        layer.program(target, rng, layer.dtype if dtype is None else dtype)
 
 
 def calibrate(model: Model, *inputs: Any, digital: Collection[str] = ()) -> Model:
@@ -129,10 +133,7 @@ def report(model: torch.nn.Module) -> str:
         "input scale",
     )
     table: list[tuple[str, ...]] = [head]
-    held: set[int] = set()
     for name, layer in _layers(model):
-        if layer.chips:
-            held |= {id(parameter) for parameter in layer.parameters(recurse=False)}
         for array, chip in layer.chips.items():
             rows, cols = chip.macro.w.shape
             scales = sorted({float(value) for value in chip.scale})
@@ -160,9 +161,11 @@ def report(model: torch.nn.Module) -> str:
     digital = [
         f"{name or type(model).__name__} ({type(module).__name__})"
         for name, module in model.named_modules()
-        if any(id(parameter) not in held for parameter in module.parameters(recurse=False))
+        if not (isinstance(module, AnalogLayer) and module.chips)
+        and next(module.parameters(recurse=False), None) is not None
     ]
-    lines += ["", "digital, with parameters: " + (", ".join(digital) or "none")]
+    lines += ["", f"arrays: {len(macros(model))}"]
+    lines += ["digital, with parameters: " + (", ".join(digital) or "none")]
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -213,6 +216,11 @@ def _converted(model: Any, digital: Collection[str], cell_tanh: str = "digital")
 def _replacement(name: str, module: torch.nn.Module, cell_tanh: str) -> AnalogLayer:
     """The analog layer in place of `module`, with its very parameters."""
     label = name or type(module).__name__
+    if isinstance(module, LazyModuleMixin):
+        raise ArgumentError(
+            f"`{label}` must know its sizes to go on an array, but is a {type(module).__name__} "
+            f"that saw no input yet. Run the model once before programming."
+        )
     if type(module) not in _REPLACED:
         raise ArgumentError(
             f"`{label}` must be torch's Linear, RNN, LSTM or GRU itself to go on an array, but is a"

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
-from torch.nn.utils.rnn import PackedSequence
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from aimc.errors import must
 from aimc.kernels.blas import one_thread
 from aimc.nn.bridge import Matrix
-from aimc.nn.layer import AnalogLayer, float64
+from aimc.nn.fused import Stretch, sweep
+from aimc.nn.layer import AnalogLayer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from aimc.curves import Curve
 
@@ -40,6 +42,32 @@ class Recurrent(AnalogLayer, torch.nn.RNNBase):
         """One time step: x (batch, features), state of (batch, size) tensors, the output first."""
         raise NotImplementedError
 
+    def kernel(self, end: str, stretch: Stretch) -> None:
+        """All steps of `stretch` for the cell `end`, as `step` does them."""
+        raise NotImplementedError
+
+    def fusible(self, end: str) -> bool:
+        """Whether `kernel` does all that `step` does."""
+        return True
+
+    def sweep(
+        self, end: str, matrices: Callable[[], dict[str, Matrix]], x: Tensor, state: State
+    ) -> State:
+        """The states after each step, each (time, batch, size), the output first.
+
+        By one kernel for all steps where no gradient is asked for and the chips allow it.
+        """
+        chips = [chip for name, chip in self.chips.items() if name.endswith(end)]
+        if chips and x.device.type == "cpu" and not torch.is_grad_enabled() and self.fusible(end):
+            seen = sweep(lambda stretch: self.kernel(end, stretch), chips, x, state)
+            if seen is not None:
+                return seen
+        steps = []
+        for x_t in x:
+            state = self.step(end, matrices(), x_t, state)
+            steps.append(state)
+        return tuple(torch.stack(parts) for parts in zip(*steps, strict=True))
+
     @property
     def output_size(self) -> int:
         return self.proj_size or self.hidden_size
@@ -53,7 +81,7 @@ class Recurrent(AnalogLayer, torch.nn.RNNBase):
         return [f"_l{layer}", f"_l{layer}_reverse"] if self.bidirectional else [f"_l{layer}"]
 
     def parameter(self, kind: str, end: str) -> Tensor:
-        return float64(getattr(self, kind + end))
+        return self.cast(getattr(self, kind + end))
 
     def biases(self, end: str) -> tuple[Tensor | None, Tensor | None]:
         """(b_ih, b_hh) of a cell, or (None, None)."""
@@ -91,16 +119,22 @@ class Recurrent(AnalogLayer, torch.nn.RNNBase):
             inputs = tuple((self.output_source(end), self.output_size) for end in ends)
         return found
 
-    def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:  # pyright: ignore
+    def forward(self, input: Any, hx: Any = None) -> tuple[Any, Any]:  # pyright: ignore
         """(output, final state), in the shapes of torch.nn's layer of this name.
 
-        `input` is (time, batch, features), (batch, time, features) with batch_first, or (time,
-        features). Raises ArgumentError on other shapes, on NaN and on a PackedSequence.
+        `input` is (time, batch, features), (batch, time, features) with batch_first, (time,
+        features), or a PackedSequence, whose sequences may have any order. Raises ArgumentError on
+        other shapes and on NaN.
         """
         if isinstance(input, PackedSequence):
-            raise must(
-                "input", "be a tensor", "is a PackedSequence", "Pad the batch and mask the loss."
-            )
+            padded, lengths = pad_packed_sequence(input, self.batch_first)
+            output, final = self._run(padded, hx, lengths)
+            ordered = input.unsorted_indices is None
+            return pack_padded_sequence(output, lengths, self.batch_first, ordered), final
+        return self._run(input, hx, None)
+
+    def _run(self, input: Tensor, hx: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
+        """`forward` of padded sequences; lengths: of each, None where all are full."""
         x = self.check_x(input, self.input_size)
         batched = x.ndim == 3
         if x.ndim not in (2, 3):
@@ -110,19 +144,18 @@ class Recurrent(AnalogLayer, torch.nn.RNNBase):
         elif self.batch_first:
             x = x.transpose(0, 1)
         states = self._initial(hx, x.shape[1], batched)
-        matrices = self.matrices()
+        matrices = cache(self.matrices)
         finals: list[State] = []
         for layer in range(self.num_layers):
             outputs = []
             for end in self.ends(layer):
-                steps = range(len(x)) if not end.endswith("reverse") else range(len(x) - 1, -1, -1)
-                state, seen = states[len(finals)], {}
+                back = end.endswith("reverse")
                 with one_thread():  # many small products: a second thread of BLAS costs more
-                    for t in steps:
-                        state = self.step(end, matrices, x[t], state)
-                        seen[t] = state[0]
-                outputs.append(torch.stack([seen[t] for t in range(len(x))]))
-                finals.append(state)
+                    seen = self.sweep(
+                        end, matrices, _reversed(x, lengths) if back else x, states[len(finals)]
+                    )
+                outputs.append(_reversed(seen[0], lengths) if back else seen[0])
+                finals.append(tuple(_last(part, lengths) for part in seen))
             x = torch.cat(outputs, dim=2) if len(outputs) > 1 else outputs[0]
             if self.dropout and layer < self.num_layers - 1:
                 x = F.dropout(x, self.dropout, self.training)
@@ -138,7 +171,8 @@ class Recurrent(AnalogLayer, torch.nn.RNNBase):
         cells = self.num_layers * (2 if self.bidirectional else 1)
         sizes = self.state_sizes
         if hx is None:
-            return [tuple(_zeros(batch, size) for size in sizes)] * cells
+            zeros = self.cast(torch.zeros(batch, max(sizes)))
+            return [tuple(zeros[:, :size] for size in sizes)] * cells
         parts = tuple(hx) if len(sizes) > 1 and isinstance(hx, (tuple, list)) else (hx,)
         wanted = [(cells, batch, size) if batched else (cells, size) for size in sizes]
         came = [tuple(part.shape) if isinstance(part, Tensor) else type(part) for part in parts]
@@ -146,9 +180,18 @@ class Recurrent(AnalogLayer, torch.nn.RNNBase):
             raise must("hx", f"be tensors of shapes {wanted}", f"has {came}")
         if not all(torch.isfinite(part).all() for part in parts):
             raise must("hx", "be finite", "holds NaN or infinity")
-        rows = [float64(part if batched else part.unsqueeze(1)) for part in parts]
+        rows = [self.cast(part if batched else part.unsqueeze(1)) for part in parts]
         return list(zip(*(part.unbind(0) for part in rows), strict=True))
 
 
-def _zeros(batch: int, size: int) -> Tensor:
-    return torch.zeros(batch, size, dtype=torch.float64)
+def _reversed(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """x (time, batch, .) with each sequence backwards; its padding stays behind it."""
+    if lengths is None:
+        return x.flip(0)
+    t = torch.arange(len(x))[:, None]
+    return x[torch.where(t < lengths, lengths - 1 - t, t), torch.arange(x.shape[1])]
+
+
+def _last(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """The last step of each sequence of x (time, batch, .)."""
+    return x[-1] if lengths is None else x[lengths - 1, torch.arange(x.shape[1])]

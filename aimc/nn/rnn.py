@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from aimc.errors import must
+from aimc.kernels import sequence
 from aimc.nn.bridge import Matrix, convert, tanh
+from aimc.nn.compiled import crossings, steady
 from aimc.nn.recurrent import Recurrent
 
 if TYPE_CHECKING:
     from typing import Self
 
-    import numpy as np
-
     from aimc.adc import Converter
     from aimc.macro import Hardware
+    from aimc.nn.fused import Stretch
     from aimc.nn.recurrent import State
 
 Tensor = torch.Tensor
@@ -43,6 +45,10 @@ class RNN(Recurrent, torch.nn.RNN):
     def step(self, end: str, matrices: dict[str, Matrix], x: Tensor, state: State) -> State:
         name = f"state{end}"
         return (self.read(name, matrices[name], x, state[0]),)
+
+    def kernel(self, end: str, stretch: Stretch) -> None:
+        arrays, draws, x, states, seen = stretch
+        sequence.rnn(*arrays, *draws, x, *states, *seen)
 
 
 class LSTM(Recurrent, torch.nn.LSTM):
@@ -71,8 +77,13 @@ class LSTM(Recurrent, torch.nn.LSTM):
         self.cell_tanh = cell_tanh
         self.ramps: dict[str, Converter] = {}
 
-    def program(self, hardware: Hardware, rng: np.random.Generator) -> Self:
-        super().program(hardware, rng)
+    def program(
+        self,
+        hardware: Hardware,
+        rng: np.random.Generator,
+        dtype: torch.dtype = torch.float64,
+    ) -> Self:
+        super().program(hardware, rng, dtype)
         ends = [end for layer in range(self.num_layers) for end in self.ends(layer)]
         if self.cell_tanh == "ramp":
             ramps = {end: hardware.adc.program("tanh", hardware.device, rng) for end in ends}
@@ -106,6 +117,25 @@ class LSTM(Recurrent, torch.nn.LSTM):
         if self.proj_size:
             h = self.read(f"projection{end}", matrices[f"projection{end}"], h)
         return h, c
+
+    def fusible(self, end: str) -> bool:
+        return not self.ramps or steady(self.ramps[end])
+
+    def kernel(self, end: str, stretch: Stretch) -> None:
+        arrays, draws, x, states, seen = stretch
+        kind = x.dtype
+        if self.proj_size:
+            projection = arrays[1], draws[1]
+        else:
+            none = np.empty((0, 0), kind)
+            projection = arrays[0]._replace(matrix=none, variance=none), draws[0][:, :, :0]
+        gain, levels, outputs = 1.0, np.empty(0, kind), np.empty(0, kind)
+        if self.ramps:
+            ramp = self.ramps[end]
+            volts = ramp.gain * ramp.common
+            gain, levels, outputs = volts, crossings(ramp), ramp.outputs
+        cell_ramp = gain, levels.astype(kind), outputs.astype(kind)
+        sequence.lstm(arrays[0], draws[0], *projection, x, *states, *seen, *cell_ramp)
 
 
 class GRU(Recurrent, torch.nn.GRU):
@@ -156,3 +186,9 @@ class GRU(Recurrent, torch.nn.GRU):
             new_h = self.read(f"new_h{end}", matrices[f"new_h{end}"], h)
             n = tanh(new_x + r * new_h)
         return (n + z * (h - n),)
+
+    def kernel(self, end: str, stretch: Stretch) -> None:
+        arrays, draws, x, states, seen = stretch
+        reads = [part for pair in zip(arrays, draws, strict=True) for part in pair]
+        run = sequence.gru if self.reset == "before" else sequence.gru_after
+        run(*reads, x, *states, *seen)

@@ -224,6 +224,16 @@ def test_layers_inside_torchs_own_transformer_stay_digital(fine):
     assert "t.linear1 (Linear)" in nn.report(chip)
 
 
+def test_a_digital_layer_that_shares_its_weights_is_reported(fine):
+    model = torch.nn.ModuleDict({"embed": torch.nn.Embedding(5, 4), "head": torch.nn.Linear(4, 5)})
+    model["head"].weight = model["embed"].weight
+    chip = nn.program(model, fine, np.random.default_rng(0))
+    assert chip["head"].weight is chip["embed"].weight
+    text = nn.report(chip)
+    assert "arrays: 1" in text
+    assert "embed (Embedding)" in text.splitlines()[-1]
+
+
 class Subclass(torch.nn.Linear):
     pass
 
@@ -234,6 +244,7 @@ class Subclass(torch.nn.Linear):
         (torch.nn.RNN(3, 2, nonlinearity="relu"), "`0` must have the nonlinearity 'tanh'"),
         (torch.nn.LSTMCell(3, 2), "`0` must be torch's Linear.*but is a LSTMCell"),
         (Subclass(3, 2), "but is a Subclass"),
+        (torch.nn.LazyLinear(2), "Run the model once before"),
         (torch.nn.Conv1d(3, 2, 1), "`model` must hold a Linear"),
     ],
 )
@@ -288,7 +299,7 @@ def test_bad_inputs_are_refused(fine, kind):
             layer(bad)
 
 
-def test_bad_states_and_packed_sequences_are_refused(fine):
+def test_bad_states_are_refused(fine):
     layer = programmed("LSTM", fine)
     x = torch.zeros(5, 3, 4)
     with pytest.raises(ArgumentError, match=r"`hx` must be tensors of shapes"):
@@ -297,8 +308,6 @@ def test_bad_states_and_packed_sequences_are_refused(fine):
         layer(x, (torch.zeros(1, 3, 6), torch.full((1, 3, 6), torch.nan)))
     with pytest.raises(ArgumentError, match="`hx`"):
         layer(x, torch.zeros(1, 3, 6))
-    with pytest.raises(ArgumentError, match="PackedSequence"):
-        layer(torch.nn.utils.rnn.pack_padded_sequence(x, torch.tensor([5, 4, 4])))
     with pytest.raises(ArgumentError, match="2 or 3 dimensions"):
         layer(torch.zeros(2, 5, 3, 4))
 

@@ -101,6 +101,27 @@ def test_initial_state_is_taken(fine, kind):
     assert_equal(twin, layer, inputs(7, 5, 4), (h, 2 * h) if kind == "LSTM" else h)
 
 
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+@pytest.mark.parametrize("lengths", [[7, 5, 3, 2], [2, 7, 3, 5]])
+@pytest.mark.parametrize("grad", [True, False])
+def test_packed_sequences_equal_their_twins(fine, kind, lengths, grad):
+    twin, layer = twins(kind, 4, 6, num_layers=2, bidirectional=True)
+    layer.program(fine, np.random.default_rng(3))
+    ordered = lengths == sorted(lengths, reverse=True)
+    packed = torch.nn.utils.rnn.pack_padded_sequence(
+        inputs(7, 4, 4), torch.tensor(lengths), enforce_sorted=ordered
+    )
+    with torch.set_grad_enabled(grad):
+        expected, states = twin(packed)
+        got, found = layer(packed)
+    torch.testing.assert_close(got.data, expected.data, **FINE)
+    assert torch.equal(got.batch_sizes, expected.batch_sizes)
+    for a, b in zip(flat(found), flat(states), strict=True):
+        torch.testing.assert_close(a, b, **FINE)
+    if not ordered:
+        assert torch.equal(got.unsorted_indices, expected.unsorted_indices)
+
+
 @pytest.mark.parametrize("shape", [(4,), (5, 4), (3, 5, 4)])
 @pytest.mark.parametrize("bias", [True, False])
 def test_linear_equals_its_twin(fine, shape, bias):

@@ -1,0 +1,424 @@
+"""Recurrent cells over many time steps, every gate read from an array, without Python in between.
+
+One read is that of `aimc.macro.Macro.trace`, operation for operation, so that in float64 the codes
+are the same: drive, one matrix product, noise of cells without wires, integrate, convert.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from aimc.kernels.blas import gemm
+from aimc.kernels.jit import exact, exact_inner, reduction
+
+Floats = NDArray[np.floating]
+
+
+class Array(NamedTuple):
+    """An array with its drivers and converters; everything floating is of one type.
+
+    scale     (driven,)           what drives each row fully, rows that stand still left out
+    v_read, grid, x_max           volts of a full activation; steps a unit, 0: not quantised; limit
+    v_bias                        volts on the rows that stand still, the last ones
+    matrix    (rows, cols)        currents for 1 V on each row [S]
+    variance  (rows, lines)       of each row's conductances in one read [S^2]; lines = 1: the same
+                                  for all columns, 0: no noise, cols: of signed columns, 2 cols: of
+                                  pairs, plus and minus
+    drawn                         normal numbers a read: 0, cols or 2 cols
+    volts     (cols,)             comparator volts for a current of one [V/A]
+    offset    (cols,)             of the comparators [V]
+    base      (cols,)             where in `levels` and `outputs` a column's converter begins
+    levels    (converters * 2^b)  rising [V]; each converter's last one is not used
+    outputs   (converters * 2^b)
+    codes                         2^b
+    bins                          for each converter, none with two levels; 0: `first` is not used
+    origin, density (cols,)       bin = (u - origin) density, within 0 to bins - 1
+    bin_base  (cols,)             where in `first` a column's converter begins
+    first     (converters * bins) the code, in `levels`, at the lower end of each bin
+    """
+
+    scale: Floats
+    v_read: float
+    grid: float
+    x_max: float
+    v_bias: float
+    matrix: Floats
+    variance: Floats
+    drawn: int
+    volts: Floats
+    offset: Floats
+    base: NDArray[np.uint32]
+    levels: Floats
+    outputs: Floats
+    codes: int
+    bins: int
+    origin: Floats
+    density: Floats
+    bin_base: NDArray[np.uint32]
+    first: NDArray[np.uint32]
+
+
+@intrinsic
+def _double(typing, bits):
+    """The float64 with these 64 bits."""
+
+    def build(context, builder, signature, args):
+        return builder.bitcast(args[0], context.get_value_type(types.float64))
+
+    return types.float64(types.int64), build
+
+
+@intrinsic
+def _single(typing, bits):
+    """The float32 with these 32 bits."""
+
+    def build(context, builder, signature, args):
+        return builder.bitcast(args[0], context.get_value_type(types.float32))
+
+    return types.float32(types.uint32), build
+
+
+@intrinsic
+def _word(typing, value):
+    """The 32 bits of a float32."""
+
+    def build(context, builder, signature, args):
+        return builder.bitcast(args[0], context.get_value_type(types.uint32))
+
+    return types.uint32(types.float32), build
+
+
+_FACTORIALS = tuple(1.0 / float(np.prod(np.arange(1.0, n + 1))) for n in range(1, 14))
+_LOG2E, _LN2 = 1.0 / np.log(2.0), np.log(2.0)
+_LN2_HIGH = float(np.float32(_LN2))
+_LN2_LOW = 2.0**-60 * float(round((0.693147180559945309417232121458 - _LN2_HIGH) * 2.0**60))
+
+
+@exact_inner
+def _tanh(x):
+    """tanh in float64 to 2 units of the last place, without branches.
+
+    (e - 1) / (e + 1) with e = exp(2 |x|) = 2^k exp(r), |r| <= ln 2 / 2, exp(r) - 1 by its series.
+    """
+    y = 2.0 * min(abs(x), 20.0)
+    k = np.rint(y * _LOG2E)
+    r = (y - k * _LN2_HIGH) - k * _LN2_LOW
+    p = _FACTORIALS[12]
+    p = p * r + _FACTORIALS[11]
+    p = p * r + _FACTORIALS[10]
+    p = p * r + _FACTORIALS[9]
+    p = p * r + _FACTORIALS[8]
+    p = p * r + _FACTORIALS[7]
+    p = p * r + _FACTORIALS[6]
+    p = p * r + _FACTORIALS[5]
+    p = p * r + _FACTORIALS[4]
+    p = p * r + _FACTORIALS[3]
+    p = p * r + _FACTORIALS[2]
+    p = p * r + _FACTORIALS[1]
+    p = p * r + 1.0
+    power = _double((np.int64(k) + 1023) << 52)  # pyright: ignore[reportCallIssue]
+    e = power * (p * r) + (power - 1.0)
+    t = e / (e + 2.0)
+    return -t if x < 0 else t
+
+
+@exact
+def tanh(x, y):
+    """y = tanh(x), both (n,) of one type; the same bits as within a cell."""
+    for k in range(len(x)):
+        y[k] = _tanh(float(x[k]))
+
+
+@exact
+def words(state, out):
+    """Random words of many generators side by side, xoshiro128++ [Blackman, Vigna 2021].
+
+    state  (4, lanes)   uint32, no lane all zero, overwritten
+    out    (n, lanes)   uint32, overwritten
+    """
+    one, two, three, four = state[0], state[1], state[2], state[3]
+    for k in range(len(out)):
+        row = out[k]
+        for j in range(state.shape[1]):
+            a, b, c, d = one[j], two[j], three[j], four[j]
+            total = np.uint32(a + d)
+            row[j] = np.uint32(
+                np.uint32(np.uint32(total << np.uint32(7)) | np.uint32(total >> np.uint32(25))) + a
+            )
+            t = np.uint32(b << np.uint32(9))
+            c ^= a
+            d ^= b
+            one[j] = a ^ d
+            two[j] = b ^ c
+            three[j] = c ^ t
+            four[j] = np.uint32(d << np.uint32(11)) | np.uint32(d >> np.uint32(21))
+
+
+_F = np.float32
+_LOG = tuple(_F(2.0 / n) for n in (1, 3, 5, 7, 9))
+_LN2F, _TOP = _F(_LN2), _F(32 + 127)
+_SIN = tuple(_F(v) for v in (1.0, -1 / 6, 1 / 120, -1 / 5040))
+_COS = tuple(_F(v) for v in (1.0, -1 / 2, 1 / 24, -1 / 720, 1 / 40320))
+_TURN, _EIGHTH = _F(np.pi / 2 * 2.0**-30), _F(np.pi / 4)
+_ZERO, _ONE, _HALF, _TWO, _ROOT2 = _F(0), _F(1), _F(0.5), _F(2), _F(np.sqrt(2))
+_ROOT_HALF = _F(np.sqrt(0.5))
+
+
+@exact
+def normals(words, out):
+    """Standard normal numbers, two from two random words [Box, Muller 1958].
+
+    words  (2 n,)   uint32
+    out    (2 n,)   float32, overwritten; |out| < 6.8
+    """
+    n = len(words) // 2
+    for k in range(n):
+        # Radius: the natural logarithm of (word + 1/2) 2^-32 from exponent and mantissa.
+        bits = _word(_F(words[k]) + _HALF)  # pyright: ignore[reportCallIssue]
+        e = _F(np.int32(bits >> np.uint32(23)))
+        m = _single(np.uint32((bits & np.uint32(0x7FFFFF)) | np.uint32(0x3F800000)))  # pyright: ignore[reportCallIssue]
+        large = m > _ROOT2
+        m = m * _HALF if large else m
+        e = e + _ONE if large else e
+        s = (m - _ONE) / (m + _ONE)
+        q = s * s
+        log = s * (_LOG[0] + q * (_LOG[1] + q * (_LOG[2] + q * (_LOG[3] + q * _LOG[4]))))
+        radius = np.sqrt(max(_TWO * ((_TOP - e) * _LN2F - log), _ZERO)) * _ROOT_HALF
+        # Angle: 30 bits within a quarter turn, two bits for the signs.
+        low = words[n + k]
+        a = _F(np.int32(low >> np.uint32(2))) * _TURN - _EIGHTH
+        q = a * a
+        sin = a * (_SIN[0] + q * (_SIN[1] + q * (_SIN[2] + q * _SIN[3])))
+        cos = _COS[0] + q * (_COS[1] + q * (_COS[2] + q * (_COS[3] + q * _COS[4])))
+        x, y = radius * (cos - sin), radius * (cos + sin)
+        out[k] = x if low & np.uint32(1) else -x
+        out[n + k] = y if low & np.uint32(2) else -y
+
+
+@reduction
+def _dot(a, b):
+    total = a.dtype.type(0)
+    for k in range(len(a)):
+        total += a[k] * b[k]
+    return total
+
+
+@exact_inner
+def _quantise(z, scale, array, v):
+    """Volts v of activations z, both (n,)."""
+    one = array.matrix.dtype.type
+    most, grid, v_read = one(array.x_max), one(array.grid), one(array.v_read)
+    if grid > 0:
+        step = one(1) / grid
+        for k in range(len(z)):
+            x = min(max(z[k] / scale[k], -most), most)
+            v[k] = v_read * (np.rint(x * grid) * step)
+    else:
+        for k in range(len(z)):
+            v[k] = v_read * min(max(z[k] / scale[k], -most), most)
+
+
+@exact_inner
+def _convert(u, levels, outputs, codes, code, y):
+    """y = outputs[code], code: number of levels that are at most u, all (n,); y may be u.
+
+    code: where each number's converter begins in `levels` and `outputs`; overwritten.
+    """
+    step = np.uint32(codes >> 1)
+    while step:
+        for j in range(len(u)):
+            at = np.uint32(code[j] + step)
+            code[j] = at if levels[at - np.uint32(1)] <= u[j] else code[j]
+        step = np.uint32(step >> np.uint32(1))
+    for j in range(len(u)):
+        y[j] = outputs[code[j]]
+
+
+@exact_inner
+def _look_up(u, array, code, y):
+    """As `_convert`, for all columns of `array`, by the bin that a number lies in.
+
+    In loops over few arrays each: LLVM gives up where it has to tell many apart.
+    """
+    kind = u.dtype.type
+    zero, last = kind(0), kind(array.bins - 1)
+    for j in range(len(u)):
+        place = (u[j] - array.origin[j]) * array.density[j]
+        place = place if place > zero else zero
+        code[j] = np.uint32(np.int32(place if place < last else last))
+    for j in range(len(u)):
+        code[j] = array.first[np.uint32(code[j] + array.bin_base[j])]
+    for j in range(len(u)):
+        at = code[j]
+        code[j] = np.uint32(at + np.uint32(1)) if array.levels[at] <= u[j] else at
+    for j in range(len(u)):
+        y[j] = array.outputs[code[j]]
+
+
+@exact_inner
+def _read(array, x, s, draws, v, power, spread, code, y, words, reals):
+    """y (batch, cols): one read of activations x (batch, .) and s (batch, .), side by side.
+
+    draws (batch, drawn) normal numbers. v, power (batch, rows), spread (batch, lines), code
+    (cols,), words, reals: scratch.
+    """
+    batch, n, m = len(x), x.shape[1], x.shape[1] + s.shape[1]
+    one = array.matrix.dtype.type
+    cols = array.matrix.shape[1]
+    lines = array.variance.shape[1]
+    for b in range(batch):
+        _quantise(x[b], array.scale[:n], array, v[b, :n])
+        _quantise(s[b], array.scale[n:], array, v[b, n:m])
+    gemm(one(1), v, False, array.matrix, False, one(0), y, words, reals)
+    if array.drawn:
+        for b in range(batch):
+            for k in range(v.shape[1]):
+                power[b, k] = v[b, k] * v[b, k]
+        if lines == 1:
+            for b in range(batch):
+                spread[b, 0] = _dot(power[b], array.variance[:, 0])
+        else:
+            gemm(one(1), power, False, array.variance, False, one(0), spread, words, reals)
+    for b in range(batch):
+        u, row = y[b], draws[b]
+        if array.drawn == cols:
+            if lines == 1:
+                std = np.sqrt(spread[b, 0])
+                for j in range(cols):
+                    u[j] += std * row[j]
+            else:
+                for j in range(cols):
+                    u[j] += np.sqrt(spread[b, j]) * row[j]
+        elif array.drawn:
+            for j in range(cols):
+                plus, minus = (0, 0) if lines == 1 else (2 * j, 2 * j + 1)
+                u[j] += (
+                    np.sqrt(spread[b, plus]) * row[2 * j]
+                    - np.sqrt(spread[b, minus]) * row[2 * j + 1]
+                )
+        for j in range(cols):
+            u[j] = u[j] * array.volts[j] - array.offset[j]
+        if array.bins:
+            _look_up(u, array, code, u)
+        else:
+            code[:] = array.base
+            _convert(u, array.levels, array.outputs, array.codes, code, u)
+
+
+@exact_inner
+def _scratch(array, batch):
+    """What `_read` works in, and where its result stands."""
+    kind = array.matrix.dtype
+    rows, cols = array.matrix.shape
+    v = np.full((batch, rows), array.v_bias, kind)
+    return (
+        v,
+        np.empty((batch, rows), kind),
+        np.empty((batch, array.variance.shape[1]), kind),
+        np.empty(cols, np.uint32),
+        np.empty((batch, cols), kind),
+        np.empty(8, np.int32),
+        np.empty(2, kind),
+    )
+
+
+@exact
+def read(array, draws, x, y):
+    """y (batch, cols) = array(x) for activations x (batch, driven); draws (batch, drawn)."""
+    work = _scratch(array, len(x))
+    _read(array, x, x[:, :0], draws, *work)
+    y[:] = work[4]
+
+
+@exact
+def rnn(array, draws, x, h, out):
+    """h' = array(x, h).
+
+    x (steps, batch, features); h (batch, hidden): the first state, overwritten by the last; out
+    (steps, batch, hidden). draws (steps, batch, drawn).
+    """
+    work = _scratch(array, x.shape[1])
+    for t in range(len(x)):
+        _read(array, x[t], h, draws[t], *work)
+        h[:] = work[4]
+        out[t] = h
+
+
+@exact
+def lstm(array, draws, projection, projection_draws, x, h, c, out, cells, gain, levels, outputs):
+    """c' = f c + i g, h' = o tanh(c') with i, f, g, o = array(x, h); h' = projection(h').
+
+    As `rnn`; c (batch, hidden), cells (steps, batch, hidden) as h and out. projection: its matrix
+    is empty where h' is not projected. levels, outputs: of the ramp that converts c', empty: tanh.
+    """
+    batch, size = c.shape
+    kind = c.dtype.type
+    work, state = _scratch(array, batch), np.empty_like(c)
+    projected = projection.matrix.size > 0
+    more, none = _scratch(projection, batch), x[0, :, :0]
+    code = np.empty(size, np.uint32)
+    for t in range(len(x)):
+        _read(array, x[t], h, draws[t], *work)
+        for b in range(batch):
+            gate, cell, row = work[4][b], c[b], state[b]
+            for j in range(size):
+                cell[j] = gate[size + j] * cell[j] + gate[j] * gate[2 * size + j]
+            if len(outputs):
+                for j in range(size):
+                    code[j] = 0
+                    row[j] = cell[j] * kind(gain)
+                _convert(row, levels, outputs, len(outputs), code, row)
+                for j in range(size):
+                    row[j] = gate[3 * size + j] * row[j]
+            else:
+                for j in range(size):
+                    row[j] = gate[3 * size + j] * kind(_tanh(float(cell[j])))
+        if projected:
+            _read(projection, none, state, projection_draws[t], *more)
+            h[:] = more[4]
+        else:
+            h[:] = state
+        out[t] = h
+        cells[t] = c
+
+
+@exact
+def gru(gates, draws, new, new_draws, x, h, out):
+    """h' = n + z (h - n) with r, z = gates(x, h) and n = new(x, r h); as `rnn`."""
+    batch, size = h.shape
+    work, more, reset = _scratch(gates, batch), _scratch(new, batch), np.empty_like(h)
+    for t in range(len(x)):
+        _read(gates, x[t], h, draws[t], *work)
+        for b in range(batch):
+            for j in range(size):
+                reset[b, j] = work[4][b, j] * h[b, j]
+        _read(new, x[t], reset, new_draws[t], *more)
+        for b in range(batch):
+            gate, n, state = work[4][b], more[4][b], h[b]
+            for j in range(size):
+                state[j] = n[j] + gate[size + j] * (state[j] - n[j])
+        out[t] = h
+
+
+@exact
+def gru_after(gates, draws, new_x, x_draws, new_h, h_draws, x, h, out):
+    """As `gru`, with n = tanh(new_x(x) + r new_h(h))."""
+    batch, size = h.shape
+    kind = h.dtype.type
+    work = _scratch(gates, batch)
+    from_x, from_h, none = _scratch(new_x, batch), _scratch(new_h, batch), x[0, :, :0]
+    for t in range(len(x)):
+        _read(gates, x[t], h, draws[t], *work)
+        _read(new_x, x[t], none, x_draws[t], *from_x)
+        _read(new_h, none, h, h_draws[t], *from_h)
+        for b in range(batch):
+            gate, a, r, state = work[4][b], from_x[4][b], from_h[4][b], h[b]
+            for j in range(size):
+                n = kind(_tanh(float(a[j] + gate[j] * r[j])))
+                state[j] = n + gate[size + j] * (state[j] - n)
+        out[t] = h

@@ -1,0 +1,137 @@
+"""How much slower is an LSTM on simulated arrays than torch.nn.LSTM? One table, one thread.
+
+    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/speed/rnn.py [--json FILE]
+
+Input x hidden, 50 steps, batch 64, five-bit converters and drivers. Milliseconds a sequence,
+medians of `--repeat` runs; `ratio` is to torch.nn.LSTM in
+float32 in the same run. Training is one forward and one backward pass. "noise" is read noise of one
+sigma for all cells, whose sum is as cheap as a constant output noise; "own sigma" gives every cell
+one of its own, which takes a second matrix product. aihwkit's LSTM is added where it is installed:
+tiles in torch (TorchInferenceRPUConfig), 32 steps in and out, output noise, no other imperfection.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import aimc
+from aimc import nn
+from aimc.device import ReadNoise
+
+SIZES = ((40, 32), (128, 512))
+STEPS, BATCH = 50, 64
+Row = Callable[[torch.Tensor], torch.Tensor]
+
+
+def aihwkit(inputs: int, hidden: int, training: bool) -> Row | None:
+    try:
+        from aihwkit.nn import AnalogLSTMCell, AnalogRNN
+        from aihwkit.simulator.configs import TorchInferenceRPUConfig
+    except ImportError:
+        return None
+    config = TorchInferenceRPUConfig()
+    config.mapping.max_input_size = config.mapping.max_output_size = 0
+    config.forward.inp_res = config.forward.out_res = 1 / 32
+    config.forward.out_noise = 0.01
+    config.forward.w_noise = 0.0
+    model = AnalogRNN(AnalogLSTMCell, inputs, hidden, rpu_config=config).train(training)
+    state = [tuple(torch.zeros(BATCH, hidden) for _ in range(2))]
+    return lambda x: model(x, state)[0]
+
+
+def rows(inputs: int, hidden: int) -> dict[str, tuple[Row, bool]]:
+    """What is measured: by name, the call and whether it is trained."""
+    torch.manual_seed(0)
+    model = torch.nn.LSTM(inputs, hidden)
+    base = aimc.load("ideal-5bit").replace(rows=1024, cols=2048)
+    noisy = base.replace(on_read=(ReadNoise(1e-6),))
+    own = base.replace(on_read=(ReadNoise(1e-7, 0.01),))
+
+    def chip(hardware: aimc.Hardware, dtype: torch.dtype) -> Row:
+        layer = nn.program(model, hardware, np.random.default_rng(0), dtype=dtype)
+        return lambda x: layer(x)[0]
+
+    double = torch.nn.LSTM(inputs, hidden).double()
+    found: dict[str, tuple[Row | None, bool]] = {
+        "torch.nn.LSTM": (lambda x: model(x)[0], False),
+        "torch.nn.LSTM, float64": (lambda x: double(x.double())[0], False),
+        "chip, float32, noise": (chip(noisy, torch.float32), False),
+        "chip, float32": (chip(base, torch.float32), False),
+        "chip, float32, own sigma": (chip(own, torch.float32), False),
+        "chip, float64, noise": (chip(noisy, torch.float64), False),
+        "aihwkit": (aihwkit(inputs, hidden, False), False),
+        "training: torch.nn.LSTM": (lambda x: model(x)[0], True),
+        "training: chip, float32, noise": (chip(noisy, torch.float32), True),
+        "training: chip, float64, noise": (chip(noisy, torch.float64), True),
+        "training: aihwkit": (aihwkit(inputs, hidden, True), True),
+    }
+    return {name: (call, train) for name, (call, train) in found.items() if call is not None}
+
+
+def once(call: Row, x: torch.Tensor, training: bool) -> float:
+    """Time of one run [ms]."""
+    start = time.perf_counter()
+    if training:
+        call(x).sum().backward()
+    else:
+        with torch.no_grad():
+            call(x)
+    return 1e3 * (time.perf_counter() - start)
+
+
+def measure(inputs: int, hidden: int, repeat: int) -> dict[str, float]:
+    """Median times [ms], after one run of each that is not counted."""
+    x = 2 * torch.rand(STEPS, BATCH, inputs) - 1
+    calls = rows(inputs, hidden)
+    return {
+        name: statistics.median([once(call, x, training) for _ in range(repeat + 1)][1:])
+        for name, (call, training) in calls.items()
+    }
+
+
+def version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    about: dict[str, Any] = {
+        "machine": platform.machine(),
+        "date": time.strftime("%Y-%m-%d"),
+        **{name: version(name) for name in ("torch", "numpy", "numba", "aihwkit")},
+    }
+    print(*(f"{key}: {value}" for key, value in about.items()), sep="  ")
+    result = {}
+    for inputs, hidden in SIZES:
+        ms = measure(inputs, hidden, args.repeat)
+        result[f"{inputs} x {hidden}"] = ms
+        print(f"\n{f'{inputs} x {hidden}':32} {'ms':>9} {'ms a step':>10} {'ratio':>7}")
+        for name, value in ms.items():
+            base = ms["training: torch.nn.LSTM" if "training" in name else "torch.nn.LSTM"]
+            print(f"{name:32} {value:9.2f} {value / STEPS:10.4f} {value / base:7.2f}", flush=True)
+    if args.json:
+        part = args.json.with_suffix(".part")
+        part.write_text(json.dumps({"about": about, "ms": result}, indent=1) + "\n")
+        part.replace(args.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""Law: the kernel of all steps, torch's buffers and the macro give the same outputs."""
+
+import numpy as np
+import pytest
+import torch
+
+import aimc
+from aimc import nn
+from aimc.device import ReadNoise
+from aimc.imperfections import ComparatorOffset
+from aimc.kernels import sequence
+
+IDEAL = aimc.load("ideal-5bit")
+NOISES = {
+    "quiet": (),
+    "one sigma": (ReadNoise(2e-6),),
+    "own sigma": (ReadNoise(1e-6, 0.02),),
+}
+KINDS = {
+    "RNN": {},
+    "LSTM": {},
+    "GRU": {},
+    "projected": {"proj_size": 3},
+    "ramp": {},
+    "both directions": {"bidirectional": True, "num_layers": 2},
+}
+
+
+def chips(kind, hardware, **options):
+    """Two copies of one chip."""
+    torch.manual_seed(0)
+    name = kind if hasattr(torch.nn, kind) else "LSTM"
+    model = getattr(torch.nn, name)(4, 6, **KINDS[kind])
+    if kind == "ramp":
+        options["cell_tanh"] = "ramp"
+    return [nn.program(model, hardware, np.random.default_rng(1), **options) for _ in range(2)]
+
+
+@pytest.fixture
+def x():
+    return 2 * torch.rand(9, 8, 4, generator=torch.Generator().manual_seed(2)) - 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("noise", NOISES)
+@pytest.mark.parametrize("bits", [1, 5, 8])
+def test_equal_to_the_macro_bit_for_bit(kind, noise, bits, x, monkeypatch):
+    hardware = IDEAL.replace(
+        bits=bits, on_read=NOISES[noise], imperfections=(ComparatorOffset(2e-3),), cols=10
+    )
+    fast, slow = chips(kind, hardware)
+    with torch.no_grad():
+        got = fast(x.double())
+        monkeypatch.setattr("aimc.nn.bridge.Chip.compiled", lambda self, dtype: None)
+        expected = slow(x.double())
+    assert torch.equal(got[0], expected[0])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_float32_is_float64_up_to_ties(kind, x):
+    single = chips(kind, IDEAL.replace(bits=8), dtype=torch.float32)[0]
+    double = chips(kind, IDEAL.replace(bits=8))[0]
+    with torch.no_grad():
+        assert (single(x)[0] - double(x)[0]).abs().mean() < 1e-3
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("noise", NOISES)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_buffers_are_the_kernel(device, noise, dtype):
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("torch sees no CUDA device")
+    chip = chips("LSTM", IDEAL.replace(on_read=NOISES[noise]), dtype=dtype)[0].chips["gates_l0"]
+    compiled = chip.compiled(dtype)
+    z = (2 * torch.rand(50, 10, generator=torch.Generator().manual_seed(3)) - 1).to(dtype)
+    expected = compiled.read(z, np.random.default_rng(4))
+    draws = torch.from_numpy(compiled.draws(1, 50, np.random.default_rng(4))[0]).to(device)
+    got = compiled.buffers(torch.device(device))(z.to(device), draws).cpu()
+    agree = (got == expected).double().mean()
+    assert agree == 1 if dtype == torch.float64 else agree > 0.99
+
+
+def test_float32_noise_has_the_macros_deviation():
+    device = IDEAL.replace(bits=12, on_read=(ReadNoise(1e-6, 0.02),))
+    model = torch.nn.Linear(4, 6)
+    x = torch.full((20000, 4), 0.5)
+    spread = []
+    for dtype in (torch.float64, torch.float32):
+        chip = nn.program(model, device, np.random.default_rng(1), dtype=dtype)
+        with torch.no_grad():
+            spread.append(chip(x).double().std(dim=0))
+    torch.testing.assert_close(spread[1], spread[0], rtol=0.04, atol=0)
+
+
+def test_normals_are_normal(rng):
+    state = rng.integers(1, 2**32, size=(4, 256), dtype=np.uint32)
+    words = np.empty((4000, 256), np.uint32)
+    sequence.words(state, words)
+    assert abs(words.mean() / 2**32 - 0.5) < 2e-3
+    z = np.empty(words.size, np.float32)
+    sequence.normals(words.ravel(), z)
+    moments = [(z.astype(float) ** k).mean() for k in range(1, 5)]
+    np.testing.assert_allclose(moments, [0, 1, 0, 3], atol=0.02)
+
+
+def test_tanh_to_the_last_places():
+    x = np.concatenate([np.linspace(-25, 25, 10001), [1e-300, -1e-10, 0.0]])
+    y = np.empty_like(x)
+    sequence.tanh(x, y)
+    np.testing.assert_allclose(y, np.tanh(x), rtol=1e-15, atol=0)
