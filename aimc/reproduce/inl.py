@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aimc.device import Device, Effect, StuckAt, WriteError, WriteVerify
 from aimc.ramp import ProgrammedRamp, RampADC
 from aimc.reproduce.table import Row, Table
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 CHIPS = 3000
 G_MAX = 150e-6  # [S]
@@ -58,22 +53,14 @@ def run(seed: int) -> Table:
         after = float(np.mean([np.abs(ramp.trimmed(rng).inl()).max() for ramp in ramps]))
         rows.append(Row(f"{case.what}, not calibrated", before, case.expected[0], "LSB"))
         rows.append(Row(f"{case.what}, calibrated", after, case.expected[1], "LSB"))
-    title = f"Mean worst INL of a sigmoid ramp over {CHIPS} chips"
     return Table(
         "inl",
-        title,
+        f"Mean worst INL of a sigmoid ramp over {CHIPS} chips",
         "derived by an independent Monte Carlo of the circuit, not the paper's numbers; for the "
         "verify window it assumes a perfect trim, here the trim has the window's error too",
         tuple(rows),
         {"g_max": G_MAX, "chips": CHIPS, "seed": seed},
-        figure=partial(_figure, title, rows),
     )
-
-
-def _figure(title: str, rows: list[Row]) -> Figure:
-    from aimc.reproduce.figures import beside
-
-    return beside(title, rows)
 
 
 def _program(case: _Case, rng: np.random.Generator) -> ProgrammedRamp:

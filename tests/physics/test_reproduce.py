@@ -36,8 +36,7 @@ def test_the_cells_of_the_curves_are_the_derived_ones_to_a_percent():
 
 def test_the_worst_inl_is_the_derived_one_to_ten_percent():
     table = reproduce.run("inl")
-    assert table.figure is not None
-    assert len(table.figure().axes[0].patches) == len(table.rows)
+    assert len(table.draw().axes[0].patches) == len(table.rows)
     rows = [row for row in table.rows if row.expected is not None]
     assert len(rows) == 16
     for row in rows:
