@@ -75,11 +75,11 @@ def cases(
 def origins(
     chosen: dict[tuple[str, int], Hardware], models: dict[str, dict[tuple[str, int], Any]]
 ) -> Iterator[Case]:
-    """One effect on, and one off, at a time."""
+    """One effect on, and one off, at a time; of the last kind of training."""
+    training, trained = list(models.items())[-1]
     for (name, bits), each in chosen.items():
-        for training, trained in models.items():
-            for what, some in one_at_a_time(each).items():
-                yield Case(name, bits, training, what, None, some, trained[name, bits])
+        for what, some in one_at_a_time(each).items():
+            yield Case(name, bits, training, what, None, some, trained[name, bits])
 
 
 def measure(

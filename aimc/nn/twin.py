@@ -61,21 +61,26 @@ class Converters:
 
 @dataclass(frozen=True)
 class Tile:
-    """One array of a matrix: where it lies, its wires' share in each cell, its converters."""
+    """One array of a matrix: where it lies, what its wires do to each cell, its converters.
+
+    The wires make share g + rest of a conductance g, exact for the cells of `macro`.
+    """
 
     macro: Macro
     rows: slice
     cols: slice
     share: Any
+    rest: Any
 
     @classmethod
     def of(cls, macro: Macro, row: int, col: int) -> Tile:
         rows, cols = macro.shape
-        crossbar, share = macro.crossbar, 1.0
+        crossbar, share, rest = macro.crossbar, 1.0, 0.0
         if not crossbar.wires.ideal:
             g = np.maximum(crossbar.g, 1e-3 * macro.hardware.device.g_max)
             share = np.where(crossbar.g < g, 1.0, crossbar.transfer / g)
-        return cls(macro, slice(row, row + rows), slice(col, col + cols), share)
+            rest = crossbar.transfer - share * crossbar.g
+        return cls(macro, slice(row, row + rows), slice(col, col + cols), share, rest)
 
     def weights(self, w: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """`w` (rows, cols) as freshly written cells and these wires make it."""
@@ -84,7 +89,7 @@ class Tile:
         w_max = mapping.scale(part)
         g = device.write(mapping.to_conductance(part, device, w_max), rng)
         g = device.age(g, hardware.age, rng)
-        return mapping.to_weight(g * self.share, device, w_max)
+        return mapping.to_weight(g * self.share + self.rest, device, w_max)
 
     @property
     def ramps(self) -> list[tuple[int, Curve, int, Any, Any]]:

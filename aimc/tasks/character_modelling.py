@@ -146,15 +146,19 @@ class CharacterModelling:
         model: Any,
         length: int = 300,
         seed: int = 0,
-        prompt: str = "\n",
+        prompt: str = "",
         temperature: float = 1.0,
     ) -> str:
-        """`length` characters that `model`, float or programmed, writes after `prompt`."""
+        """`length` characters that `model`, float or programmed, writes after `prompt`.
+
+        Without a prompt it reads the first line or so of the test split.
+        """
         as_number("temperature", temperature, above=0)
         as_count("length", length)
         self._check(model)
         generator = torch.Generator().manual_seed(seed)
-        codes = torch.from_numpy(self.text.encode(prompt)).long()[None]
+        start = self.text.encode(prompt) if prompt else self.split("test")[:80]
+        codes = torch.from_numpy(start).long()[None]
         written: list[int] = []
         model.eval()
         with torch.no_grad():
