@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from aimc.curves import Curve, curve, linear
+from aimc.kernels.ramps import FEW, convert
 from aimc.nn.bridge import Chip, _apply, straight_through
 from aimc.tiling import Tiled
 
@@ -31,7 +32,7 @@ Tensor = torch.Tensor
 class Converters:
     """One ramp a column: y = first + step (number of thresholds below u), single precision.
 
-    ideal, built (cols, 2^bits - 1): thresholds as meant, and as cells and comparators make them.
+    ideal, built (2^bits - 1, cols): thresholds as meant, and as cells and comparators make them.
     """
 
     ideal: Tensor
@@ -45,18 +46,23 @@ class Converters:
         parts: list[list[np.ndarray]] = [[], [], [], []]
         for count, function, bits, thresholds, offset in ramps:
             y = function.outputs(bits)
-            built = np.maximum.accumulate(thresholds) + np.broadcast_to(offset, count)[:, None]
-            parts[0].append(np.tile(function.thresholds(bits), (count, 1)))
+            built = np.maximum.accumulate(thresholds)[:, None] + np.broadcast_to(offset, count)
+            parts[0].append(np.tile(function.thresholds(bits)[:, None], count))
             parts[1].append(built)
             parts[2].append(np.full(count, y[0]))
             parts[3].append(np.full(count, y[1] - y[0]))
-        return cls(*(torch.from_numpy(np.concatenate(part)).float() for part in parts))
+        return cls(*(torch.from_numpy(np.concatenate(part, axis=-1)).float() for part in parts))
 
     def __call__(self, u: Tensor, strength: float) -> Tensor:
         """Outputs (batch, cols) for u (batch, cols), thresholds `strength` away from ideal."""
         table = torch.lerp(self.ideal, self.built, strength)
-        code = torch.searchsorted(table, u.T.contiguous(), right=True, out_int32=True)
-        return torch.addcmul(self.first, self.step, code.T.float())
+        if len(table) > FEW:
+            across = table.T.contiguous(), u.T.contiguous()
+            code = torch.searchsorted(*across, right=True, out_int32=True)
+            return torch.addcmul(self.first, self.step, code.T.float())
+        y = torch.empty_like(u)
+        convert(*(part.numpy() for part in (u.contiguous(), table, self.first, self.step, y)))
+        return y
 
 
 @dataclass(frozen=True)
@@ -198,7 +204,7 @@ class Twin:
             parts = []
             for k, (_, converters, _) in enumerate(self.blocks):
                 u = self._product(x, k)
-                low, high = converters.ideal[:, 0], converters.ideal[:, -1]
+                low, high = converters.ideal[0], converters.ideal[-1]
                 ideal = torch.minimum(torch.maximum(u, low), high)
                 parts.append(straight_through(ideal, converters(u.detach(), self.strength)))
             y = self._convert(torch.stack(parts).sum(0), self.digital, 0.0)

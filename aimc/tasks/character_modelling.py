@@ -19,13 +19,13 @@ from aimc.macro import Hardware
 from aimc.tasks import charnet, texts
 from aimc.tasks.charnet import CharNet, State
 
-SIZES = {"small": (24, 256, 96), "full": (128, 2016, 504)}
+SIZES = {"small": (24, 128, 96), "full": (128, 2016, 504)}
 """Embedding, cells, projection. full: the 633 x 8064 of Nat. Commun. 2025, s41467-025-56254-6."""
 
 STREAMS, LENGTH = 64, 64  # parallel texts, and steps through which a gradient goes back
-FULL = nn.Recipe(epochs=4, rate=8e-3, averaging=0.998, weight_limit=1.5, weight_noise=0.02)
+FULL = nn.Recipe(epochs=6, rate=8e-3, averaging=0.998, weight_limit=0.8, weight_noise=0.03)
 QUICK = replace(FULL, epochs=1)
-AWARE = nn.Recipe(epochs=1, rate=3e-3, averaging=0.99, weight_limit=1.5, refresh=20)
+AWARE = nn.Recipe(epochs=2, rate=4e-3, averaging=0.995, weight_limit=0.8, refresh=20)
 QUICK_AWARE = replace(AWARE, epochs=1)
 
 

