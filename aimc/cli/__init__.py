@@ -272,7 +272,7 @@ def lm(
     ] = None,
     characters: Annotated[
         int | None,
-        typer.Option(min=2, help="Of each split to evaluate.", show_default="all; quick: 20000"),
+        typer.Option(min=2, help="Of each split to evaluate.", show_default="all; quick: 10000"),
     ] = None,
     pretrained: Pretrained = False,
     quick: Annotated[

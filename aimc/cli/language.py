@@ -17,7 +17,7 @@ from aimc.errors import ArgumentError
 from aimc.tasks import character_modelling as recipes
 
 CHECKPOINT = "lm-kjv-small.safetensors"
-QUICK_CHARACTERS = 20_000
+QUICK_CHARACTERS = 10_000
 SAMPLE = 300
 
 

@@ -143,7 +143,7 @@ def train(
 
     task: see `Task`. teacher: float model whose scores are compared with, where the recipe
     distills; None: `model` as it came. checkpoint: file that the run is kept in, every `save_every`
-    steps, and continued from if it is there. digital: modules that stay in floating point, as in
+    steps (whole refreshes), and continued from if it is there. digital: modules that stay in floating point, as in
     `nn.program`. Raises ArgumentError on layers that cannot go on an array, DataError where the
     file belongs to another run or is damaged.
     """
@@ -154,7 +154,9 @@ def train(
         raise must("model", "be in floating point", "is programmed", "Train before programming.")
     recipe = recipe or Recipe()
     as_count("seed", seed, minimum=0)
-    as_count("save_every", save_every)
+    every = as_count("save_every", save_every)
+    if hardware is not None:  # programmed arrays are in no checkpoint
+        every = math.ceil(every / recipe.refresh) * recipe.refresh
     run = _Run(model, task, hardware, seed, recipe, teacher, digital)
     if checkpoint is not None and Path(checkpoint).exists():
         run.restore(checkpoint)
@@ -164,7 +166,7 @@ def train(
         while run.step < run.total:
             loss = run.descend()
             bar.update(shown, advance=1, description=f"training, loss {loss:.3f}")
-            if checkpoint is not None and (run.step % save_every == 0 or run.step == run.total):
+            if checkpoint is not None and (run.step % every == 0 or run.step == run.total):
                 run.save(checkpoint)
     return run.result()
 

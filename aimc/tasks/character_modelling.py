@@ -25,7 +25,9 @@ SIZES = {"small": (24, 128, 96), "full": (128, 2016, 504)}
 STREAMS, LENGTH = 64, 64  # parallel texts, and steps through which a gradient goes back
 FULL = nn.Recipe(epochs=6, rate=8e-3, averaging=0.998, weight_limit=0.8, weight_noise=0.03)
 QUICK = replace(FULL, epochs=1)
-AWARE = nn.Recipe(epochs=2, rate=4e-3, averaging=0.995, weight_limit=0.8, refresh=20)
+AWARE = nn.Recipe(
+    epochs=2, rate=4e-3, averaging=0.995, weight_limit=0.8, refresh=20, distill=0.5, temperature=1.0
+)
 QUICK_AWARE = replace(AWARE, epochs=1)
 
 

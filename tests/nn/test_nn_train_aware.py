@@ -1,4 +1,4 @@
-"""Training for the hardware: twins are the chips, runs are reproducible and continue after a kill."""
+"""Training for the hardware: twins are the chips, a run is repeatable and outlives a kill."""
 
 import dataclasses
 import os
@@ -236,7 +236,7 @@ def test_a_run_that_is_stopped_anywhere_continues_to_the_same_weights(aware, tmp
                 raise KeyboardInterrupt
             return super().batch(step)
 
-    options = {"recipe": recipe, "checkpoint": path, "save_every": 4, "progress": False}
+    options = {"recipe": recipe, "checkpoint": path, "save_every": 3, "progress": False}
     for Stopped.left in (7, 11, 2):
         with pytest.raises(KeyboardInterrupt):
             nn.train(net(), Stopped(), hardware, **options)
@@ -328,7 +328,7 @@ def test_only_the_teacher_counts_with_distill_one():
 
 def test_what_cannot_be_trained_is_refused():
     task, hardware = Comparison(), aimc.load("ideal-5bit")
-    with pytest.raises(ArgumentError, match="must be a torch.nn.Module"):
+    with pytest.raises(ArgumentError, match=r"must be a torch\.nn\.Module"):
         nn.train("net", task)
     with pytest.raises(ArgumentError, match="`hardware` must be a Hardware or None"):
         nn.train(net(), task, "ideal-5bit")

@@ -138,7 +138,7 @@ def test_mistakes_are_named(task):
     other = lm.CharNet("ab", *SIZE)
     with pytest.raises(DataError, match="It was trained on another text"):
         task.bits_per_character(other)
-    with pytest.raises(DataError, match="must hold only characters of counting.txt"):
+    with pytest.raises(DataError, match=r"must hold only characters of counting\.txt"):
         task.sample(task.model(SIZE), prompt="?")
 
 

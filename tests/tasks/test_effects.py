@@ -48,6 +48,6 @@ def test_levels_that_add_nothing_are_left_out():
 
 def test_an_unknown_effect_is_named():
     with pytest.raises(
-        ArgumentError, match="`active` must name write errors, .*, but names 'rain'"
+        ArgumentError, match=r"`active` must name write errors, .*, but names 'rain'"
     ):
         only(aimc.load("ideal-5bit"), ["rain"])

@@ -77,10 +77,10 @@ def test_what_is_no_text_is_named(tmp_path, plain):
         texts.load(tmp_path / "none")
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(DataError, match="must hold ptb.train.txt, .* but holds neither"):
+    with pytest.raises(DataError, match=r"must hold ptb\.train\.txt, .* but holds neither"):
         texts.load(empty)
     (plain / "ptb.valid.txt").unlink()
-    with pytest.raises(DataError, match="must hold ptb.valid.txt beside ptb.train.txt"):
+    with pytest.raises(DataError, match=r"must hold ptb\.valid\.txt beside ptb\.train\.txt"):
         texts.load(plain)
     (plain / "ptb.valid.txt").write_text("short\n")
     with pytest.raises(

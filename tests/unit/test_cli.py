@@ -207,9 +207,9 @@ def test_interruption_is_status_130(monkeypatch):
 @pytest.fixture
 def small(monkeypatch):
     """A keyword data set of noise, and a recipe of one epoch."""
-    from aimc.tasks import corpus, keyword_spotting
     from aimc.cli import keywords
     from aimc.nn import Recipe
+    from aimc.tasks import corpus, keyword_spotting
 
     rng = np.random.default_rng(0)
     words = {
@@ -258,7 +258,8 @@ def test_bench_kws_from_training_to_record(small, tmp_path):
 def test_bench_kws_for_many_bits_ages_and_trainings(small, tmp_path):
     """Two runs with one seed differ in their date alone."""
     args = ("bench", "kws", "--quick", "--chips", 2, "--hidden", 4, "--bits", 3, 2,
-            "--card", "taox-1t1r-128-aged", "--hardware-aware", "--hours", 0, 24, "--origins")  # fmt: skip
+            "--card", "taox-1t1r-128-aged", "--hardware-aware", "--hours", 0, 24,
+            "--origins")  # fmt: skip
     records = []
     for folder in ("one", "two"):
         result = ok(*args, "--out", tmp_path / folder)
@@ -313,8 +314,8 @@ def test_bench_lm_from_training_to_record(tmp_path, monkeypatch):
     ]
     assert len(records[0]["sample"]["chip"]) == 300
     untrained = json.loads(
-        ok("bench", "lm", "--data", data, "--epochs", 0, "--chips", 1, "--characters", 300, "--json",
-           "--digital-readout", "--card", "ideal-5bit", "--out", tmp_path).stdout
+        ok("bench", "lm", "--data", data, "--epochs", 0, "--chips", 1, "--characters", 300,
+           "--json", "--digital-readout", "--card", "ideal-5bit", "--out", tmp_path).stdout
     )  # fmt: skip
     assert untrained["settings"]["digital"] == ["readout"]
     assert untrained["float"]["test"] == pytest.approx(np.log2(22), abs=0.5)
