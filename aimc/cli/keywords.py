@@ -119,10 +119,11 @@ def bench(
     else:
         _print(record, benchmark.no_ageing(chosen, hours))
     files.append(show.write_text(out / f"{stem}.json", text + "\n"))
+    whole = [r for r in rows if r["effects"] == "all effects"] or rows
     accuracy = {
-        f"{r['card']}\n{r['bits']} bits\n{r['training']}\n"
-        + (r["effects"] if r["hours"] is None else f"{r['hours']:g} h"): r["values"]
-        for r in rows
+        f"{r['card']}\n{r['bits']} bits\n{r['training']}"
+        + ("" if r["hours"] is None else f"\n{r['hours']:g} h"): r["values"]
+        for r in whole
     }
     files += _figures(out / stem, task, wanted[-1], seed, accuracy, measured["test"], confusion)
     benchmark.say("wrote " + ", ".join(map(str, files)))

@@ -143,9 +143,9 @@ def train(
 
     task: see `Task`. teacher: float model whose scores are compared with, where the recipe
     distills; None: `model` as it came. checkpoint: file that the run is kept in, every `save_every`
-    steps (whole refreshes), and continued from if it is there. digital: modules that stay in floating point, as in
-    `nn.program`. Raises ArgumentError on layers that cannot go on an array, DataError where the
-    file belongs to another run or is damaged.
+    steps (whole refreshes), and continued from if it is there. digital: modules that stay in
+    floating point, as in `nn.program`. Raises ArgumentError on layers that cannot go on an array,
+    DataError where the file belongs to another run or is damaged.
     """
     _check_model(model)
     if hardware is not None and not isinstance(hardware, Hardware):
