@@ -153,13 +153,14 @@ def table(rows: list[dict[str, Any]], name: str, reference: float, text: str, un
     shown = Table(*head, box=None, padding=(0, 2, 0, 0))
     skip = ["", *([""] if trained else []), *([""] if aged else [])]
     shown.add_row("float", *skip, "", "", format(reference, text))
+    places = 2 if abs(unit) > 1 else 3
     for r in rows:
         low, high = r["interval_95"] or (None, None)
         hours = "" if r["hours"] is None else f"{r['hours']:g}"
         shown.add_row(
             r["card"], str(r["bits"]), *([r["training"]] if trained else []), r["effects"],
             *([hours] if aged else []), str(len(r["values"])), format(r["mean"], text),
-            f"{unit * (r['mean'] - reference):.{2 if abs(unit) > 1 else 3}f}",
+            f"{round(unit * (r['mean'] - reference), places) + 0.0:.{places}f}",
             "" if r["std"] is None else format(r["std"], text),
             "" if low is None else f"{format(low, text)} to {format(high, text)}",
             format(r["worst"], text), format(r["best"], text),
