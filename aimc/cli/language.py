@@ -124,7 +124,7 @@ def bench(
         float=measured,
         rows=rows,
         origins=parts,
-        sample={
+        sample={} if epochs == 0 else {
             "float": task.sample(model, SAMPLE, seed),
             "chip": task.sample(_chip(wanted[-1], seed, kept), SAMPLE, seed),
         },
