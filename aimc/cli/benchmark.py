@@ -189,6 +189,35 @@ def checkpoint(file: str) -> Path:
     return path
 
 
+def adapted(
+    chosen: dict[tuple[str, int], Hardware],
+    shipped: str | None,
+    task: Any,
+    adapt: Callable[[Hardware], Any],
+    stem: Path,
+    files: list[Path],
+) -> dict[tuple[str, int], Any]:
+    """A model for each card and number of bits: from the checkout, or made by `adapt` and saved.
+
+    shipped: the float model's file in the checkout, beside which those for hardware lie; None
+    takes none of them. stem: how the saved files begin; they are added to `files`.
+    """
+    found = {}
+    for (name, bits), each in chosen.items():
+        ending = f"-{Path(name).stem}-{bits}bit.safetensors"
+        path = None
+        if shipped:
+            path = checkpoint(shipped).with_name(f"{Path(shipped).stem}{ending}")
+        if path and path.is_file():
+            found[name, bits] = task.load(path)
+            continue
+        say(f"training for {name}, {bits} bits")
+        found[name, bits] = adapt(each)
+        files.append(stem.with_name(f"{stem.name}-aware{ending}"))
+        task.save(found[name, bits], files[-1])
+    return found
+
+
 def record(benchmark: str, **fields: Any) -> dict[str, Any]:
     """A benchmark's record: what was measured, when, where, and with which versions."""
     return {

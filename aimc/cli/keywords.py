@@ -67,18 +67,14 @@ def bench(
     models = {"plain": dict.fromkeys(chosen, model)}
     if aware:
         recipe = QUICK_AWARE if quick or task.synthetic else AWARE
-        models["hardware-aware"] = {}
-        for (name, count), each in chosen.items():
-            path = out / f"{stem}-{Path(name).stem}-{count}bit-aware.safetensors"
-            shipped = _shipped(name, count) if pretrained else None
-            if shipped:
-                adapted = task.load(shipped)
-            else:
-                benchmark.say(f"training for {name}, {count} bits")
-                adapted = task.adapt(model, each, seed=seed, recipe=recipe, progress=shown)
-                task.save(adapted, path)
-                files.append(path)
-            models["hardware-aware"][name, count] = adapted
+        models["hardware-aware"] = benchmark.adapted(
+            chosen,
+            CHECKPOINT if pretrained else None,
+            task,
+            lambda each: task.adapt(model, each, seed=seed, recipe=recipe, progress=shown),
+            out / stem,
+            files,
+        )
 
     def evaluate(chip: Any) -> tuple[float, np.ndarray]:
         counts = task.confusion(chip)
@@ -127,13 +123,6 @@ def bench(
     }
     files += _figures(out / stem, task, wanted[-1], seed, accuracy, measured["test"], confusion)
     benchmark.say("wrote " + ", ".join(map(str, files)))
-
-
-def _shipped(name: str, bits: int) -> Path | None:
-    """The committed model that was trained for this card and these bits, if there is one."""
-    path = benchmark.checkpoint(CHECKPOINT)
-    path = path.with_name(f"{path.stem}-{Path(name).stem}-{bits}bit{path.suffix}")
-    return path if path.is_file() else None
 
 
 def _accuracy(counts: np.ndarray) -> float:

@@ -82,20 +82,17 @@ def bench(
     kept = ("readout",) if digital else ()
     models: dict[str, dict[tuple[str, int], Any]] = {"plain": dict.fromkeys(chosen, model)}
     if aware:
-        models["hardware-aware"] = {}
-        for (name, count), each in chosen.items():
-            shipped = _shipped(name, count) if pretrained else None
-            if shipped and not digital:
-                adapted = task.load(shipped)
-            else:
-                benchmark.say(f"training for {name}, {count} bits")
-                fitted = recipes.QUICK_AWARE if quick else recipes.AWARE
-                adapted = task.adapt(
-                    model, each, seed=seed, recipe=fitted, digital=kept, progress=shown
-                )
-                files.append(out / f"{stem}-{Path(name).stem}-{count}bit-aware.safetensors")
-                task.save(adapted, files[-1])
-            models["hardware-aware"][name, count] = adapted
+        fitted = recipes.QUICK_AWARE if quick else recipes.AWARE
+        models["hardware-aware"] = benchmark.adapted(
+            chosen,
+            CHECKPOINT if pretrained and not digital else None,
+            task,
+            lambda each: task.adapt(
+                model, each, seed=seed, recipe=fitted, digital=kept, progress=shown
+            ),
+            out / stem,
+            files,
+        )
 
     def evaluate(chip: Any) -> tuple[float, int]:
         return task.bits_per_character(chip, "test", characters), 0
@@ -141,13 +138,6 @@ def bench(
 def _chip(case: benchmark.Case, seed: int, digital: tuple[str, ...]) -> Any:
     rng = np.random.default_rng(seed)
     return nn.program(case.model, case.hardware, rng, digital=digital)
-
-
-def _shipped(name: str, bits: int) -> Path | None:
-    """The committed model that was trained for this card and these bits, if there is one."""
-    path = benchmark.checkpoint(CHECKPOINT)
-    path = path.with_name(f"{path.stem}-{Path(name).stem}-{bits}bit{path.suffix}")
-    return path if path.is_file() else None
 
 
 def _print(record: dict[str, Any], remark: str) -> None:

@@ -17,8 +17,9 @@ from aimc.nn.layer import AnalogLayer
 from aimc.nn.linear import Linear
 from aimc.nn.network import transfers
 from aimc.nn.program import calibrate, macros, program, report, reprogram
+from aimc.nn.recipe import Course, Recipe, Task
 from aimc.nn.rnn import GRU, LSTM, RNN
-from aimc.nn.training import Course, Recipe, Task, train
+from aimc.nn.training import train
 
 __all__ = [
     "GRU",
