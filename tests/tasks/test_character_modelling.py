@@ -23,10 +23,10 @@ TALE = Path(
 )
 
 
-@pytest.fixture
-def task(tmp_path):
-    """A text whose next character follows from the last two."""
-    path = tmp_path / "counting.txt"
+@pytest.fixture(scope="module")
+def task(tmp_path_factory):
+    """A text whose next character follows from those before."""
+    path = tmp_path_factory.mktemp("text") / "counting.txt"
     path.write_text("".join(f"{k % 10}{k // 10 % 10}{k % 7}." for k in range(5000)))
     return CharacterModelling(path)
 
@@ -35,7 +35,7 @@ SIZE = (6, 16, 8)
 RECIPE = nn.Recipe(epochs=20, rate=0.02, averaging=0.9)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def trained(task):
     return task.train(task.model(SIZE), recipe=RECIPE, progress=False)
 
