@@ -57,5 +57,5 @@ $(READY): pyproject.toml
 	@echo "installing into .venv (a few minutes the first time)"
 	@$(BIN)/python -m pip install -q --upgrade pip
 	@$(BIN)/python -c 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") is None)' || $(BIN)/pip install -q $(TORCH)
-	@$(BIN)/pip install -q -e '.[torch,speech,spice,dev]'
+	@$(BIN)/pip install -q -e '.[torch,speech,spice,text,dev]'
 	@touch $@

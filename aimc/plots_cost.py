@@ -97,14 +97,17 @@ def efficiency(bills: Mapping[str, Sequence[Bill]]) -> Figure:
 
 
 def points(records: Iterable[Mapping[str, Any]], key: str = "mean") -> list[Point]:
-    """The cards in records that `aimc bench` wrote as JSON, one for each number of bits."""
+    """Chips with all effects in records that `aimc bench` wrote as JSON, by card and training."""
     found = []
     for record in records:
-        for name, card in record["cards"].items():
-            if "energy_per_inference" not in card:
+        for row in record["rows"]:
+            name = row["card"]
+            if "energy_per_inference" not in row:
                 raise must("records", "give energy_per_inference for every card",
                            f"{name} has none", "Run the benchmark again.")  # fmt: skip
-            found.append(Point(name, card["bits"], card["energy_per_inference"], card[key]))
+            if row["effects"] == "all effects" and not row["hours"]:
+                name += "" if row["training"] == "plain" else f", {row['training']}"
+                found.append(Point(name, row["bits"], row["energy_per_inference"], row[key]))
     return found
 
 

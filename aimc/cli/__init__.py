@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from aimc import __version__
+from aimc.cli.many import Many
 from aimc.errors import AimcError
 
 
@@ -225,17 +226,35 @@ def cost(
     )  # fmt: skip
 
 
-@bench.command()
+Cards = Annotated[
+    list[str] | None,
+    typer.Option(help="Cards or paths; several to compare.", show_default="taox-1t1r-128"),
+]
+ManyBits = Annotated[
+    list[int] | None,
+    typer.Option(min=1, max=16, help="Input and output bits: 3 4 5.", show_default="the card's"),
+]
+Chips = Annotated[int, typer.Option(min=1, help="Chips to program of each kind.")]
+Pretrained = Annotated[
+    bool, typer.Option("--pretrained", help="Evaluate the trained model of the checkout.")
+]
+Aware = Annotated[
+    bool, typer.Option("--hardware-aware", help="Also train for each card and number of bits.")
+]
+Hours = Annotated[
+    list[float] | None,
+    typer.Option(min=0, help="Ages of the chips: 0 1 24 720.", show_default="the card's age"),
+]
+Origins = Annotated[
+    bool, typer.Option("--origins", help="Also one effect on, and one off, at a time.")
+]
+
+
+@bench.command(cls=Many)
 def kws(
-    card: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A card or a path; give it several times to compare.",
-            show_default="ideal-5bit and taox-1t1r-128",
-        ),
-    ] = None,
-    bits: Bits = None,
-    chips: Annotated[int, typer.Option(min=1, help="Chips to program of each card.")] = 10,
+    card: Cards = None,
+    bits: ManyBits = None,
+    chips: Chips = 10,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -243,32 +262,84 @@ def kws(
             show_default="synthesised speech",
         ),
     ] = None,
-    pretrained: Annotated[
-        bool,
-        typer.Option("--pretrained", help="Evaluate the trained model of the checkout."),
-    ] = False,
+    pretrained: Pretrained = False,
     quick: Annotated[
         bool, typer.Option("--quick", help="Train for a few minutes only; less accurate.")
     ] = False,
     hidden: Annotated[
         int | None, typer.Option(min=1, help="State size of the LSTM.", show_default="32")
     ] = None,
+    hardware_aware: Aware = False,
+    hours: Hours = None,
+    origins: Origins = False,
     seed: Seed = 0,
     json: Json = False,
     out: Annotated[Path, typer.Option(help="Folder for figures and JSON.")] = Path("results"),
 ) -> None:
     """Keyword spotting (12 classes) with an LSTM: its accuracy in floating point and on chips.
 
-    Trains the network, programs it into `--chips` simulated chips of each card, each with errors
-    of its own, and evaluates every chip on the test words. Without `--data` the words are spoken
-    by a synthesiser, and every output says so. `--pretrained` trains nothing, and so takes neither
-    `--hidden` nor `--quick`.
+    Trains the network, programs it into `--chips` simulated chips of each card (taox-1t1r-128 if
+    none is named), each with errors of its own, and evaluates every chip on the test words: with
+    the card's rounding alone, with the noise of its device, and with all its effects. Without
+    `--data` the words are spoken by a synthesiser, and every output says so. `--pretrained` trains
+    nothing that the checkout holds, and so takes neither `--hidden` nor `--quick`.
     """
     from aimc.cli import keywords
 
     keywords.bench(
-        card or ["ideal-5bit", "taox-1t1r-128"],
-        bits, chips, data, pretrained, quick, hidden, seed, json, out,
+        card or ["taox-1t1r-128"], bits or [], chips, data, pretrained, quick, hidden,
+        hardware_aware, hours or [], origins, seed, json, out,
+    )  # fmt: skip
+
+
+@bench.command(cls=Many)
+def lm(
+    card: Cards = None,
+    bits: ManyBits = None,
+    chips: Chips = 10,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="A Penn Treebank folder, or any text file.", show_default="King James Bible"
+        ),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(help="small, or full: 633 x 8064 weights.", show_default="small"),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=0, help="0: untrained.", show_default="the recipe's")
+    ] = None,
+    characters: Annotated[
+        int | None,
+        typer.Option(min=2, help="Of each split to evaluate.", show_default="all; quick: 10000"),
+    ] = None,
+    pretrained: Pretrained = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Less training, and the first part of the test text.")
+    ] = False,
+    hardware_aware: Aware = False,
+    hours: Hours = None,
+    origins: Origins = False,
+    digital_readout: Annotated[
+        bool, typer.Option("--digital-readout", help="Keep the last layer off the arrays.")
+    ] = False,
+    seed: Seed = 0,
+    json: Json = False,
+    out: Annotated[Path, typer.Option(help="Folder for models and JSON.")] = Path("results"),
+) -> None:
+    """Character language model with a projected LSTM: bits per character, in floating point and on
+    chips, and what it writes.
+
+    As `aimc bench kws`. The embedded text is the King James Bible in lower case (extra `text`).
+    `--pretrained` trains nothing that the checkout holds, and so takes neither `--size` nor
+    `--epochs`.
+    """
+    from aimc.cli import language
+
+    language.bench(
+        card or ["taox-1t1r-128"], bits or [], chips, data, size, epochs, characters, pretrained,
+        quick, hardware_aware, hours or [], origins, digital_readout, seed, json, out,
     )  # fmt: skip
 
 

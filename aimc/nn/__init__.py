@@ -1,7 +1,8 @@
 """The door to torch: layers on simulated arrays, and whole models programmed into chips.
 
 `calibrate(model, x)` notes the ranges, `program(model, hardware, rng)` gives a chip: a copy of the
-model whose Linear, RNN, LSTM and GRU layers are read from arrays. The layers `Linear`, `RNN`,
+model whose Linear, RNN, LSTM and GRU layers are read from arrays, and `train(model, task,
+hardware)` prepares a model for what chips do to it. The layers `Linear`, `RNN`,
 `LSTM` and `GRU` take torch.nn's arguments and state_dicts, and train straight through the chip.
 """
 
@@ -16,18 +17,24 @@ from aimc.nn.layer import AnalogLayer
 from aimc.nn.linear import Linear
 from aimc.nn.network import transfers
 from aimc.nn.program import calibrate, macros, program, report, reprogram
+from aimc.nn.recipe import Course, Recipe, Task
 from aimc.nn.rnn import GRU, LSTM, RNN
+from aimc.nn.training import train
 
 __all__ = [
     "GRU",
     "LSTM",
     "RNN",
     "AnalogLayer",
+    "Course",
     "Linear",
+    "Recipe",
+    "Task",
     "calibrate",
     "macros",
     "program",
     "report",
     "reprogram",
+    "train",
     "transfers",
 ]

@@ -7,6 +7,7 @@ except ImportError as _error:  # pragma: no cover
 
     raise MissingExtra("torch", "torch") from _error
 
+from aimc.tasks.character_modelling import CharacterModelling
 from aimc.tasks.keyword_spotting import KeywordSpotting
 
-__all__ = ["KeywordSpotting"]
+__all__ = ["CharacterModelling", "KeywordSpotting"]

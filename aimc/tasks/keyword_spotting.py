@@ -1,7 +1,7 @@
 """Keyword spotting: twelve classes, one second of sound, speakers never trained on."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aimc import __version__, nn
+from aimc.cards import digest
 from aimc.errors import as_count, as_number, must
+from aimc.macro import Hardware
 from aimc.tasks import network, speech_commands, synthetic
 from aimc.tasks.corpus import CLASSES, SPLITS, Split, noise_part
 from aimc.tasks.download import download
 from aimc.tasks.features import mfcc
 from aimc.tasks.network import KeywordNet
-from aimc.tasks.training import QUICK, Recipe, train
+from aimc.tasks.training import AWARE, FEW_VARIANTS, FULL, QUICK, VARIANTS, Lessons
 
 CALIBRATION = 512  # training clips that set the ranges of converters
 
@@ -39,7 +41,10 @@ class KeywordSpotting:
     def __init__(self, data: str | Path | None = None, seed: int = 0) -> None:
         as_count("seed", seed, minimum=0)
         self.corpus = synthetic.load(seed) if data is None else speech_commands.load(data)
+        self.synthetic = self.corpus.name == synthetic.NAME
+        self.variants = FEW_VARIANTS if self.synthetic else VARIANTS
         self._features: dict[str, Tensor] = {}
+        self._lessons: dict[Any, Lessons] = {}
 
     @property
     def label(self) -> str:
@@ -70,6 +75,20 @@ class KeywordSpotting:
             torch.random.manual_seed(seed)
             return KeywordNet(kind, hidden, features.mean(0), features.std(0))
 
+    def course(self, model: KeywordNet, seed: int = 0) -> Lessons:
+        """What `aimc.nn.train` takes: augmented training clips for a model of this data."""
+        statistics = (value.numpy().tobytes() for value in model.normalise.state_dict().values())
+        key = (seed, *statistics)
+        if key not in self._lessons:
+            noise = [
+                torch.from_numpy(part).float() / 32768
+                for part in noise_part(self.corpus.noise, "train")
+            ]
+            self._lessons = {
+                key: Lessons(self.split("train"), noise, model.normalise, seed, self.variants)
+            }
+        return self._lessons[key]
+
     def train(
         self,
         model: KeywordNet,
@@ -77,34 +96,60 @@ class KeywordSpotting:
         epochs: int | None = None,
         quick: bool | None = None,
         weight_noise: float | None = None,
+        checkpoint: str | Path | None = None,
         progress: bool = True,
     ) -> KeywordNet:
         """A trained copy of `model`, calibrated for chips; the same for a seed and thread count.
 
         quick: the short recipe, `training.QUICK`; None takes it for synthetic clips alone, which
-        are learnt sooner. epochs, weight_noise: None takes the recipe's.
+        are learnt sooner. epochs, weight_noise: None takes the recipe's. checkpoint: as in
+        `nn.train`.
         weight_noise: sigma of random weight errors while training, relative to each tensor's
         largest weight. Raises ArgumentError where a value is out of range.
         """
-        synthetic_clips = self.corpus.name == synthetic.NAME
-        recipe = QUICK if (synthetic_clips if quick is None else quick) else Recipe()
+        recipe = QUICK if (self.synthetic if quick is None else quick) else FULL
         if epochs is not None:
             recipe = replace(recipe, epochs=as_count("epochs", epochs))
         if weight_noise is not None:
             recipe = replace(recipe, weight_noise=as_number("weight_noise", weight_noise, 0))
-        noise = [
-            torch.from_numpy(part).float() / 32768
-            for part in noise_part(self.corpus.noise, "train")
-        ]
-        trained = train(model, self.split("train"), noise, seed, recipe, progress)
-        trained.info = {
+        trained = nn.train(
+            model, self, seed=seed, recipe=recipe, checkpoint=checkpoint, progress=progress
+        )
+        return self.calibrate(self._note(trained, seed, recipe))
+
+    def adapt(
+        self,
+        model: KeywordNet,
+        hardware: Hardware,
+        seed: int = 0,
+        recipe: nn.Recipe = AWARE,
+        checkpoint: str | Path | None = None,
+        progress: bool = True,
+    ) -> KeywordNet:
+        """The float `model`, trained, made ready for `hardware` by `nn.train`; a float model."""
+        adapted = nn.train(
+            model,
+            self,
+            hardware,
+            seed=seed,
+            recipe=recipe,
+            checkpoint=checkpoint,
+            progress=progress,
+        )
+        start = adapted.info
+        notes = {"hardware": digest(hardware), "bits": hardware.adc.bits, "started from": start}
+        return self._note(adapted, seed, recipe, **notes)
+
+    def _note(self, model: KeywordNet, seed: int, recipe: nn.Recipe, **notes: Any) -> KeywordNet:
+        model.info = {
             "data": self.label,
             "seed": seed,
-            "recipe": vars(recipe),
-            "validation accuracy": self.accuracy(trained, "validation"),
+            "recipe": asdict(recipe),
+            "validation accuracy": self.accuracy(model, "validation"),
             "version": __version__,
+            **notes,
         }
-        return self.calibrate(trained)
+        return model
 
     def calibrate(self, model: KeywordNet) -> KeywordNet:
         """Note in `model` its ranges on training clips, by `aimc.nn.calibrate`; returns it."""

@@ -1,19 +1,21 @@
 """The recurrent network that spots keywords, and its checkpoint."""
 
 import json
-import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from aimc.errors import DataError, as_count, must
+from aimc.nn import checkpoint
 from aimc.tasks.corpus import CLASSES
 from aimc.tasks.features import COEFFICIENTS, Normalise
 
 LAYERS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 FORMAT = "aimc keyword spotting 1"
+Model = TypeVar("Model", bound=nn.Module)
 
 
 class KeywordNet(nn.Module):
@@ -52,23 +54,8 @@ class KeywordNet(nn.Module):
 
 def save(model: KeywordNet, path: str | Path) -> None:
     """Write the float model to a safetensors file, whole or not at all."""
-    from safetensors.torch import save_file
-
-    ranges = {
-        name: layer.aimc_ranges
-        for name, layer in model.named_children()
-        if hasattr(layer, "aimc_ranges")
-    }
     settings = {"kind": model.kind, "hidden": model.hidden, "classes": CLASSES}
-    metadata = {"format": FORMAT, "settings": json.dumps(settings)}
-    metadata |= {"ranges": json.dumps(ranges), "info": json.dumps(model.info)}
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        part = Path(folder) / target.name
-        save_file(model.state_dict(), part, metadata)
-        part.chmod(0o644)  # safetensors writes for the owner alone
-        part.replace(target)
+    checkpoint.write(path, model.state_dict(), describe(model, FORMAT, settings))
 
 
 def load(path: str | Path) -> KeywordNet:
@@ -76,35 +63,48 @@ def load(path: str | Path) -> KeywordNet:
 
     Raises DataError where the file is missing, damaged or something else.
     """
-    from safetensors import SafetensorError, safe_open
 
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise DataError(
-            f"{path} must be a checkpoint in safetensors, but cannot be read ({error})."
-        ) from error
-    try:
-        if metadata["format"] != FORMAT:
-            raise ValueError(f"its format is {metadata['format']!r}")
-        settings = json.loads(metadata["settings"])
+    def build(settings: dict[str, Any]) -> KeywordNet:
         if tuple(settings["classes"]) != CLASSES:
             raise ValueError("its classes are others")
         mean, std = torch.zeros(COEFFICIENTS), torch.ones(COEFFICIENTS)
-        model = KeywordNet(settings["kind"], settings["hidden"], mean, std)
+        return KeywordNet(settings["kind"], settings["hidden"], mean, std)
+
+    return rebuild(path, FORMAT, build, "KeywordSpotting.save")
+
+
+def describe(model: Any, form: str, settings: dict[str, Any]) -> dict[str, str]:
+    """What a checkpoint says beside the weights: settings, ranges of the layers, `.info`."""
+    ranges = {
+        name: layer.aimc_ranges
+        for name, layer in model.named_children()
+        if hasattr(layer, "aimc_ranges")
+    }
+    said = {"settings": settings, "ranges": ranges, "info": model.info}
+    return {"format": form, **{name: json.dumps(value) for name, value in said.items()}}
+
+
+def rebuild(
+    path: str | Path, form: str, build: Callable[[dict[str, Any]], Model], writer: str
+) -> Model:
+    """The model that `build(settings)` makes, with the weights and ranges of a checkpoint.
+
+    Raises DataError where the file is not one of that `form`, as `writer` writes it.
+    """
+    state, metadata = checkpoint.read(path)
+    try:
+        if metadata["format"] != form:
+            raise ValueError(f"its format is {metadata['format']!r}")
+        model = build(json.loads(metadata["settings"]))
         model.load_state_dict(state)
         for name, ranges in json.loads(metadata["ranges"]).items():
             model.get_submodule(name).aimc_ranges = ranges  # pyright: ignore
-        model.info = json.loads(metadata["info"])
-        if not isinstance(model.info, dict):
-            raise ValueError(f"its info is {model.info!r}, not a dict")
-        for name, value in model.state_dict().items():
-            if not value.isfinite().all():
-                raise ValueError(f"its {name} is not finite")
+        info = json.loads(metadata["info"])
+        if not isinstance(info, dict):
+            raise ValueError(f"its info is {info!r}, not a dict")
+        model.info = info  # pyright: ignore
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
         raise DataError(
-            f"{path} must be a checkpoint written by `KeywordSpotting.save`, but is not ({error})."
+            f"{path} must be a checkpoint written by `{writer}`, but is not ({error})."
         ) from error
     return model.eval()

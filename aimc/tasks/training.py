@@ -1,78 +1,69 @@
-"""How a keyword network is trained: balanced classes, augmented clips, averaged weights."""
+"""What a keyword network learns from: balanced classes, augmented clips."""
 
-import copy
 import math
-from dataclasses import dataclass
+from dataclasses import replace
 
+import numpy as np
 import torch
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from torch import Generator, Tensor, nn
-from torch.nn import functional as F
+from torch import Generator, Tensor
 
+from aimc.nn import Recipe
 from aimc.tasks.augment import augment, blank, cut, uniform
 from aimc.tasks.corpus import CLASSES, LENGTH, SILENCE, Split
-from aimc.tasks.features import CHUNK, mfcc
+from aimc.tasks.features import CHUNK, Normalise, mfcc
 from aimc.tasks.network import KeywordNet
 
-
-@dataclass(frozen=True)
-class Recipe:
-    """Settings of a training run; the model after the last epoch is taken, none is chosen."""
-
-    epochs: int = 120
-    variants: int = 30  # epochs' worth of augmented features; epochs beyond it use them again
-    batch: int = 128
-    rate: float = 8e-3  # peak learning rate, one cycle [Smith 2018, arXiv 1708.07120]
-    decay: float = 1e-4
-    smoothing: float = 0.1  # of the labels
-    averaging: float = 0.998  # of the weights, exponential, per step
-    clip: float = 1.0  # norm of the gradient
-    weight_limit: float = 2.0  # |w|; an outlier would take the conductance range of all others
-    weight_noise: float = 0.04  # sigma of fresh weight errors a step, relative to the largest |w|
+BATCH = 128
+FULL = Recipe(
+    epochs=120, rate=8e-3, smoothing=0.1, averaging=0.998, weight_limit=2.0, weight_noise=0.04
+)
+QUICK = Recipe(epochs=40, rate=8e-3, smoothing=0.1, averaging=0.998, weight_limit=2.0)
+AWARE = Recipe(epochs=30, rate=4e-3, smoothing=0.1, averaging=0.99, weight_limit=2.0)
+QUICK_AWARE = replace(AWARE, epochs=10)
+VARIANTS, FEW_VARIANTS = 30, 6  # epochs' worth of augmented features; later epochs use them again
 
 
-QUICK = Recipe(epochs=40, variants=6, weight_noise=0.0)
+class Lessons:
+    """Random variants of a split's clips, each class equally often; see `aimc.nn.Course`.
 
+    An epoch's features are made when it begins, and kept, brought to [-1, 1] by `normalise`. Every
+    draw depends on the seed and the number of the epoch or step alone.
+    """
 
-def train(
-    model: KeywordNet,
-    split: Split,
-    noise: list[Tensor],
-    seed: int,
-    recipe: Recipe,
-    progress: bool,
-) -> KeywordNet:
-    """A trained copy of `model`; the same for a seed, a recipe and a number of threads."""
-    model = copy.deepcopy(model).train()
-    average = copy.deepcopy(model)
-    generator = Generator().manual_seed(seed)
-    per_class = math.ceil(len(split) / len(CLASSES))
-    steps = recipe.epochs * (per_class * len(CLASSES) // recipe.batch)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, recipe.rate, total_steps=max(2, steps), pct_start=0.2
-    )
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    with Progress(*columns, TimeRemainingColumn(), disable=not progress) as bar:
-        listen = bar.add_task("augmenting", total=min(recipe.variants, recipe.epochs))
-        pool = []
-        for _ in range(min(recipe.variants, recipe.epochs)):
-            features, labels = draw(split, noise, per_class, generator)
-            pool.append((model.normalise(features).half(), labels))
-            bar.advance(listen)
-        learn = bar.add_task("training", total=recipe.epochs)
-        step = 0
-        for epoch in range(recipe.epochs):
-            inputs, labels = pool[epoch % len(pool)]
-            order = torch.randperm(len(labels), generator=generator)
-            for index in order[: len(order) // recipe.batch * recipe.batch].split(recipe.batch):
-                batch = blank(inputs[index].float(), generator)
-                _descend(model, optimiser, batch, labels[index], recipe, generator)
-                schedule.step()
-                step += 1
-                _average(average, model, min(recipe.averaging, step / (step + 9)))
-            bar.advance(learn)
-    return average.eval()
+    def __init__(
+        self,
+        split: Split,
+        noise: list[Tensor],
+        normalise: Normalise,
+        seed: int,
+        variants: int = VARIANTS,
+    ) -> None:
+        self.split, self.noise, self.normalise = split, noise, normalise
+        self.seed, self.variants = seed, variants
+        self.per_class = math.ceil(len(split) / len(CLASSES))
+        self.size = min(BATCH, self.per_class * len(CLASSES))
+        self.steps = self.per_class * len(CLASSES) // self.size
+        self._pool: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """Inputs (clips, 51, 40), a few frames of each clip blanked, and classes (clips,)."""
+        epoch, place = divmod(step, self.steps)
+        variant = epoch % self.variants
+        if variant not in self._pool:
+            mfccs, labels = draw(self.split, self.noise, self.per_class, self._random(0, variant))
+            self._pool[variant] = self.normalise(mfccs).half(), labels
+        features, labels = self._pool[variant]
+        order = torch.randperm(len(labels), generator=self._random(1, epoch))
+        index = order[place * self.size : (place + 1) * self.size]
+        return blank(features[index].float(), self._random(2, step)), labels[index]
+
+    def forward(self, model: KeywordNet, inputs: Tensor, state: object) -> tuple[Tensor, None]:
+        """Scores (clips, 12); clips have no state to keep."""
+        return model.scores(inputs), None
+
+    def _random(self, *key: int) -> Generator:
+        (seed,) = np.random.SeedSequence((self.seed, *key)).generate_state(1, np.uint64)
+        return Generator().manual_seed(int(seed >> np.uint64(1)))
 
 
 def draw(
@@ -97,37 +88,3 @@ def draw(
                 features.append(mfcc(augment(waves, noise, generator)))
         labels.append(torch.full((per_class,), label))
     return torch.cat(features), torch.cat(labels)
-
-
-def _descend(
-    model: KeywordNet,
-    optimiser: torch.optim.Optimizer,
-    inputs: Tensor,
-    labels: Tensor,
-    recipe: Recipe,
-    generator: Generator,
-) -> None:
-    errors = []
-    if recipe.weight_noise:
-        with torch.no_grad():
-            for weight in model.parameters():
-                sigma = recipe.weight_noise * weight.abs().max()
-                errors.append(sigma * torch.randn(weight.shape, generator=generator))
-                weight += errors[-1]
-    loss = F.cross_entropy(model.scores(inputs), labels, label_smoothing=recipe.smoothing)
-    optimiser.zero_grad()
-    loss.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
-    with torch.no_grad():
-        for weight, error in zip(model.parameters(), errors, strict=False):
-            weight -= error
-    optimiser.step()
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight.clamp_(-recipe.weight_limit, recipe.weight_limit)
-
-
-@torch.no_grad()
-def _average(average: nn.Module, model: nn.Module, keep: float) -> None:
-    for slow, fast in zip(average.parameters(), model.parameters(), strict=True):
-        slow.lerp_(fast, 1 - keep)

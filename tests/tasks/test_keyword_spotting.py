@@ -1,8 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import safetensors.torch
 import torch
 
+import aimc
+from aimc import cards, nn
 from aimc.errors import ArgumentError, DataError
 from aimc.tasks import KeywordSpotting, network, speech_commands, training
 
@@ -59,12 +63,33 @@ def test_random_numbers_of_the_caller_stay_untouched(task):
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_weights_stay_within_the_limit(task):
-    recipe = training.Recipe(epochs=2, weight_limit=0.05, averaging=0.0)
-    noise = [torch.zeros(17000)]
-    model = training.train(task.model(), task.split("train"), noise, 0, recipe, False)
-    weights = model.recurrent.weight_hh_l0.detach()
-    assert 0.02 < float(weights.abs().max()) <= 0.05 + 1e-6
+def test_lessons_depend_on_the_seed_and_the_step_alone(task):
+    """A step asked for first, last or again gives the same clips."""
+    model = task.model("rnn", hidden=4)
+    course = task.course(model, 3)
+    assert task.course(model, 3) is course
+    late = course.batch(5 * course.steps)
+    other = KeywordSpotting("tones").course(model, 3)
+    assert all(map(torch.equal, late, other.batch(5 * course.steps)))
+    assert not torch.equal(late[0], course.batch(0)[0])
+    assert not torch.equal(late[0], task.course(model, 4).batch(5 * course.steps)[0])
+    assert float(late[0].abs().max()) <= 1.0
+
+
+def test_adapted_model_says_what_for_and_beats_the_plain_one_on_coarse_chips(task, trained):
+    hardware = aimc.load("taox-1t1r-128").replace(bits=2)
+    recipe = replace(training.AWARE, epochs=12, rate=0.02)
+    adapted = task.adapt(trained, hardware, recipe=recipe, progress=False)
+    assert adapted.info["hardware"] == cards.digest(hardware)
+    assert adapted.info["bits"] == 2
+    assert adapted.info["started from"] == trained.info
+    plain, aware = (
+        np.mean(
+            [task.accuracy(nn.program(m, hardware, np.random.default_rng(s))) for s in range(3)]
+        )
+        for m in (trained, adapted)
+    )
+    assert aware > plain
 
 
 def test_an_epoch_hears_every_class_equally_often(task):

@@ -35,7 +35,16 @@ def test_no_command_shows_help():
 
 @pytest.mark.parametrize(
     "command",
-    [["cards"], ["simulate"], ["netlist"], ["check"], ["cost"], ["bench"], ["bench", "kws"]],
+    [
+        ["cards"],
+        ["simulate"],
+        ["netlist"],
+        ["check"],
+        ["cost"],
+        ["bench"],
+        ["bench", "kws"],
+        ["bench", "lm"],
+    ],
 )
 def test_every_command_explains_itself(command):
     text = ok(*command, "--help").stdout
@@ -142,8 +151,11 @@ def test_mistakes_are_one_line_and_status_2(tmp_path):
     assert "must be a folder" in refused(
         "bench", "kws", "--data", tmp_path / "none", "--out", tmp_path
     )
-    for option in (["--quick"], ["--hidden", 32]):
-        text = refused("bench", "kws", "--pretrained", *option, "--out", tmp_path)
+    assert "must be a text file or a folder" in refused(
+        "bench", "lm", "--data", tmp_path / "none", "--out", tmp_path
+    )
+    for bench, *option in (("kws", "--quick"), ("kws", "--hidden", 32), ("lm", "--epochs", 1)):
+        text = refused("bench", bench, "--pretrained", *option, "--out", tmp_path)
         assert f"`{option[0]}` has no effect" in text
 
 
@@ -204,8 +216,9 @@ def test_interruption_is_status_130(monkeypatch):
 @pytest.fixture
 def small(monkeypatch):
     """A keyword data set of noise, and a recipe of one epoch."""
+    from aimc.cli import keywords
+    from aimc.nn import Recipe
     from aimc.tasks import corpus, keyword_spotting
-    from aimc.tasks.training import Recipe
 
     rng = np.random.default_rng(0)
     words = {
@@ -216,7 +229,8 @@ def small(monkeypatch):
     noise = [rng.integers(-500, 500, 400_000).astype(np.int16)]
     data = corpus.assemble("synthetic (noise)", words, noise)
     monkeypatch.setattr(keyword_spotting.synthetic, "load", lambda seed: data)
-    monkeypatch.setattr(keyword_spotting, "QUICK", Recipe(epochs=1, variants=1, batch=6))
+    monkeypatch.setattr(keyword_spotting, "QUICK", Recipe(epochs=1))
+    monkeypatch.setattr(keywords, "QUICK_AWARE", Recipe(epochs=1))
 
 
 def test_bench_kws_from_training_to_record(small, tmp_path):
@@ -230,26 +244,97 @@ def test_bench_kws_from_training_to_record(small, tmp_path):
     record = json.loads(path.read_text())
     assert record["synthetic"] is True
     assert set(record["float"]) == {"validation", "test"}
-    assert list(record["cards"]) == ["ideal-5bit", "taox-1t1r-128"]
-    for name, card in record["cards"].items():
-        assert card["seeds"] == [5, 6]
-        assert len(card["accuracy"]) == 2
-        assert card["digest"] == cards.digest(aimc.load(name))
-        assert card["energy_per_inference"] > 0
-        assert card["latency_per_inference"] > 51 * 64e-9
-        parts = card["energy_by_component"].values()
-        assert sum(parts) == pytest.approx(card["energy_per_inference"])
+    assert record["settings"]["cards"] == ["ideal-5bit", "taox-1t1r-128"]
+    shown = [(row["card"], row["effects"], row["seeds"]) for row in record["rows"]]
+    assert shown == [
+        ("ideal-5bit", "quantised only", [5]),
+        ("taox-1t1r-128", "quantised only", [5]),
+        ("taox-1t1r-128", "all effects", [5, 6]),
+    ]
+    for row in record["rows"]:
+        assert len(row["values"]) == len(row["seeds"])
+        assert row["latency_per_inference"] > 51 * 64e-9
+        parts = row["energy_by_component"].values()
+        assert sum(parts) == pytest.approx(row["energy_per_inference"])
+    assert record["rows"][-1]["digest"] == cards.digest(aimc.load("taox-1t1r-128"))
+    assert np.sum(record["confusion"]["counts"]) == 2 * record["test_clips"]
     figures = {figure.name for figure in (tmp_path / path.stem).iterdir()}
     assert {"accuracy.png", "confusion.png", "ramp-levels.png", "transfer-curve.png"} <= figures
 
     args = ("bench", "kws", "--quick", "--chips", 1, "--hidden", 4, "--card", "ideal-5bit")
     result = ok(*args, "--bits", 3, "--json", "--out", tmp_path)
-    assert json.loads(result.stdout)["cards"]["ideal-5bit"]["bits"] == 3
+    assert json.loads(result.stdout)["rows"][0]["bits"] == 3
+
+
+def test_bench_kws_for_many_bits_ages_and_trainings(small, tmp_path):
+    """Two runs with one seed differ in their date alone."""
+    args = ("bench", "kws", "--quick", "--chips", 2, "--hidden", 4, "--bits", 3, 2,
+            "--card", "taox-1t1r-128-aged", "--hardware-aware", "--hours", 0, 24,
+            "--origins")  # fmt: skip
+    records = []
+    for folder in ("one", "two"):
+        result = ok(*args, "--out", tmp_path / folder)
+        assert "hardware-aware" in result.stdout
+        assert "where the loss comes from" in result.stdout
+        (path,) = (tmp_path / folder).glob("*.json")
+        records.append(json.loads(path.read_text()))
+        del records[-1]["date"]
+    assert records[0] == records[1]
+    rows = records[0]["rows"]
+    assert [(r["bits"], r["training"], r["effects"], r["hours"]) for r in rows] == [
+        (bits, training, *effects)
+        for bits in (3, 2)
+        for training in ("plain", "hardware-aware")
+        for effects in (("quantised only", None), ("all effects", 0.0), ("all effects", 24.0))
+    ]
+    assert set(records[0]["models"]) == {
+        "float", "taox-1t1r-128-aged, 3 bits", "taox-1t1r-128-aged, 2 bits",
+    }  # fmt: skip
+    assert [r["effects"] for r in records[0]["origins"]][:3] == [
+        "rounding", "+ write errors", "+ stuck cells",
+    ]  # fmt: skip
+    assert len(list((tmp_path / "one").glob("*-aware-*.safetensors"))) == 2
+    assert "do not age" in ok("bench", "kws", "--quick", "--chips", 1, "--hidden", 4, "--hours", 1,
+                              "--card", "ideal-5bit", "--out", tmp_path).stdout  # fmt: skip
+
+
+def test_bench_lm_from_training_to_record(tmp_path, monkeypatch):
+    from aimc.nn import Recipe
+    from aimc.tasks import character_modelling as lm
+
+    data = tmp_path / "tale.txt"
+    data.write_text("".join(f"once {k} upon a time, " for k in range(500)))
+    monkeypatch.setitem(lm.SIZES, "small", (4, 6, 5))
+    monkeypatch.setattr(lm, "QUICK", Recipe(epochs=1))
+    monkeypatch.setattr(lm, "QUICK_AWARE", Recipe(epochs=1))
+    args = ("bench", "lm", "--quick", "--chips", 2, "--data", data, "--hardware-aware")
+    records = []
+    for folder in ("one", "two"):
+        text = ok(*args, "--out", tmp_path / folder).stdout
+        assert "10 x 24 LSTM weights with the bias" in text
+        assert "chip model writes" in text
+        (path,) = (tmp_path / folder).glob("*.json")
+        assert path.name == "lm-tale-small-quick.json"
+        records.append(json.loads(path.read_text()))
+        del records[-1]["date"]
+    assert records[0] == records[1]
+    assert [(row["training"], row["effects"]) for row in records[0]["rows"]] == [
+        (training, effects)
+        for training in ("plain", "hardware-aware")
+        for effects in ("quantised only", "all effects")
+    ]
+    assert len(records[0]["sample"]["chip"]) == 300
+    untrained = json.loads(
+        ok("bench", "lm", "--data", data, "--epochs", 0, "--chips", 1, "--characters", 300,
+           "--json", "--digital-readout", "--card", "ideal-5bit", "--out", tmp_path).stdout
+    )  # fmt: skip
+    assert untrained["settings"]["digital"] == ["readout"]
+    assert untrained["float"]["test"] == pytest.approx(np.log2(22), abs=0.5)
 
 
 def test_bench_kws_pretrained(small, tmp_path, monkeypatch):
     from aimc import tasks
-    from aimc.cli import keywords
+    from aimc.cli import benchmark, keywords
 
     monkeypatch.setattr(keywords, "CHECKPOINT", "nowhere.safetensors")
     assert "nowhere.safetensors" in refused("bench", "kws", "--pretrained", "--out", tmp_path)
@@ -257,15 +342,15 @@ def test_bench_kws_pretrained(small, tmp_path, monkeypatch):
     task = tasks.KeywordSpotting()
     path = tmp_path / "model.safetensors"
     task.save(task.calibrate(task.model("lstm", hidden=3)), path, data="other words")
-    monkeypatch.setattr(keywords, "_checkpoint", lambda: path)
+    monkeypatch.setattr(benchmark, "checkpoint", lambda _: path)
     args = ("bench", "kws", "--pretrained", "--chips", 1, "--card", "ideal-5bit", "--out", tmp_path)
     assert "trained on other words" in ok(*args).stdout
     record = json.loads((tmp_path / "kws-synthetic-lstm3-pretrained.json").read_text())
-    assert record["cards"]["ideal-5bit"]["interval_95"] is None
+    assert record["rows"][0]["interval_95"] is None
 
 
 def test_interval_covers_the_mean_of_chips_as_often_as_it_says():
-    from aimc.cli.keywords import statistics
+    from aimc.cli.benchmark import statistics
 
     rng = np.random.default_rng(0)
     hits = 0

@@ -62,12 +62,16 @@ def test_the_front_holds_what_nothing_beats():
 
 
 def test_points_come_from_the_records_of_the_benchmark(bills):
-    card = {"bits": 5, "mean": 0.8, **bills["ramp"].record()}
-    record = json.loads(json.dumps({"cards": {"mine": card}}))
+    row = {
+        "card": "mine", "bits": 5, "training": "plain", "hours": None, "mean": 0.8,
+        **bills["ramp"].record(),
+    }  # fmt: skip
+    rows = [{**row, "effects": "all effects"}, {**row, "effects": "quantised only"}]
+    record = json.loads(json.dumps({"rows": rows}))
     (point,) = plots_cost.points([record])
     assert point == ("mine", 5, bills["ramp"].energy, 0.8)
     with pytest.raises(ArgumentError, match="energy_per_inference"):
-        plots_cost.points([{"cards": {"old": {"bits": 5, "mean": 0.8}}}])
+        plots_cost.points([{"rows": [{"card": "old", "bits": 5, "mean": 0.8}]}])
 
 
 def test_nothing_to_show_is_refused():

@@ -1,0 +1,228 @@
+"""Character language model: what comes next, in bits per character."""
+
+import math
+from collections.abc import Collection
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from aimc import __version__, nn
+from aimc.cards import digest
+from aimc.errors import DataError, as_count, as_number, must
+from aimc.macro import Hardware
+from aimc.tasks import charnet, texts
+from aimc.tasks.charnet import CharNet, State
+
+SIZES = {"small": (24, 128, 96), "full": (128, 2016, 504)}
+"""Embedding, cells, projection. full: the 633 x 8064 of Nat. Commun. 2025, s41467-025-56254-6."""
+
+STREAMS, LENGTH = 64, 64  # parallel texts, and steps through which a gradient goes back
+FULL = nn.Recipe(epochs=6, rate=8e-3, averaging=0.998, weight_limit=0.8, weight_noise=0.03)
+QUICK = replace(FULL, epochs=1)
+AWARE = nn.Recipe(
+    epochs=2, rate=4e-3, averaging=0.995, weight_limit=0.8, refresh=20, distill=0.5, temperature=1.0
+)
+QUICK_AWARE = replace(AWARE, epochs=1)
+
+
+class CharacterModelling:
+    """The task: text, models, training and bits per character.
+
+    data: see `texts.load`. Raises DataError on a bad file or folder, MissingExtra where the
+    embedded text (`aimc[text]`) is not installed.
+    """
+
+    load = staticmethod(charnet.load)
+
+    def __init__(self, data: str | Path | None = None) -> None:
+        self.text = texts.load(data)
+
+    @property
+    def label(self) -> str:
+        """The text, e.g. "King James Bible, 4151312 characters, 42 symbols"."""
+        return self.text.label
+
+    def split(self, name: str) -> NDArray[np.uint8]:
+        """The characters of "train", "validation" or "test", as places in `text.symbols`."""
+        if name not in texts.SPLITS:
+            raise must("split", f"be one of {', '.join(texts.SPLITS)}", f"is {name!r}")
+        return self.text.splits[name]
+
+    def model(self, size: str | tuple[int, int, int] = "small", seed: int = 0) -> CharNet:
+        """An untrained network; size: "small", "full", or (embedding, cells, projection)."""
+        if isinstance(size, str) and size not in SIZES:
+            raise must("size", f"be one of {', '.join(SIZES)}", f"is {size!r}")
+        with torch.random.fork_rng(devices=[]):
+            torch.random.manual_seed(seed)
+            sizes = SIZES[size] if isinstance(size, str) else size
+            return CharNet("".join(self.text.symbols), *sizes)
+
+    def course(self, model: CharNet, seed: int = 0) -> "Passages":
+        """What `aimc.nn.train` takes: parallel streams of the training text."""
+        self._check(model)
+        return Passages(self.split("train"), seed)
+
+    def train(
+        self,
+        model: CharNet,
+        seed: int = 0,
+        recipe: nn.Recipe = FULL,
+        checkpoint: str | Path | None = None,
+        progress: bool = True,
+    ) -> CharNet:
+        """A trained copy of `model`, calibrated for chips; the same for a seed and thread count."""
+        trained = nn.train(
+            model, self, seed=seed, recipe=recipe, checkpoint=checkpoint, progress=progress
+        )
+        return self.calibrate(self._note(trained, seed, recipe))
+
+    def adapt(
+        self,
+        model: CharNet,
+        hardware: Hardware,
+        seed: int = 0,
+        recipe: nn.Recipe = AWARE,
+        checkpoint: str | Path | None = None,
+        digital: Collection[str] = (),
+        progress: bool = True,
+    ) -> CharNet:
+        """The float `model`, trained, made ready for `hardware` by `nn.train`; a float model.
+
+        digital: modules that stay in floating point, as in `nn.program`.
+        """
+        adapted = nn.train(
+            model, self, hardware, seed=seed, recipe=recipe, checkpoint=checkpoint,
+            digital=digital, progress=progress,
+        )  # fmt: skip
+        notes = {
+            "hardware": digest(hardware),
+            "bits": hardware.adc.bits,
+            "digital": list(digital),
+            "started from": model.info,
+        }
+        return self._note(adapted, seed, recipe, **notes)
+
+    def calibrate(self, model: CharNet) -> CharNet:
+        """Note in `model` its ranges on training text, by `aimc.nn.calibrate`; returns it."""
+        inputs, _ = self.course(model).batch(0)
+        return nn.calibrate(model, inputs)
+
+    def bits_per_character(
+        self,
+        model: Any,
+        split: str = "test",
+        characters: int | None = None,
+        streams: int = STREAMS,
+    ) -> float:
+        """Cross entropy of the predictions of `model`, float or programmed, over ln 2.
+
+        The split's first `characters` (None: all) are read as `streams` texts side by side, each
+        from a state of zeros on; what does not fill them is left out.
+        """
+        codes = self.split(split)
+        codes = codes[: as_count("characters", characters)] if characters is not None else codes
+        streams = min(as_count("streams", streams), max(1, len(codes) // LENGTH))
+        if len(codes) <= streams:
+            raise must("characters", "be two or more", f"leave {len(codes)}")
+        table = torch.from_numpy(_table(codes, streams))
+        self._check(model)
+        model.eval()
+        total, state = 0.0, None
+        with torch.no_grad():
+            for start in range(0, table.shape[1] - 1, LENGTH):
+                part = table[:, start : start + LENGTH + 1].long()
+                scores, state = model(part[:, :-1], state)
+                total += float(
+                    F.cross_entropy(scores.flatten(0, 1), part[:, 1:].flatten(), reduction="sum")
+                )
+        return total / (streams * (table.shape[1] - 1)) / math.log(2)
+
+    def sample(
+        self,
+        model: Any,
+        length: int = 300,
+        seed: int = 0,
+        prompt: str = "",
+        temperature: float = 1.0,
+    ) -> str:
+        """`length` characters that `model`, float or programmed, writes after `prompt`.
+
+        Without a prompt it reads the first line or so of the test split.
+        """
+        as_number("temperature", temperature, above=0)
+        as_count("length", length)
+        self._check(model)
+        generator = torch.Generator().manual_seed(seed)
+        start = self.text.encode(prompt) if prompt else self.split("test")[:80]
+        codes = torch.from_numpy(start).long()[None]
+        written: list[int] = []
+        model.eval()
+        with torch.no_grad():
+            scores, state = model(codes)
+            for _ in range(length):
+                chances = (scores[0, -1].float() / temperature).softmax(0)
+                written.append(int(torch.multinomial(chances, 1, generator=generator)))
+                scores, state = model(torch.tensor([written[-1:]]), state)
+        return self.text.decode(np.array(written))
+
+    def save(self, model: CharNet, path: str | Path, **notes: Any) -> None:
+        """Write a float model to a safetensors file; `notes` join what it says of its training."""
+        model.info = {**model.info, **notes}
+        charnet.save(model, path)
+
+    def _check(self, model: CharNet) -> None:
+        symbols = "".join(self.text.symbols)
+        if model.symbols != symbols:
+            raise DataError(
+                f"The model must know the symbols of {self.text.name}, {symbols!r}, but knows "
+                f"{model.symbols!r}. It was trained on another text."
+            )
+
+    def _note(self, model: CharNet, seed: int, recipe: nn.Recipe, **notes: Any) -> CharNet:
+        model.info = {
+            "data": self.label,
+            "seed": seed,
+            "recipe": asdict(recipe),
+            "validation bits per character": self.bits_per_character(model, "validation"),
+            "version": __version__,
+            **notes,
+        }
+        return model
+
+
+class Passages:
+    """`STREAMS` texts side by side, `LENGTH` characters a step; see `aimc.nn.Course`.
+
+    Every epoch begins at a random character of the first `LENGTH`, so that the cuts fall elsewhere.
+    """
+
+    def __init__(self, codes: NDArray[np.uint8], seed: int) -> None:
+        self.codes, self.seed = codes, seed
+        self.streams = max(1, min(STREAMS, len(codes) // (4 * LENGTH)))
+        self.steps = (len(codes) - LENGTH) // self.streams // LENGTH - 1
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """Characters and those that follow them, both (streams, time)."""
+        epoch, place = divmod(step, self.steps)
+        start = int(np.random.default_rng((self.seed, epoch)).integers(LENGTH))
+        table = _table(self.codes[start : start + len(self.codes) - LENGTH], self.streams)
+        part = torch.from_numpy(table[:, place * LENGTH : (place + 1) * LENGTH + 1]).long()
+        return part[:, :-1], part[:, 1:]
+
+    def forward(
+        self, model: CharNet, inputs: Tensor, state: State | None
+    ) -> tuple[Tensor, State | None]:
+        """Scores (streams, time, symbols) and the state after the last character."""
+        return model(inputs, state)
+
+
+def _table(codes: NDArray[np.uint8], streams: int) -> NDArray[np.uint8]:
+    """`codes` as `streams` rows of text that follow each other; the rest is left out."""
+    span = len(codes) // streams
+    return codes[: streams * span].reshape(streams, span)
