@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from aimc.device import Device
 from aimc.ramp import RampADC
 from aimc.reproduce.table import Row, Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
 G_MAX = 150e-6  # [S]
 
@@ -24,10 +31,10 @@ EXPECTED = {
 
 def run(seed: int) -> Table:
     """Cells of 5-bit ramps on an ideal device of 150 uS; nothing is drawn, `seed` is not used."""
-    rows = []
+    rows, cells = [], {}
     for name, (smallest, ratio, total) in EXPECTED.items():
         ramp = RampADC(5).program(name, Device(G_MAX), np.random.default_rng(seed))
-        g = ramp.g_steps * 1e6
+        g = cells[name] = ramp.g_steps * 1e6
         rows += [
             Row(f"{name}: smallest cell", float(g.min()), smallest, "uS"),
             Row(f"{name}: largest over smallest", float(g.max() / g.min()), ratio, ""),
@@ -39,4 +46,17 @@ def run(seed: int) -> Table:
         "derived from the curves by an independent calculation, not the paper's numbers",
         tuple(rows),
         {"g_max": G_MAX, "bits": 5},
+        figure=partial(_figure, cells),
     )
+
+
+def _figure(cells: dict[str, NDArray[np.float64]]) -> Figure:
+    from aimc.reproduce.figures import panels
+
+    figure, (axes,) = panels((7.2, 4.4))
+    for (name, g), style in zip(cells.items(), ("-", "--", "-", "-", "-", "-", ":"), strict=True):
+        axes.plot(np.arange(1, g.size + 1), g, f"{style}o", lw=1, ms=3, label=name)
+    axes.set(xlabel="step of the ramp", ylabel="conductance [uS]", yscale="log",
+             title="Cells of 5-bit ramps, largest step on 150 uS")  # fmt: skip
+    axes.legend(frameon=False, fontsize=8)
+    return figure

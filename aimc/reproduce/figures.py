@@ -7,8 +7,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from aimc.plots import BLUE, ORANGE
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
+
+    from aimc.reproduce.table import Row
+
+
+def beside(title: str, rows: Sequence[Row]) -> Figure:
+    """Measured numbers of one unit as bars, and what is expected as marks on them."""
+    figure, (axes,) = panels((8.4, 0.27 * len(rows) + 1.2))
+    places = np.arange(len(rows))
+    axes.barh(places, [row.measured for row in rows], color=BLUE, label="measured")
+    known = [(row.expected, place) for place, row in enumerate(rows) if row.expected is not None]
+    if known:
+        axes.plot(*zip(*known, strict=True), "D", color=ORANGE, ms=5, label="expected")
+    axes.set_yticks(places, [row.what for row in rows], fontsize=8)
+    axes.invert_yaxis()
+    axes.set(xlabel=f"[{rows[0].unit}]", title=title)
+    axes.legend(frameon=False, fontsize=8)
+    return figure
 
 
 def panels(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,9 @@ def read(data: Path, file: str, columns: int, gaps: bool = False) -> NDArray[np.
     if not path.is_file():
         raise DataError(f"`{path}` is missing ({FILES[file]}). {SOURCE}")
     try:
-        numbers = np.genfromtxt(path, delimiter=",", skip_header=1, ndmin=2, encoding="utf-8")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an empty file: refused below
+            numbers = np.genfromtxt(path, delimiter=",", skip_header=1, ndmin=2, encoding="utf-8")
     except (ValueError, UnicodeDecodeError) as error:
         raise DataError(f"`{path}` is no table of numbers: {error}") from error
     if numbers.shape[1] != columns or not len(numbers):

@@ -11,8 +11,10 @@ from aimc.errors import ArgumentError
 
 
 def test_every_name_runs_and_prints():
-    assert list(reproduce.names()) == ["conductances", "inl"]
-    with pytest.raises(ArgumentError, match="`name` must be one of conductances, inl"):
+    names = list(reproduce.names())
+    assert {"conductances", "device", "inl", "quantizer"} <= set(names)
+    assert names == sorted(names)
+    with pytest.raises(ArgumentError, match=f"`name` must be one of {', '.join(names)}"):
         reproduce.run("figure 9")
 
 
@@ -22,6 +24,7 @@ def test_the_command_lists_runs_and_writes(tmp_path):
     done = runner.invoke(app, ["reproduce", "conductances", "--json", "--out", str(tmp_path)])
     assert json.loads(done.stdout)["rows"][0]["unit"] == "uS"
     assert json.loads((tmp_path / "conductances.json").read_text())["name"] == "conductances"
+    assert {each.name for each in tmp_path.iterdir()} == {"conductances.json", "conductances.png"}
     assert runner.invoke(app, ["reproduce", "figure 9"]).exit_code == 2
 
 
@@ -32,7 +35,10 @@ def test_the_cells_of_the_curves_are_the_derived_ones_to_a_percent():
 
 
 def test_the_worst_inl_is_the_derived_one_to_ten_percent():
-    rows = [row for row in reproduce.run("inl").rows if row.expected is not None]
+    table = reproduce.run("inl")
+    assert table.figure is not None
+    assert len(table.figure().axes[0].patches) == len(table.rows)
+    rows = [row for row in table.rows if row.expected is not None]
     assert len(rows) == 16
     for row in rows:
         assert abs(row.difference) < 0.1, row
