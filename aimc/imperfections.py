@@ -69,11 +69,11 @@ class Waveform:
         v = y = np.zeros(np.broadcast_shapes(start.shape[:-1], steps.shape[:-1]))
         for period in range(start.shape[-1]):
             v, y = self._advance(v, y, start[..., period], total, c, self.t_step)
-        v, y = self._advance(v, y, np.zeros(1), total, c, self.t_rest)
+        v, y = self._advance(v, y, np.zeros(()), total, c, self.t_rest)
         levels = [y]
         for k in range(steps.shape[-1]):
             v, y = self._advance(v, y, steps[..., k], total, c, self.t_step)
-            v, y = self._advance(v, y, np.zeros(1), total, c, self.t_rest)
+            v, y = self._advance(v, y, np.zeros(()), total, c, self.t_rest)
             levels.append(y)
         return np.stack(levels, axis=-1)
 
