@@ -254,6 +254,8 @@ class Capacitors(Columns):
 class SAR(TableConverter):
     """A successive approximation as made; `decisions` are (cols, m) once columns share it."""
 
+    columns: Capacitors = field(default_factory=Capacitors, kw_only=True)
+
     @property
     def periods(self) -> int:
         """One to sample, one a bit."""
@@ -360,6 +362,7 @@ class Flash(Converter):
     g: Array
     scale: float
     zero: float
+    columns: Comparators = field(default_factory=Comparators, kw_only=True)
     t: float = field(default=0.0, kw_only=True)
 
     @property
@@ -404,8 +407,7 @@ class Flash(Converter):
     @cached_property
     def levels(self) -> Array:
         """Voltages that the comparators compare with, in their order, (..., k) [V]."""
-        late = np.asarray(getattr(self.columns, "late", 0.0))
-        return self.shared + late + _late(self.adc, self._circuit, 1)
+        return self.shared + self.columns.late + _late(self.adc, self._circuit, 1)
 
     @cached_property
     def decisions(self) -> Array:
@@ -456,4 +458,3 @@ class Flash(Converter):
             f"{self.curve.name} at {self.bits} bits: {self.cells} comparators, levels in "
             f"memristors, max |INL| {worst:.2f} LSB"
         )
-

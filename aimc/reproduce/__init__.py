@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "conductances": "cells that a 5-bit ramp needs, curve by curve",
+    "converters": "what comparators, settling and delay do to a 5-bit sigmoid, in four converters",
     "device": "statistics of measured TaOx cells: writing, reading, current-voltage (--data)",
-    "inl": "worst INL of a 5-bit sigmoid ramp over many chips, before and after calibration",
+    "inl": "worst INL of a 5-bit sigmoid ramp over many chips, before and after each calibration",
     "quantizer": "4-bit uniform and Lloyd-Max quantisation of recorded pre-activations (--data)",
+    "vread": "codes while the read voltage moves: fixed references and those that follow it",
 }
 _FROM_DATA = ("device", "quantizer")
 

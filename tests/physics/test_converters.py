@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import aimc
 from aimc.adc import Site
-from aimc.converters import FlashADC, LinearRampADC, SARADC
+from aimc.converters import SARADC, FlashADC, LinearRampADC
 from aimc.curves import curve
 from aimc.device import Device, Drift, ReadNoise, WriteError
 from aimc.errors import ArgumentError
