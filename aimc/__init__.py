@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from aimc import (
         cards,
         cost,
+        curves,
         device,
         driver,
         errors,
@@ -44,6 +45,7 @@ __all__ = [
     "Wires",
     "cards",
     "cost",
+    "curves",
     "device",
     "driver",
     "errors",

@@ -104,7 +104,7 @@ def simulate(
         int | None, typer.Option(min=1, help="Outputs.", show_default="the array's")
     ] = None,
     curve: Annotated[
-        str, typer.Option(help="What the converter applies: linear, sigmoid or tanh.")
+        str, typer.Option(help="What the converter applies: linear, sigmoid, softplus ...")
     ] = "tanh",
     batch: Annotated[int, typer.Option(min=1, help="Random input vectors.")] = 1000,
     seed: Seed = 0,
@@ -127,7 +127,9 @@ def simulate(
 
 Rows = Annotated[int, typer.Option(min=1, help="Inputs of the array.")]
 Cols = Annotated[int, typer.Option(min=1, help="Outputs of the array.")]
-Curve = Annotated[str, typer.Option(help="What the converter applies: linear, sigmoid or tanh.")]
+Curve = Annotated[
+    str, typer.Option(help="What the converter applies: linear, sigmoid, softplus ...")
+]
 Gain = Annotated[
     float | None,
     typer.Option(help="Gain of the integrators' amplifiers.", show_default="ideal"),

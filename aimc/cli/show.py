@@ -84,11 +84,10 @@ def reproduced(
     typer.echo(record if json else str(table))
     if out is None:
         return
-    files = [write_text(out / f"{name}.json", record + "\n")]
-    if table.figure is not None:
-        from aimc import plots
+    from aimc import plots
 
-        files.append(plots.save(table.figure(), out / f"{name}.png"))
+    files = [write_text(out / f"{name}.json", record + "\n")]
+    files.append(plots.save(table.draw(), out / f"{name}.png"))
     typer.echo("wrote " + ", ".join(map(str, files)), err=True)
 
 

@@ -63,20 +63,23 @@ class Curve:
                 raise must(name, "be a function of an array", f"is {getattr(self, name)!r}")
         as_number("lo", self.lo)
         as_number("hi", self.hi, above=self.lo)
-        given = self.turns
+        given = self.turns if self.turns is None else tuple(self.turns)
         if self.domain is None:
             if given:
                 raise must("domain", "be the x-range of a curve that turns", "is None")
             turns = ()
         else:
-            first, last = self.domain
-            object.__setattr__(self, "domain", (float(first), float(last)))
-            as_number("domain[0]", first)
-            as_number("domain[1]", last, above=first)
+            if np.shape(self.domain) != (2,):
+                raise must("domain", "be two numbers", f"is {self.domain!r}")
+            first = as_number("domain[0]", self.domain[0])
+            last = as_number("domain[1]", self.domain[1], above=first)
+            object.__setattr__(self, "domain", (first, last))
             turns = segments.turns(self.name, self.f, first, last) if given is None else given
         turns = tuple(as_number("turns", turn) for turn in turns)
         if self.domain and np.any(np.diff([self.domain[0], *turns, self.domain[1]]) <= 0):
             raise must("turns", f"rise within the domain {self.domain}", f"is {turns}")
+        if turns and self.inverse is not None:
+            raise must("inverse", "be None for a curve that turns", f"is {self.inverse!r}")
         object.__setattr__(self, "turns", turns)
 
     def lsb(self, bits: int) -> float:

@@ -29,12 +29,16 @@ def lloyd_max(curve: str | Curve, bits: int, x: ArrayLike) -> Curve:
 
     The curve's lo and hi move out to the outputs of the samples where these lie beyond. Raises
     ArgumentError where fewer than 2^bits different outputs occur, f is not finite, or samples leave
-    the domain of a curve that has one.
+    the domain of a curve that turns.
     """
     curve = named(curve)
     as_count("bits", bits, 1, MAX_BITS)
     x = as_array("x", x, (None,))
-    if curve.domain and not curve.domain[0] <= x.min() <= x.max() <= curve.domain[1]:
+    if (
+        curve.turns
+        and curve.domain
+        and not curve.domain[0] <= x.min() <= x.max() <= curve.domain[1]
+    ):
         raise must(
             "x", f"lie within the domain {curve.domain}", f"spans {x.min():g} to {x.max():g}"
         )

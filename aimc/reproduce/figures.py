@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,17 +19,21 @@ if TYPE_CHECKING:
 
 
 def beside(title: str, rows: Sequence[Row]) -> Figure:
-    """Measured numbers of one unit as bars, and what is expected as marks on them."""
-    figure, (axes,) = panels((8.4, 0.27 * len(rows) + 1.2))
-    places = np.arange(len(rows))
-    axes.barh(places, [row.measured for row in rows], color=BLUE, label="measured")
-    known = [(row.expected, place) for place, row in enumerate(rows) if row.expected is not None]
-    if known:
-        axes.plot(*zip(*known, strict=True), "D", color=ORANGE, ms=5, label="expected")
-    axes.set_yticks(places, [row.what for row in rows], fontsize=8)
-    axes.invert_yaxis()
-    axes.set(xlabel=f"[{rows[0].unit}]", title=title)
-    axes.legend(frameon=False, fontsize=8)
+    """Measured numbers as bars, with what is expected as marks on them; a panel for each unit."""
+    units = list(dict.fromkeys(row.unit for row in rows))
+    groups = [[row for row in rows if row.unit == unit] for unit in units]
+    heights = [len(group) + 2 for group in groups]
+    figure, axes = panels((8.4, 0.27 * sum(heights) + 0.8), len(units), height_ratios=heights)
+    for each, unit, group in zip(axes, units, groups, strict=True):
+        each.barh(range(len(group)), [row.measured for row in group], color=BLUE, label="measured")
+        known = [(n, row.expected) for n, row in enumerate(group) if row.expected is not None]
+        each.plot([value for _, value in known], [n for n, _ in known], "D", color=ORANGE, ms=5,
+                  label="expected")  # fmt: skip
+        each.set_yticks(range(len(group)), [row.what for row in group], fontsize=8)
+        each.invert_yaxis()
+        each.set_xlabel(f"[{unit or 1}]")
+    axes[0].legend(frameon=False, fontsize=8)
+    figure.suptitle("\n".join(textwrap.wrap(title, 90)), fontsize=10)
     return figure
 
 

@@ -36,7 +36,7 @@ class Row:
 class Table:
     """One figure. origin says whether the expected column is published or derived, and by whom.
 
-    notes: what the reader must know beside the numbers. figure: draws it; None where there is none.
+    notes: what the reader must know beside the numbers. figure: draws more than the rows.
     """
 
     name: str
@@ -46,6 +46,14 @@ class Table:
     settings: dict[str, object]
     notes: tuple[str, ...] = ()
     figure: Callable[[], Figure] | None = field(default=None, repr=False, compare=False)
+
+    def draw(self) -> Figure:
+        """The figure of its own, or else measured beside expected, row by row."""
+        if self.figure is not None:
+            return self.figure()
+        from aimc.reproduce.figures import beside
+
+        return beside(self.title, self.rows)
 
     def as_dict(self) -> dict[str, Any]:
         """Everything but the figure, as JSON can hold it."""

@@ -52,7 +52,7 @@ class TestQuantizer:
         assert errors[-1] == min(errors)
 
     def test_the_figure_shows_every_value(self, quantizer):
-        counts, stairs = quantizer.figure().axes
+        counts, stairs = quantizer.draw().axes
         assert sum(bar.get_height() for bar in counts.patches) == 4000
         assert len(stairs.lines) == 4
 
@@ -94,7 +94,7 @@ class TestDevice:
         assert reproduce.run("device", data=DATA) == device
 
     def test_the_figure_shows_every_branch_and_error(self, device):
-        law, _, noise, cubic = device.figure().axes
+        law, _, noise, cubic = device.draw().axes
         assert len(noise.lines) == 7
         assert len(cubic.lines[0].get_xdata()) == 32
         assert sum(bar.get_height() for bar in law.patches) * 0.5 == pytest.approx(1)
@@ -156,3 +156,11 @@ def test_a_table_prints_marks_notes_and_nothing_where_nothing_is_expected():
     record = Table("name", "title", "o", rows, {}, figure=lambda: None).as_dict()
     assert "figure" not in record
     json.dumps(record)
+
+
+def test_a_table_without_a_figure_of_its_own_shows_its_rows():
+    rows = (Row("one", 2.0, 1.0, "uS"), Row("two", 3.0, None, ""), Row("three", 5.0, 4.0, "uS"))
+    first, second = Table("name", "title", "origin", rows, {}).draw().axes
+    assert [bar.get_width() for bar in first.patches] == [2.0, 5.0]
+    np.testing.assert_array_equal(first.lines[0].get_xdata(), [1.0, 4.0])
+    assert [bar.get_width() for bar in second.patches] == [3.0]

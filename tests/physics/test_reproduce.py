@@ -52,7 +52,7 @@ def test_multi_point_calibration_halves_the_worst_inl_and_mends_stuck_cells(inl)
     assert found[f"{what}, multi-point"] <= found[f"{what}, not calibrated"] / 2
     assert found["3 % of the ramp's cells stuck off, multi-point: below 1 LSB"] >= 99
     assert found["3 % of all cells stuck off, multi-point: below 1 LSB"] >= 99
-    assert len(inl.figure().axes) == 4
+    assert len(inl.draw().axes) == 4
 
 
 def test_a_reference_that_follows_the_read_voltage_keeps_the_codes():
@@ -63,7 +63,7 @@ def test_a_reference_that_follows_the_read_voltage_keeps_the_codes():
         assert row.measured == pytest.approx(row.expected, abs=0.1), row
         if "ramp, linear cells" in row.what:
             assert row.measured == 0.0
-    assert len(table.figure().axes) == 1
+    assert len(table.draw().axes) == 1
 
 
 def test_imperfections_of_converters_act_as_derived():
@@ -72,4 +72,4 @@ def test_imperfections_of_converters_act_as_derived():
     assert len(rows) == 13
     for row in rows:
         assert row.measured == pytest.approx(row.expected, rel=0.03 if "settl" in row.what else 0.2)
-    assert len(table.figure().axes) == 3
+    assert len(table.draw().axes) == 3
