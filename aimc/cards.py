@@ -20,6 +20,7 @@ import pydantic
 import tomli_w
 
 from aimc import (
+    converters,
     device,
     driver,
     imperfections,
@@ -40,7 +41,7 @@ UNITS: dict[str, str] = {
     **dict.fromkeys(("age", "t_0", "t_int", "t_read", "t_rest", "t_step", "times"), "s"),
     **dict.fromkeys(("swing", "v_gate", "v_read", "v_th", "voltage"), "V"),
     **dict.fromkeys(("r_col", "r_on", "r_row", "r_sense", "r_source"), "ohm"),
-    **dict.fromkeys(("fraction", "power", "q", "q_max", "relative", "w_max"), "1"),
+    **dict.fromkeys(("fraction", "power", "q", "q_max", "relative", "unit_mismatch", "w_max"), "1"),
     **dict.fromkeys(("nu", "nu_limits", "nu_slope"), "1"),
     **dict.fromkeys(("nu_std", "nu_std_limits", "nu_std_slope"), "1"),
     **dict.fromkeys(("a", "clm", "k2"), "1/V"),
@@ -108,7 +109,12 @@ TYPES: dict[str, dict[str, type]] = {
     "driver": {"pulse": driver.PulseDriver, "voltage": driver.VoltageDriver},
     "wires": {"segments": wires.Wires},
     "sense": {"integrator": sense.Integrator},
-    "adc": {"ramp": RampADC},
+    "adc": {
+        "ramp": RampADC,
+        "linear-ramp": converters.LinearRampADC,
+        "sar": converters.SARADC,
+        "flash": converters.FlashADC,
+    },
 }
 _FOLDERS = {"device": "devices", "adc": "adcs", "wires": "wires"}
 # Keys that hold a list of tables, and the kind of each.
@@ -120,6 +126,9 @@ _NESTED: dict[type, tuple[str, ...]] = {
     Hardware: ("device", "mapping", "driver", "wires", "sense", "adc"),
     device.Device: ("on_write", "on_age", "on_read", "iv", "temperature"),
     RampADC: ("imperfections", "wires"),
+    converters.LinearRampADC: ("imperfections",),
+    converters.SARADC: ("imperfections",),
+    converters.FlashADC: ("imperfections",),
     transistor.SeriesTransistor: ("cell",),
     transistor.Transistor: ("cell",),
 }

@@ -153,8 +153,8 @@ def statistics(values: list[float], lower: bool = False) -> dict[str, Any]:
 def table(
     rows: list[dict[str, Any]], name: str, reference: float, text: str, unit: float, per: str
 ) -> Table:
-    """Rows beside the float model's value; `text` formats a value, `unit` scales the loss; `per`: what an
-    inference is."""
+    """Rows beside the float model's value; `text` formats a value, `unit` scales the loss; `per`
+    names an inference."""
     aged = any(row["hours"] is not None for row in rows)
     trained = any(row["training"] != "plain" for row in rows)
     head = ("card", "bits", *(["training"] if trained else []), "effects",

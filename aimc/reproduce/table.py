@@ -28,8 +28,8 @@ class Row:
 
     @property
     def difference(self) -> float | None:
-        """(measured - expected) / expected."""
-        return None if self.expected is None else self.measured / self.expected - 1
+        """(measured - expected) / expected; None without an expectation, or where it is zero."""
+        return None if not self.expected else self.measured / self.expected - 1
 
 
 @dataclass(frozen=True)

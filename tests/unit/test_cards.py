@@ -48,6 +48,7 @@ swing = "0.5 V"
 source = "here"
 
 [adc]
+type = "ramp"
 bits = 5
 t_step = "1 ns"
 bias_cells = 5
