@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from aimc.curves import Curve, curve, linear
+from aimc.errors import must
 from aimc.kernels.ramps import FEW, convert
 from aimc.nn.bridge import Chip, _apply, straight_through
 from aimc.tiling import Tiled
@@ -46,6 +47,8 @@ class Converters:
         parts: list[list[np.ndarray]] = [[], [], [], []]
         for count, function, bits, thresholds, offset in ramps:
             y = function.outputs(bits)
+            if not np.allclose(np.diff(y), y[1] - y[0]):
+                raise must("curve", "rise or fall all along", f"{function.name} does not")
             built = np.maximum.accumulate(thresholds)[:, None] + np.broadcast_to(offset, count)
             parts[0].append(np.tile(function.thresholds(bits)[:, None], count))
             parts[1].append(built)

@@ -14,8 +14,8 @@ from aimc.wires import Wires
 
 DEVICE = ("write errors", "stuck cells", "ageing", "read noise", "curved cells")
 EFFECTS = (*DEVICE, "wires", "converter")
-# Of a converter, what is its size and not its imperfection.
-_SIZE = ("bits", "t_step", "ramp_cells", "bias_cells", "calibration")
+# What a converter's fields are where it has no imperfections; the others are its size.
+_IDEAL = {"offset_std": 0.0, "imperfections": (), "wires": None}
 
 
 def only(hardware: Hardware, active: Collection[str]) -> Hardware:
@@ -36,8 +36,8 @@ def only(hardware: Hardware, active: Collection[str]) -> Hardware:
         iv=device.iv if "curved cells" in active else None,
     )
     if "converter" not in active:
-        ideal = {f.name: f.default for f in dataclasses.fields(adc) if f.name not in _SIZE}
-        adc = dataclasses.replace(adc, **ideal)
+        fields = {field.name for field in dataclasses.fields(adc)}
+        adc = dataclasses.replace(adc, **{k: v for k, v in _IDEAL.items() if k in fields})
     wires = hardware.wires if "wires" in active else Wires()
     return dataclasses.replace(hardware, device=device, adc=adc, wires=wires)
 
