@@ -19,19 +19,13 @@ if TYPE_CHECKING:
 _NAMES = {
     "bottleneck": "time of an LSTM step: nonlinear operations beside products",
     "conductances": "cells that a 5-bit ramp needs, curve by curve",
-<<<<<<< HEAD
     "converters": "time and energy of a ramp and of a one-step converter",
-=======
-    "converters": "what comparators, settling and delay do to a 5-bit sigmoid, in four converters",
->>>>>>> conv
     "device": "statistics of measured TaOx cells: writing, reading, current-voltage (--data)",
     "inl": "worst INL of a 5-bit sigmoid ramp over many chips, before and after each calibration",
     "quantizer": "4-bit uniform and Lloyd-Max quantisation of recorded pre-activations (--data)",
-<<<<<<< HEAD
+    "sensitivities": "what comparators, settling and delay do to a sigmoid, in four converters",
     "table1": "energy, area and throughput of two LSTMs from one cost card",
-=======
     "vread": "codes while the read voltage moves: fixed references and those that follow it",
->>>>>>> conv
 }
 _FROM_DATA = ("device", "quantizer")
 

@@ -67,7 +67,7 @@ def test_a_reference_that_follows_the_read_voltage_keeps_the_codes():
 
 
 def test_imperfections_of_converters_act_as_derived():
-    table = reproduce.run("converters")
+    table = reproduce.run("sensitivities")
     rows = [row for row in table.rows if row.expected is not None]
     assert len(rows) == 13
     for row in rows:
