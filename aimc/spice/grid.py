@@ -109,8 +109,6 @@ def _elements(
             control = name != ".endc"
             if name.startswith("alter"):
                 raise SpiceError(f"Values must stand as they are, but {name} is there.", "import")
-        elif name == ".end":
-            break
         elif kind == ".":
             _check_statement(words)
         elif kind not in "rv":

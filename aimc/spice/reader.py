@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,7 @@ def read(netlist: str | Path) -> Crossbar:
     text = netlist if isinstance(netlist, str) and "\n" in netlist else _text(netlist)
     text = text.replace("\r\n", "\n")
     body = re.sub(r"[ \t]*=[ \t]*", "=", text.partition("\n")[2])
-    found = list(statements(body))
+    found = list(takewhile(lambda words: words[0] != ".end", statements(body)))
     if any(words[:2] == [".subckt", "crossbar"] for words in found):
         return _exported(text, found)
     return grid.crossbar(found)
