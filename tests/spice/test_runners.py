@@ -1,5 +1,6 @@
 """Every way in which a run can fail is an error that says which, and leaves nothing behind."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -126,8 +127,9 @@ def test_a_killed_simulator_is_told(ngspice, monkeypatch):
 
     def popen(*args, **kwargs):
         process = original(*args, **kwargs)
-        started.append(process.pid)
-        threading.Timer(0.3, os.kill, (process.pid, signal.SIGKILL)).start()
+        if "ngspice" in args[0][0]:
+            started.append(process.pid)
+            threading.Timer(0.3, os.kill, (process.pid, signal.SIGKILL)).start()
         return process
 
     monkeypatch.setattr(subprocess, "Popen", popen)
@@ -156,6 +158,42 @@ def test_ctrl_c_ends_a_check_and_its_simulator(ngspice):
     assert check.returncode == 130
     assert said.strip() == "interrupted"
     assert not any(Path(f"/proc/{pid}").exists() for pid in started)
+
+
+@pytest.mark.spice
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGHUP", "SIGKILL"])
+def test_no_simulator_and_no_folder_outlive_a_killed_process(ngspice, tmp_path, how):
+    code = f"from aimc.spice import Ngspice; Ngspice().run({{'deck.cir': {SLOW!r}}}, 'deck.cir')"
+    ours = subprocess.Popen(
+        [sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path)}
+    )
+
+    def until(done):
+        deadline = time.monotonic() + 60
+        while not done() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return done()
+
+    def running():
+        """Processes that work in a folder of this run."""
+        found = []
+        for each in Path("/proc").glob("[0-9]*/cwd"):
+            with contextlib.suppress(OSError):
+                found += [each] if str(each.readlink()).startswith(str(tmp_path)) else []
+        return found
+
+    def watching():
+        listed = ["ps", "-o", "args=", "--ppid", str(ours.pid)]
+        said = subprocess.run(listed, capture_output=True, text=True, check=False).stdout
+        return "read -r" in said and "deck.cir" in said
+
+    try:
+        assert until(lambda: running() and watching())
+        assert list(tmp_path.glob("aimc-spice-*"))
+    finally:
+        ours.send_signal(getattr(signal, how))
+        ours.wait(30)
+    assert until(lambda: not running() and not list(tmp_path.iterdir()))
 
 
 @pytest.mark.spice
