@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -180,6 +183,17 @@ def test_the_figure_shows_waves_levels_and_flips(macro, x, result):
     assert flips.get_xlabel() == "time [ns]"
 
 
+def test_a_figure_of_nothing_is_refused(macro, x, result):
+    for columns in ((0, 9), (-1,), (), None, (1.5,), 2):
+        with pytest.raises(ArgumentError, match="`columns` must"):
+            plots.conversion(result, columns=columns)
+    for read in (3, -1):
+        with pytest.raises(ArgumentError, match="`read` must be at"):
+            plots.conversion(result, read=read)
+    with pytest.raises(ArgumentError, match="`result` must be a Conversion"):
+        plots.conversion(macro.trace(x))
+
+
 def test_check_agrees(tmp_path):
     args = ["check", "taox-1t1r-128", "--rows", "8", "--cols", "4", "--seed", "7"]
     done = run(app, [*args, "--out", str(tmp_path)])
@@ -222,6 +236,17 @@ def test_netlist_writes_what_the_script_writes(tmp_path):
     assert run(app, [*args, "-o", str(deck), "--json"]).exit_code == 0
     assert deck.read_text() == text
     assert "* seed 7" in text
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_what_cannot_be_printed_is_told(tmp_path):
+    command = [sys.executable, "-m", "aimc", "check", "ideal-5bit", "--rows", "2", "--cols", "2"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "aimc: what is printed must be written, but is refused: No space left on device\n"
+    )
 
 
 def test_mistakes_are_one_line_and_status_2(tmp_path, monkeypatch):

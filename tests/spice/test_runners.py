@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from aimc import Crossbar, Wires, spice
-from aimc.errors import SpiceError
+from aimc.errors import ArgumentError, SpiceError
 from aimc.spice import lint, log, raw
 from aimc.spice.runners import Ngspice, NgspiceShared
 
@@ -28,7 +28,13 @@ DECKS = {
                "b1 b 0 v = v(a) > 0.5 ? (v(c) > 0.5 ? 0 : 1) : 0\n"
                "r1 b c 1\nc1 c 0 1e-22\n.tran 1n 10n\n.save v(a)",
 }  # fmt: skip
+DECKS |= {
+    "kept": "v1 a 0 dc 1\nr1 a 0 1k\n.op\n.save v(b)",
+    "marks": "v1 a 0 dc 1\nr1 a 0 1k\n!!! what\n.op\n.save v(a)",
+}
 REASONS = {
+    "kept": "nodes",
+    "marks": "syntax",
     "singular": "singular",
     "loop": "singular",
     "unknown": "syntax",
@@ -64,6 +70,21 @@ def test_a_bad_circuit_is_named(ngspice, name):
 def test_a_bad_circuit_is_named_by_the_shared_library_too(shared, name):
     error = failure(shared, f"* {name}\n{DECKS[name]}\n.end\n")
     assert error.reason == REASONS[name]
+
+
+@pytest.mark.spice
+@pytest.mark.parametrize(("name", "line"), [("words", "q7 bad"), ("marks", "!!! what")])
+def test_a_line_that_is_not_understood_stands_in_the_message(ngspice, name, line):
+    error = failure(Ngspice(), f"* {name}\n{DECKS[name]}\n.end\n")
+    assert "line" in str(error)
+    assert str(error).endswith(line)
+
+
+@pytest.mark.parametrize("runner", [3, Ngspice, "ngspice"])
+def test_what_is_no_runner_is_refused(runner):
+    netlist = spice.netlist(Crossbar(np.full((2, 2), 1e-5)), np.ones(2))
+    with pytest.raises(ArgumentError, match="`runner` must be a Runner"):
+        netlist.run(runner)
 
 
 @pytest.mark.spice
@@ -301,16 +322,12 @@ def test_no_init_file_of_the_user_has_a_say(ngspice, request, tmp_path, monkeypa
 
 
 def test_files_stay_near_their_deck():
-    from aimc.errors import ArgumentError
-
     with pytest.raises(ArgumentError, match="must lie near the deck"):
         Ngspice().run({"deck.cir": GOOD, "../../../../x.lib": ""}, "deck.cir")
 
 
 @pytest.mark.spice
 def test_only_ngspice_is_run(ngspice):
-    from aimc.errors import ArgumentError
-
     netlist = spice.netlist(Crossbar(np.full((2, 2), 1e-5)), np.ones(2), dialect="ltspice")
     with pytest.raises(ArgumentError, match="must be ngspice to be run here"):
         netlist.run()
