@@ -118,9 +118,17 @@ def ramp_levels(ramp: Converter) -> Figure:
 def conversion(result: Conversion, columns: Sequence[int] = (0,), read: int = 0) -> Figure:
     """One conversion as ngspice ran it: rows, samples, ramp over the macro's levels, flips.
 
-    columns: outputs to show; read: which of the inputs.
+    columns: outputs to show; read: which of the inputs. Raises ArgumentError where there are none.
     """
+    if not hasattr(result, "waves"):
+        hint = "Use netlist(macro, x).run()."
+        raise must("result", "be a Conversion", f"is {type(result).__name__}", hint)
     times, macro = result.schedule, result.macro
+    as_count("read", read, 0, len(result.x) - 1)
+    if not hasattr(columns, "__len__") or not len(columns):
+        raise must("columns", "name one output or more", f"is {columns!r}")
+    for j in columns:
+        as_count("columns", j, 0, macro.shape[1] - 1)
     begin = read * times.period
     inside = (result.time >= begin) & (result.time < begin + times.period - times.edge)
     ns = (result.time[inside] - begin) * 1e9

@@ -27,7 +27,14 @@ class _Commands(TyperGroup):
         except MemoryError as error:
             typer.echo(f"aimc: not enough memory: {str(error) or 'an allocation failed'}", err=True)
             raise typer.Exit(2) from error
-        except (AimcError, OSError) as error:
+        except OSError as error:
+            if error.filename is None and error.strerror:
+                said = f"what is printed must be written, but is refused: {error.strerror}"
+            else:
+                said = str(error)
+            typer.echo(f"aimc: {said}", err=True)
+            raise typer.Exit(2) from error
+        except AimcError as error:
             typer.echo(f"aimc: {error}", err=True)
             raise typer.Exit(2) from error
         except KeyboardInterrupt:

@@ -72,7 +72,9 @@ def hermite(g, u, knots, values, slopes, first, i, slope):
     """i = g y(u), slope = g y'(u), y the cubic Hermite interpolant, linear beyond its ends.
 
     knots [V], values [V], slopes [1]: (m,), rising. first (buckets,): the interval of the knots
-    in which each of as many equal parts of the knots' range begins.
+    in which each of as many equal parts of the knots' range begins. A piece is counted from its
+    nearer end, so that the values at the knots are met exactly, and small voltages around a knot
+    at 0 V keep their digits.
     """
     shared = g.shape[0] == 1
     low, high, last = knots[0], knots[-1], knots.size - 2
@@ -86,12 +88,15 @@ def hermite(g, u, knots, values, slopes, first, i, slope):
                 j -= 1
             while j < last and inside > knots[j + 1]:
                 j += 1
-            h, t = knots[j + 1] - knots[j], inside - knots[j]
+            h, x = knots[j + 1] - knots[j], inside - knots[j]
             secant = (values[j + 1] - values[j]) / h
-            d, e, t = slopes[j], slopes[j + 1], t / h
-            c2, c3 = 3 * secant - 2 * d - e, d + e - 2 * secant
+            c3 = slopes[j] + slopes[j + 1] - 2 * secant
+            near, c2 = j, 3 * secant - 2 * slopes[j] - slopes[j + 1]
+            if 2 * x > h:
+                near, c2, x = j + 1, c2 + 3 * c3, inside - knots[j + 1]
+            d, t = slopes[near], x / h
             rise = d + t * (2 * c2 + t * 3 * c3)
-            y = values[j] + h * t * (d + t * (c2 + t * c3))
+            y = values[near] + x * (d + t * (c2 + t * c3))
             i[n, k] = g[m, k] * (y + rise * (u[n, k] - inside))
             slope[n, k] = g[m, k] * rise
 

@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aimc.errors import SpiceError
+from aimc.errors import SpiceError, as_number, must
 from aimc.ivcurve import Cubic, Sinh, Tabulated
+from aimc.spice import library
 from aimc.spice.dialect import number
+from aimc.spice.dialects import DIALECTS
+from aimc.spice.lint import statements
 from aimc.transistor import SeriesTransistor, Transistor
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from aimc.ivcurve import IVCurve
     from aimc.spice.dialect import Dialect
 
@@ -44,6 +49,30 @@ class CellModel:
     def includes(self) -> tuple[str, ...]:
         """Files of the library that a deck with such cells includes."""
         return (self.subckt,) if self.models is None else self.models
+
+
+def check(cell: CellModel, g: NDArray[np.float64]) -> None:
+    """Raises ArgumentError where a cell of one's own has no parameter of the model's, another, or
+    leaves its conductance out, and SpiceError (reason "missing") where there is no such model.
+    """
+    if not isinstance(cell, CellModel):
+        raise must("cell", "be a CellModel", f"is {cell!r}")
+    written = DIALECTS["ngspice"]
+    text = "\n".join([*cell.define(written), *map(library.model, cell.includes)])
+    heads = [words for words in statements(text) if words[:2] == [".subckt", cell.subckt.lower()]]
+    if not heads:
+        raise SpiceError(f"There is no subcircuit {cell.subckt} in what the cell needs.", "missing")
+    known = {word.partition("=")[0] for word in heads[0] if "=" in word}
+    for i, j in np.argwhere(g > 0):
+        params = cell.params(float(g[i, j]), int(i), int(j))
+        named = set(params) if isinstance(params, dict) else None
+        if named is None or not named <= known or ("g" in known - named) or (known and not named):
+            rule = f"give parameters of {cell.subckt}: {', '.join(sorted(known)) or 'none'}"
+            rule += ", g among them" if "g" in known else ""
+            raise must("cell", rule, f"gives {params!r} for cell ({i}, {j})")
+        for name, value in params.items():
+            if not isinstance(value, str):
+                as_number(f"cell: {name}", value)
 
 
 def _linear(g: float, i: int, j: int) -> Params:

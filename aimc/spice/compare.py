@@ -22,13 +22,16 @@ if TYPE_CHECKING:
 OPERATING_POINT = 1e-9
 READ = 1e-6
 VOLTAGE = 1e-4
-# A comparator closer to its threshold than this may go either way [V].
-MARGIN = 1e-4
+# How well ngspice's waves tell where its comparator stood.
+WAVES = 1e-5
+# Standard deviations of noise that are allowed, and the reads that they are estimated from.
+_SIGMAS, _READS = 6.0, 32
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One quantity: how many values, the largest difference in its unit, and what was allowed.
+    """One quantity: how many values, the difference in its unit that comes closest to or furthest
+    beyond what is allowed (the largest one where there is no noise), and what was allowed for it.
 
     scale: the full scale that `relative` is a share of.
     """
@@ -42,7 +45,7 @@ class Difference:
 
     @property
     def relative(self) -> float:
-        """The largest difference as a share of full scale."""
+        """The difference as a share of full scale."""
         return self.absolute / self.scale if self.scale else self.absolute
 
     @property
@@ -53,16 +56,23 @@ class Difference:
 
 @dataclass(frozen=True)
 class Codes:
-    """count: codes compared; differ: those that are not equal; near: those so near a threshold
-    that they may differ, which are not counted in `differ`.
+    """count: codes; near: those so near a threshold that neighbours are allowed; differ: those
+    that are not what is allowed.
     """
 
     count: int
     differ: int
     near: int
 
+    @property
+    def enough(self) -> bool:
+        """Whether at least half of the codes could be held to one value."""
+        return 2 * self.near <= self.count
+
     def __str__(self) -> str:
-        left_out = f"; {self.near} within reach of a threshold left out" if self.near else ""
+        left_out = f"; {self.near} within reach of a threshold" if self.near else ""
+        if not self.enough:
+            left_out += ", so that too few are left to compare"
         if self.differ:
             return f"codes differ: {self.differ} of {self.count}{left_out}"
         return f"codes equal: {self.count - self.near} of {self.count}{left_out}"
@@ -78,10 +88,10 @@ class Comparison:
 
     @property
     def agrees(self) -> bool:
-        """Whether every difference is within its bound and no code differs."""
-        return all(each.agrees for each in self.differences) and not (
-            self.codes and self.codes.differ
-        )
+        """Whether every difference is within its bound, and no code of enough differs."""
+        codes = self.codes
+        equal = codes is None or (codes.enough and not codes.differ)
+        return equal and all(each.agrees for each in self.differences)
 
     def __bool__(self) -> bool:
         return self.agrees
@@ -122,8 +132,10 @@ class Comparison:
 def compare(reference: Trace | Solution, result: Conversion | OperatingPoint) -> Comparison:
     """What the simulator gives (`macro.trace(x)`, `crossbar.solve(v)`) beside `netlist.run()`.
 
-    A netlist has no read noise: where the trace holds some, the bounds grow by it, and a note says
-    so. Raises ArgumentError where the two are not of one kind or of one shape.
+    A netlist has no noise: where the trace holds some, six standard deviations of what this macro's
+    reads have are allowed, and a note says so. A code may be a neighbour's where the differences
+    found, within what is allowed, reach over a threshold; where that is more than half of the
+    codes, the two do not agree. Raises ArgumentError where they are not of one kind or one shape.
     """
     if isinstance(reference, Solution) and isinstance(result, OperatingPoint):
         return _solution(reference, result)
@@ -151,50 +163,80 @@ def _solution(solved: Solution, found: OperatingPoint) -> Comparison:
 
 def _trace(trace: Trace, found: Conversion) -> Comparison:
     macro = found.macro
-    # Not physics again: the same read without noise tells how much noise the given trace holds.
+    # Not physics again: what the macro itself says with and without noise.
     quiet = macro.trace(found.x)
     for name in ("v", "i", "u", "code"):
         came, wanted = getattr(trace, name).shape, getattr(quiet, name).shape
         if came != wanted:
             raise must("reference", f"have {name} of shape {wanted}", f"has {came}",
                        "Trace the inputs that the netlist was made of.")  # fmt: skip
+    noise = _noise(trace, quiet, found)
     levels = np.stack([np.broadcast_to(ramp.levels, found.levels.shape[1:])
                        for _, ramp in macro.ramps])  # fmt: skip
     swing = float(np.ptp(levels)) or float(np.abs(trace.u).max()) or 1.0
     amperes = float(np.abs(trace.i).max(initial=0.0))
     volts = macro.hardware.driver.v_read
-    noise_i = float(np.abs(trace.i - quiet.i).max())
-    noise_u = np.abs(trace.u - quiet.u)
-    noisy = bool(noise_i > 1e-9 * amperes)
     # A pulse's edges keep its area, which is its charge only where currents are linear in voltages.
     read = READ if macro.crossbar.linear else VOLTAGE
     differences = (
-        _difference("row voltages", "V", trace.v, found.v, volts, READ),
-        _difference("column currents", "A", trace.i, found.i, amperes,
-                    read + (noise_i / amperes if noisy else 0.0)),
-        _difference("sampled voltages", "V", trace.u, found.u, swing,
-                    VOLTAGE + (float(noise_u.max()) / swing if noisy else 0.0)),
+        _difference("row voltages", "V", trace.v, found.v, volts, READ, noise["v"]),
+        _difference("column currents", "A", trace.i, found.i, amperes, read, noise["i"]),
+        _difference("sampled voltages", "V", trace.u, found.u, swing, VOLTAGE, noise["u"]),
         _difference("ramp levels", "V", levels, found.levels, swing, VOLTAGE),
-    )  # fmt: skip
-    margin = np.empty(trace.u.shape)
-    for place, ramp in macro.ramps:
-        distance = (trace.u[:, place] - ramp.offset)[..., None] - ramp.levels
-        margin[:, place] = np.abs(distance).min(axis=-1)
-    near = margin <= MARGIN + (noise_u if noisy else 0.0)
-    differ = (trace.code != found.code) & ~near
-    note = (
-        f"the trace holds read noise of up to {noise_i:.2e} A, which no netlist has: "
-        "trace(x) without rng has none"
     )
+    low, high = np.empty_like(trace.code), np.empty_like(trace.code)
+    reach = np.minimum(np.abs(trace.u - found.u), VOLTAGE * swing + noise["u"]) + WAVES * swing
+    reach += noise["decision"]
+    off = np.minimum(np.abs(levels - found.levels).max(axis=-1), VOLTAGE * swing)
+    for n, (place, ramp) in enumerate(macro.ramps):
+        around = reach[:, place] + off[n][:, None]
+        ends = (ramp.convert(trace.u[:, place] - around), ramp.convert(trace.u[:, place] + around))
+        low[:, place], high[:, place] = np.minimum(*ends), np.maximum(*ends)
+    near = low != high
+    outside = (found.code < low) | (found.code > high)
+    differ = np.where(near, outside, trace.code != found.code)
     codes = Codes(int(near.size), int(differ.sum()), int(near.sum()))
-    return Comparison(differences, codes, note if noisy else "")
+    note = (
+        f"the trace is one with noise, which no netlist has: {_SIGMAS:g} standard deviations, up to "
+        f"{float(noise['i'].max()):.2e} A, are allowed; trace(x) without rng has none"
+    )
+    told = any(np.any(each) for each in noise.values())
+    return Comparison(differences, codes, note if told else "")
+
+
+def _noise(trace: Trace, quiet: Trace, found: Conversion) -> dict[str, Array]:
+    """What noise may add to v, i and u of the trace, and to a comparator's decision.
+
+    It is the macro's own, estimated from reads of it, and zero for a trace without noise.
+    """
+    names = ("v", "i", "u")
+    allowed = {name: np.zeros(getattr(quiet, name).shape) for name in names}
+    allowed["decision"] = np.zeros(quiet.u.shape)
+    if all(np.array_equal(getattr(trace, k), getattr(quiet, k)) for k in (*names, "code")):
+        return allowed
+    macro, rng = found.macro, np.random.default_rng(0)
+    reads = [macro.trace(found.x, rng) for _ in range(_READS)]
+    for name in names:
+        square = sum((getattr(read, name) - getattr(quiet, name)) ** 2 for read in reads)
+        allowed[name] += _SIGMAS * np.sqrt(square / _READS)
+    for place, ramp in macro.ramps:
+        n = ramp.noise
+        steps = np.broadcast_to(n.steps, (ramp.decisions.shape[-1] - 1,))
+        square = n.decision**2 + np.square(n.sample) + n.start**2 + np.sum(steps**2)
+        allowed["decision"][:, place] = _SIGMAS * np.sqrt(square)
+    return allowed
 
 
 def _difference(
-    name: str, unit: str, ours: Array, theirs: Array, scale: float, bound: float
-) -> Difference:
+    name: str, unit: str, ours: Array, theirs: Array, scale: float, bound: float,
+    noise: Array | float = 0.0,
+) -> Difference:  # fmt: skip
     if ours.shape != theirs.shape:
         raise must("reference", f"have {name} of shape {theirs.shape}", f"has {ours.shape}",
                    "Solve or trace the inputs that the netlist was made of.")  # fmt: skip
-    largest = float(np.abs(ours - theirs).max(initial=0.0))
-    return Difference(name, unit, ours.size, largest, scale, bound)
+    if not ours.size:
+        return Difference(name, unit, 0, 0.0, scale, bound)
+    apart, noise = np.abs(ours - theirs), np.broadcast_to(noise, ours.shape)
+    worst = np.unravel_index(np.argmax(apart - noise), ours.shape)
+    allowed = bound + float(noise[worst]) / scale if scale else bound
+    return Difference(name, unit, ours.size, float(apart[worst]), scale, allowed)

@@ -49,8 +49,8 @@ class Dialect(ABC):
     measures: ClassVar[bool] = True
 
     def wrap(self, line: str) -> str:
-        """`line` in pieces shorter than 100 columns, broken at blanks."""
-        if len(line) <= WIDTH or line.startswith(self.comment):
+        """`line` in pieces shorter than 100 columns, broken at blanks; a path may hold some."""
+        if len(line) <= WIDTH or line.startswith((self.comment, "include", ".include")):
             return line
         pieces, rest = [], line
         while len(rest) > WIDTH:

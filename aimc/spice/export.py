@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aimc.crossbar import Crossbar
-from aimc.errors import as_batch, as_number, must
+from aimc.errors import as_batch, as_count, as_number, must
 from aimc.macro import Macro
 from aimc.spice import dialects, macro_deck, operating_point
-from aimc.spice.cells import cell_of, gated
+from aimc.spice.cells import cell_of, check, gated
 
 if TYPE_CHECKING:
     from aimc.spice.cells import CellModel
@@ -35,10 +35,11 @@ def netlist(
     x [V] gives operating points ("op"), and an `OperatingPoint`; so does a Macro with
     analysis="op": its array at the voltages of its drivers.
 
-    gain: of the integrators' amplifiers; None is ideal. delay: of the comparators [s]. cell: a
-    model of the library for the array's cells, in place of what the crossbar computes with. seed
-    goes into the header. models: folder of the model files, relative to the deck. Raises
-    ArgumentError on a wrong shape, NaN, or an analysis that the circuit does not have.
+    gain: of the integrators' amplifiers; None is ideal. delay: of the comparators [s], 0 or a
+    hundredth of the ramp's step to four of them. cell: a model of the library for the array's
+    cells, in place of what the crossbar computes with. seed goes into the header. models: folder of
+    the model files, relative to the deck. Raises ArgumentError on a wrong shape, NaN, an analysis
+    that the circuit does not have, or parameters that the cell does not have.
     """
     written = dialects.named(dialect)
     if not isinstance(circuit, Macro | Crossbar):
@@ -51,8 +52,12 @@ def netlist(
     analysis = analysis or allowed[0]
     if analysis not in allowed:
         raise must("analysis", f"be {' or '.join(allowed)}", f"is {analysis!r}")
+    if seed is not None:
+        as_count("seed", seed, 0)
     facts = _facts(macro, seed)
     crossbar = circuit if isinstance(circuit, Crossbar) else circuit.crossbar
+    if cell is not None:
+        check(cell, crossbar.g)
     cell = cell or cell_of(crossbar.iv)
     if crossbar.wires.idle == "gated":
         cell = gated(cell)
@@ -77,6 +82,7 @@ def _facts(macro: Macro | None, seed: int | None) -> list[str]:
     if macro is not None:
         from aimc import cards
 
-        facts += [f"card {macro.hardware.name or 'unnamed'}, sha256 of its numbers:"]
+        name = " ".join(macro.hardware.name.split()) or "unnamed"
+        facts += [f"card {name}, sha256 of its numbers:"]
         facts += [cards.digest(macro.hardware)]
     return facts if seed is None else [*facts, f"seed {seed}"]

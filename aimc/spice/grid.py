@@ -16,9 +16,24 @@ from aimc.wires import Wires
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_SCALE = {"t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12,
-          "f": 1e-15}  # fmt: skip
-_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(meg|[tgkmunpf])?[a-z]*")
+_SCALE = {"t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "mil": 25.4e-6, "m": 1e-3, "u": 1e-6,
+          "n": 1e-9, "p": 1e-12, "f": 1e-15}  # fmt: skip
+# Units that are known; another letter, as in 10a or 10x, is a scale to one simulator only.
+_NUMBER = re.compile(
+    r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(meg|mil|[tgkmunpf])?(?:ohms?|v|volts?)?"
+)
+# Statements of a flat netlist that leave its resistors as they are.
+_IDLE = {".op", ".dc", ".ac", ".tran", ".save", ".print", ".plot", ".probe", ".meas", ".measure",
+         ".title", ".width", ".backanno", ".global", ".param", ".ic", ".nodeset"}  # fmt: skip
+_OPTIONS = (".options", ".option", ".opt")
+_STRONG = re.compile(r"(?:scale|temp|tnom|rshunt|gshunt|defr)")
+
+
+_TELLING = (
+    "A voltage source drives a row. A column ends at ground, or in a source of 0 V; where some "
+    "rows are driven with 0 V too, those of the columns need sense, out or col in their name or "
+    "node."
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +66,9 @@ class Line:
 
 
 def spice_number(text: str) -> float:
-    """A number as SPICE reads it: `4.7k`, `1meg`, `10kohm`. SpiceError where it is none."""
+    """A number as SPICE reads it: `4.7k`, `1meg`, `10kohm`. SpiceError where it is none, or one
+    that simulators read differently.
+    """
     match = _NUMBER.fullmatch(text.strip("{}'").lower())
     if match is None:
         raise SpiceError(f"A value must be a number, but is {text!r}.", "import")
@@ -75,7 +92,7 @@ def crossbar(statements: Sequence[list[str]]) -> Crossbar:
             reasons.append(str(error))
     raise SpiceError(
         "The netlist must be a crossbar of resistors between driven rows and grounded columns, "
-        f"but is not: {reasons[0]}", "import",
+        f"but is not: {reasons[0]} {_TELLING}", "import",
     )  # fmt: skip
 
 
@@ -84,27 +101,70 @@ def _elements(
 ) -> tuple[list[Resistor], list[tuple[str, str, str, float]]]:
     resistors: list[Resistor] = []
     sources: list[tuple[str, str, str, float]] = []
+    names: set[str] = set()
+    control = False
     for words in statements:
-        if words[0] in (".control",):
-            break
-        kind = words[0][0]
-        if kind == "r":
-            ohm = spice_number(words[3].removeprefix("r="))
-            if ohm <= 0:
-                raise SpiceError(f"{words[0]} must be greater than 0, but is {ohm:g}.", "import")
-            resistors.append(Resistor(words[0], _ground(words[1]), _ground(words[2]), ohm))
-        elif kind == "v":
-            value = next((w for w in words[3:] if _NUMBER.fullmatch(w)), "0")
-            ends = _ground(words[1]), _ground(words[2])
-            sources.append((words[0], *ends, spice_number(value)))
-        elif kind != ".":
+        name, kind = words[0], words[0][0]
+        if control or name == ".control":
+            control = name != ".endc"
+            if name.startswith("alter"):
+                raise SpiceError(f"Values must stand as they are, but {name} is there.", "import")
+        elif kind == ".":
+            _check_statement(words)
+        elif kind not in "rv":
             raise SpiceError(
-                f"A crossbar of resistors has R and V elements only, but {words[0]} is there.",
-                "import",
+                f"A crossbar of resistors has R and V elements only, but {name} is there.", "import"
             )
+        else:
+            if name in names:
+                raise SpiceError(f"{name} must stand once, but is there twice.", "import")
+            names.add(name)
+            if len(words) < 4 - (kind == "v"):
+                raise SpiceError(
+                    f"{name} must have two nodes and a value, but is `{' '.join(words)}`.", "import"
+                )
+            ends = _ground(words[1]), _ground(words[2])
+            if kind == "r":
+                resistors.append(Resistor(name, *ends, _ohm(name, words[3:])))
+            else:
+                value = next((w for w in words[3:] if _NUMBER.fullmatch(w)), "0")
+                sources.append((name, *ends, spice_number(value)))
     if not resistors:
         raise SpiceError("A crossbar must have resistors, but there are none.", "import")
     return resistors, sources
+
+
+def _check_statement(words: list[str]) -> None:
+    """Refuses what may change the circuit in a way that is not read here."""
+    if words[0] in _OPTIONS:
+        strong = next((w for w in words[1:] if _STRONG.match(w)), None)
+        if strong is None:
+            return
+        words = [words[0], strong]
+    elif words[0] in _IDLE:
+        return
+    raise SpiceError(
+        f"A netlist to be read must be flat and plain, but `{' '.join(words[:2])}` is there.",
+        "import",
+    )
+
+
+def _ohm(name: str, words: list[str]) -> float:
+    """The resistance of `value [m=number]`, as words: m of them stand side by side."""
+    value, *rest = words
+    ohm, count = spice_number(value.removeprefix("r=")), 1.0
+    for word in rest:
+        key, _, number = word.partition("=")
+        if key != "m" or count != 1:
+            raise SpiceError(
+                f"{name} must have a value and perhaps m=..., but has {word!r} behind it.", "import"
+            )
+        count = spice_number(number)
+    if not (0 < ohm < np.inf and 0 < count < np.inf):
+        raise SpiceError(
+            f"{name} must be greater than 0, but is {ohm:g}, m={count:g}.", "import"
+        )
+    return ohm / count
 
 
 def _ground(node: str) -> str:
@@ -116,20 +176,29 @@ def _terminals(
 ) -> tuple[list[str], list[str]]:
     """Driven nodes in the order of their numbers, and grounded ones: ground, sources of 0 V.
 
-    Sources are drivers, those of 0 V too as long as their number or names tell; a source of 0 V
-    whose name or node says sense, out or column is a sense.
+    A source that is not 0 V is a driver. Of those that are, the ones whose name or node says
+    sense, out or column end columns; where none says so and no resistor ends at ground, all do.
     """
-    driven, sensed = [], []
+    driven, quiet = [], []
+    told = []
     for name, plus, minus, value in sources:
         node = plus if minus == "0" else minus
         if "0" not in (plus, minus):
             raise SpiceError(f"{name} must have an end at ground, but has none.", "import")
-        told = re.search(r"sens|out|col|bl|amm|meas|^v?s\d|^vm|^i", f"{name} {node}")
-        (sensed if value == 0 and told else driven).append(node)
-    if any("0" in (r.a, r.b) for r in resistors):
-        sensed.append("0")
+        if node in (*driven, *quiet, *told):
+            raise SpiceError(f"Node {node} must have one source, but has two.", "import")
+        says = re.search(r"sens|out|col|bl|amm|meas|^v?s\d|^vm", f"{name} {node}")
+        (driven if value else told if says else quiet).append(node)
+    at_ground = any("0" in (r.a, r.b) for r in resistors)
+    if told or at_ground:
+        driven, sensed = driven + quiet, told + ["0"] * at_ground
+    else:
+        sensed = quiet
     if not driven or not sensed:
-        raise SpiceError("A crossbar must have driven rows and grounded columns.", "import")
+        raise SpiceError(
+            "A crossbar must have driven rows and grounded columns, but there are "
+            f"{len(driven)} and {len(sensed)}. {_TELLING}", "import",
+        )  # fmt: skip
     return sorted(set(driven), key=_natural), sorted(set(sensed), key=_natural)
 
 
@@ -148,6 +217,9 @@ def _assemble(
     col_of = {node: k for k, line in enumerate(cols) for node in line.nodes}
     if row_of.keys() & col_of.keys() or len(row_of) < sum(len(line.nodes) for line in rows):
         raise SpiceError("A wire joins two lines.", "import")
+    for wire in wires:
+        if not {wire.a, wire.b} <= row_of.keys() | col_of.keys() | {*driven, *sensed}:
+            raise SpiceError(f"{wire.name} hangs in the air.", "import")
     g = np.zeros((len(rows), len(cols)))
     places: dict[tuple[int, int], tuple[str, str]] = {}
     for cell in cells:
@@ -158,8 +230,8 @@ def _assemble(
         g[place] += 1.0 / cell.ohm
         if places.setdefault(place, ends) != ends:
             raise SpiceError(f"{cell.name} is a second place of its row and column.", "import")
-    row_order = _order(cols, {ends[1]: place[0] for place, ends in places.items()}, len(rows))
-    col_order = _order(rows, {ends[0]: place[1] for place, ends in places.items()}, len(cols))
+    row_order = _order(cols, [(ends[1], place[0]) for place, ends in places.items()], len(rows))
+    col_order = _order(rows, [(ends[0], place[1]) for place, ends in places.items()], len(cols))
     drive, r_row, r_source, flip_cols = _uniform(rows, "row", ("left", "right"), col_order)
     sense, r_col, r_sense, flip_rows = _uniform(cols, "column", ("top", "bottom"), row_order)
     g = g[np.ix_(row_order[::-1] if flip_rows else row_order,
@@ -220,22 +292,30 @@ def _walk(
         segments.append(came.ohm)
 
 
-def _order(lines: Sequence[Line], crossing: dict[str, int], count: int) -> list[int]:
+def _order(lines: Sequence[Line], crossings: list[tuple[str, int]], count: int) -> list[int]:
     """The order in which the crossing lines are met along these ones, the same along all.
 
-    Without wires nothing is met first: the order of the names stays.
+    Node k of each line meets crossing line k, or none where the cell is open; only a far end that
+    carries no current may be missing. Without wires nothing is met first: the order of the names
+    stays.
     """
-    orders = [[crossing[node] for node in line.nodes if node in crossing] for line in lines]
-    longest = max(orders, key=len)
-    if len(longest) < count:
-        if any(len(order) > 1 for order in orders):
-            raise SpiceError(
-                "A line along the wires must meet every other, but none does.", "import"
-            )
+    if all(len(line.nodes) == 1 for line in lines) and count > 1:
         return list(range(count))
-    for order in orders:
-        if [k for k in longest if k in order] != order:
+    met = dict(crossings)
+    if len(met) < len(crossings):
+        raise SpiceError("A node of a line with wires must meet one other line.", "import")
+    longest = max(([met[n] for n in line.nodes if n in met] for line in lines), key=len)
+    if len(longest) < count:
+        raise SpiceError("A line along the wires must meet every other, but none does.", "import")
+    for line in lines:
+        found = [met.get(node) for node in line.nodes]
+        if any(k not in (None, want) for k, want in zip(found, longest, strict=False)):
             raise SpiceError("The lines must cross in the same order everywhere.", "import")
+        if len(found) > count or (len(found) < count and line.last is not None):
+            raise SpiceError(
+                f"The line at {line.terminal} must have {count} nodes, but has {len(found)}: a "
+                "resistor leads nowhere, or one is missing.", "import",
+            )  # fmt: skip
     return longest
 
 

@@ -71,9 +71,10 @@ def _all(files: Mapping[str, str], name: str) -> Iterator[list[str]]:
     text = files[name].partition("\n")[2] if name == DECK else files[name]
     for words in statements(text):
         if words[0] in (".include", ".inc"):
-            path = words[1].strip("\"'")
-            inner = (PurePosixPath(name).parent / path).as_posix()
-            if inner not in files:
+            path = " ".join(words[1:]).strip("\"'")
+            wanted = (PurePosixPath(name).parent / path).as_posix().lower()
+            inner = next((file for file in files if file.lower() == wanted), None)
+            if inner is None:
                 raise SpiceError(f"{name} includes {path}, which is not there.", "syntax")
             yield from _all(files, inner)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 
 from aimc.errors import SpiceError
 
@@ -10,11 +11,13 @@ from aimc.errors import SpiceError
 _FAULTS: tuple[tuple[str, str, str], ...] = (
     ("syntax", r"undefined parameter|cannot compute substitute|expression err|formula\(\) error",
      "a parameter or an expression is not defined"),
-    ("syntax", r"unknown (?:subckt|model|device)|too (?:few|many) parameters for subcircuit|"
+    ("syntax", r"error on line", "the simulator does not take a line of it"),
+    ("syntax", r"unusual leading characters|unknown (?:subckt|model|device)|too (?:few|many) parameters for subcircuit|"
                r"could not find (?:a valid modelname|include file|library)|"
-               r"error on line|syntax error|circuit not parsed|aren't any circuits|"
+               r"syntax error|circuit not parsed|aren't any circuits|"
                r"unable to find definition|not enough nodes|unknown parameter",
      "the simulator does not take a line of it"),
+    ("nodes", r"no data saved for", "no vector that is to be kept is in the circuit"),
     ("singular", r"singular matrix|no dc path|voltage source loop",
      "a node has no path to ground, or voltage sources form a loop"),
     ("convergence", r"timestep too small|doanalyses: .*(?:failed|iteration limit)|"
@@ -35,17 +38,21 @@ _WARNING = re.compile(r"^.*\b(?:warning|error)\b.*$", re.IGNORECASE | re.MULTILI
 
 def check(log: str) -> None:
     """Raises SpiceError where the log tells of a fault, a convergence rescue or a warning."""
-    lines = [line for line in log.splitlines() if not _HARMLESS.search(line)]
+    lines = [line for line in log.splitlines() if line.strip() and not _HARMLESS.search(line)]
     text = "\n".join(lines)
     for reason, pattern, meaning in _FAULTS:
         found = re.search(rf"^.*(?:{pattern}).*$", text, re.IGNORECASE | re.MULTILINE)
         if found:
-            raise SpiceError(f"ngspice failed: {meaning}. It says: {_said(found[0])}", reason, log)
+            said = _said(text, found)
+            raise SpiceError(f"ngspice failed: {meaning}. It says: {said}", reason, log)
     found = _WARNING.search(text)
     if found:
-        raise SpiceError(f"ngspice warns: {_said(found[0])}", "warning", log)
+        raise SpiceError(f"ngspice warns: {_said(text, found)}", "warning", log)
 
 
-def _said(line: str) -> str:
-    line = " ".join(line.split())
-    return line if len(line) <= 160 else line[:157] + "..."
+def _said(text: str, found: re.Match[str]) -> str:
+    """The line that was found, and the indented ones behind it, which say where."""
+    behind = text[found.end() :].splitlines()[1:]
+    more = takewhile(lambda line: line[0] in " \t", behind)
+    said = " ".join(" ".join([found[0], *more]).split())
+    return said if len(said) <= 240 else said[:237] + "..."

@@ -52,6 +52,13 @@ def deck(
     gain: of the integrators' amplifiers, None is ideal. delay: of the comparators [s].
     """
     columns = ramp_columns(macro)
+    t_step = macro.hardware.adc.t_step
+    if delay and not t_step / 100 <= delay <= 4 * t_step:
+        raise must(
+            "delay", f"be 0, or lie between {t_step / 100:g} and {4 * t_step:g} s, which is a "
+            "hundredth of the ramp's step to four of them", f"is {delay:g} s",
+            "A shorter one is none, and takes steps of its own length to simulate.",
+        )  # fmt: skip
     times = schedule(macro, columns, delay)
     waveform = columns[0].waveform
     if gain is None and math.isfinite(waveform.gain):

@@ -13,12 +13,12 @@ from aimc import __version__
 from aimc.errors import ArgumentError, must
 from aimc.spice import library, lint, runners
 from aimc.spice.dialect import Dialect
+from aimc.spice.runners import Runner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aimc.spice.raw import Plot
-    from aimc.spice.runners import Runner
 
 
 class Plan(ABC):
@@ -92,6 +92,8 @@ class Netlist:
                 "dialect", "be ngspice to be run here", f"is {self.dialect.name}",
                 "Write it, and give it to its own simulator.",
             )  # fmt: skip
+        if not isinstance(runner, Runner | None):
+            raise must("runner", "be a Runner", f"is {runner!r}", "Use run(spice.Ngspice()).")
         lint.check(self.files)
         runner = runner or runners.default()
         return self.plan.result(runner.run(self.files, lint.DECK, self.plan.rawfile))
@@ -135,6 +137,8 @@ def models(dialect: Dialect, names: Sequence[str], folder: str) -> tuple[tuple[s
     place = PurePosixPath(folder)
     if place.is_absolute() or "\\" in folder:
         raise must("models", "be a relative path", f"is {folder!r}")
+    if not folder.isprintable() or set(folder) & set("\"';$") or "  " in folder:
+        raise must("models", "be a path without quotes, `;`, `$` or line ends", f"is {folder!r}")
     return tuple(
         ((place / f"{name}{dialect.library}").as_posix(), library.model(name, dialect))
         for name in dict.fromkeys(names)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aimc.crossbar import Crossbar
-from aimc.errors import SpiceError
+from aimc.errors import SpiceError, must
 from aimc.spice import array, grid
 from aimc.spice.cells import GATED, LINEAR
 from aimc.spice.dialects import DIALECTS
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 _TOPOLOGY = re.compile(
     r"^\* rows (\d+), columns (\d+), drive (left|right|both), sense (bottom|top|both), "
-    r"idle (grounded|floating|gated)$",
-    re.MULTILINE,
+    r"idle (grounded|floating|gated)\s*$",
+    re.MULTILINE | re.IGNORECASE,
 )
 _RESISTANCES = ("r_row", "r_col", "r_source", "r_sense")
 
@@ -35,10 +36,14 @@ def read(netlist: str | Path) -> Crossbar:
     cells join rows and columns, a column ends at ground or in a source of 0 V, and all segments of
     a kind have one resistance. Rows and columns come in the order of their places along the wires,
     or of the numbers in their names where there are none. Raises SpiceError (reason "import")
-    where it is neither, and says what was found.
+    where it is neither, and says what was found; ArgumentError where `netlist` is no text or path.
     """
+    if not isinstance(netlist, str | Path) or not str(netlist).strip():
+        raise must("netlist", "be a path, or the text of a netlist", f"is {netlist!r}")
     text = netlist if isinstance(netlist, str) and "\n" in netlist else _text(netlist)
-    found = list(statements(text.partition("\n")[2]))
+    text = text.replace("\r\n", "\n")
+    body = re.sub(r"[ \t]*=[ \t]*", "=", text.partition("\n")[2])
+    found = list(takewhile(lambda words: words[0] != ".end", statements(body)))
     if any(words[:2] == [".subckt", "crossbar"] for words in found):
         return _exported(text, found)
     return grid.crossbar(found)
@@ -47,7 +52,7 @@ def read(netlist: str | Path) -> Crossbar:
 def _text(path: str | Path) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise SpiceError(f"`{path}` must be a netlist, but {error}.", "import") from error
 
 
@@ -59,24 +64,36 @@ def _exported(text: str, found: Sequence[list[str]]) -> Crossbar:
             "`* rows 8, columns 4, drive left, sense bottom, idle grounded`, but has none.",
             "import",
         )  # fmt: skip
-    given = dict(w[1].split("=", 1) for w in found if w[0] == ".param" and "=" in w[1])
-    r_row, r_col, r_source, r_sense = (float(given.get(name, "0")) for name in _RESISTANCES)
-    drive: Any = topology[3]
-    sense: Any = topology[4]
-    idle: Any = topology[5]
+    given = dict(w[1].split("=", 1) for w in found if w[0] == ".param" and "=" in "".join(w[1:2]))
+    r_row, r_col, r_source, r_sense = (
+        _number(name, given.get(name, "0")) for name in _RESISTANCES
+    )  # fmt: skip
+    kinds: Any = [word.lower() for word in topology.groups()[2:]]
+    drive, sense, idle = kinds
     cell = GATED if idle == "gated" else LINEAR
-    g = np.zeros((int(topology[1]), int(topology[2])))
-    inside = _body(found)
+    rows, cols = int(topology[1]), int(topology[2])
+    ports, inside = _body(found)
+    if min(rows, cols) < 1 or ports != rows + cols + rows * (idle == "gated"):
+        raise SpiceError(
+            f"A crossbar of {rows} x {cols} cells must have its ports, but {ports} are there.",
+            "import",
+        )  # fmt: skip
+    g = np.zeros((rows, cols))
     for words in inside:
         place = re.fullmatch(r"xcell(\d+)_(\d+)", words[0])
         if place:
             settings = dict(word.split("=", 1) for word in words if "=" in word)
-            if cell.subckt not in words:
+            if cell.subckt not in words or "g" not in settings:
                 raise SpiceError(
                     f"A cell that is read back must be linear, but {words[0]} is no {cell.subckt}.",
                     "import",
                 )
-            g[int(place[1]), int(place[2])] = float(settings["g"])
+            i, j = int(place[1]), int(place[2])
+            if i >= rows or j >= cols:
+                raise SpiceError(
+                    f"{words[0]} must lie in {rows} x {cols} cells, but does not.", "import"
+                )
+            g[i, j] = _number(words[0], settings["g"])
     crossbar = Crossbar(g, Wires(r_row, r_col, r_source, r_sense, drive, sense, idle))
     # What was changed by hand may be no crossbar, or another one than its comment says.
     lines = array.subcircuit(array.ArrayNodes(crossbar), DIALECTS["ngspice"], cell)
@@ -89,9 +106,22 @@ def _exported(text: str, found: Sequence[list[str]]) -> Crossbar:
     return crossbar
 
 
-def _body(found: Sequence[list[str]]) -> list[list[str]]:
-    """The statements between `.subckt crossbar` and its end."""
+def _number(name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 <= value < float("inf"):
+        raise SpiceError(f"{name} must have a number of at least 0, but has {text!r}.", "import")
+    return value
+
+
+def _body(found: Sequence[list[str]]) -> tuple[int, list[list[str]]]:
+    """How many ports `.subckt crossbar` has, and the statements between it and its end."""
     heads = [words[:2] for words in found]
     first = heads.index([".subckt", "crossbar"])
-    last = next(k for k in range(first, len(found)) if found[k][0] == ".ends")
-    return list(found[first + 1 : last])
+    last = next((k for k in range(first, len(found)) if found[k][0] == ".ends"), None)
+    if last is None:
+        raise SpiceError("`.subckt crossbar` must have its `.ends`, but the netlist ends before.",
+                         "import")  # fmt: skip
+    return len(found[first]) - 2, list(found[first + 1 : last])

@@ -1,7 +1,9 @@
 """Two ways to ngspice, fed the same files: the program, and the shared library of PySpice.
 
 Each run has a process and a folder of its own, both gone when it ends: nothing that one run does
-can reach the next, no memory stays behind, and a run beyond its time limit is ended.
+can reach the next, no memory stays behind, and a run beyond its time limit is ended. Where this
+process is killed itself, whatever the signal, a shell that watches it ends the run and removes the
+folder.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from aimc.errors import SpiceError, as_number, must
 from aimc.spice import log, raw
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from aimc.spice.raw import Plot
 
@@ -61,7 +63,7 @@ class Runner(ABC):
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_text(text, encoding="utf-8")
             command = self.command(deck, None if rawfile else "out.raw")
-            printed, status = self._process(command, folder)
+            printed, status = self._process(command, folder, root)
             try:
                 log.check(printed)
             except SpiceError as error:
@@ -81,7 +83,7 @@ class Runner(ABC):
                 )
             return raw.read(answer)
 
-    def _process(self, command: Sequence[str], folder: Path) -> tuple[str, int]:
+    def _process(self, command: Sequence[str], folder: Path, root: Path) -> tuple[str, int]:
         """What a process printed, and its exit status. It never outlives this call."""
         try:
             process = subprocess.Popen(
@@ -96,7 +98,8 @@ class Runner(ABC):
             ) from error
         try:
             _limit(process.pid, self.timeout)
-            out, _ = process.communicate(timeout=self.timeout)
+            with _watched(process.pid, root):
+                out, _ = process.communicate(timeout=self.timeout)
         except subprocess.TimeoutExpired as error:
             raise SpiceError(
                 f"ngspice must answer within {self.timeout:g} s, but did not. Simulate a smaller "
@@ -107,6 +110,28 @@ class Runner(ABC):
             if process.poll() is None:
                 _kill(process)
         return out.decode("utf-8", "replace"), process.returncode
+
+
+# Reads the end of its input only where the process that holds the other end is gone.
+_WATCH = 'read -r _ || { kill -s KILL -- "-$0"; rm -rf -- "$1"; }'
+
+
+@contextlib.contextmanager
+def _watched(pid: int, root: Path) -> Iterator[None]:
+    """Meanwhile, should this process die, process group `pid` is ended and `root` removed."""
+    shell = shutil.which("sh") if hasattr(os, "killpg") else None
+    if shell is None:
+        yield
+        return
+    with subprocess.Popen(
+        [shell, "-c", _WATCH, str(pid), str(root)], stdin=subprocess.PIPE, cwd=os.sep,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    ) as watch:  # fmt: skip
+        try:
+            yield
+        finally:
+            with contextlib.suppress(BrokenPipeError):
+                watch.communicate(b"\n")
 
 
 def _environment(folder: Path) -> dict[str, str]:

@@ -310,6 +310,25 @@ class TestTabulated(IVCurveContract):
         np.testing.assert_allclose(law.evaluate(2.0, [-1.0, 0.3, 4.0])[0], [-2.0, 0.6, 8.0])
 
 
+@given(
+    st.lists(st.integers(-(10**6), 10**6), min_size=2, max_size=12, unique=True),
+    st.floats(1e-9, 1e-5), st.floats(0.3, 3.0), st.booleans(),
+)  # fmt: skip
+def test_every_measured_curve_passes_through_zero_exactly_from_both_sides(v, unit, power, ends):
+    v = np.sort(v) * unit
+    if ends or not v[0] <= 0 <= v[-1]:
+        v = np.sort(np.abs(v)) * (1 if abs(v[0]) < abs(v[-1]) else -1)
+        v = np.unique(np.append(v, 0.0))
+    i = 1e-5 * np.sign(v) * np.abs(v / np.abs(v).max()) ** power
+    law = Tabulated(tuple(v), tuple(i))
+    assert aimc.Crossbar(np.full((2, 2), 1e-5), iv=law).iv is law
+    knots, values, slopes, _ = law._table
+    np.testing.assert_array_equal(law.evaluate(1.0, knots)[0], values)
+    np.testing.assert_allclose(law.evaluate(1.0, knots)[1], slopes, rtol=1e-12)
+    small = 1e-9 * np.abs(knots[knots != 0]).min() * np.array([-1.0, 1.0])
+    np.testing.assert_allclose(law.evaluate(1e-5, small)[0], 1e-5 * small, rtol=1e-6)
+
+
 class TestSeriesTransistor(IVCurveContract):
     curve = SeriesTransistor(None, 5e3)
 

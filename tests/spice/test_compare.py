@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +14,8 @@ import aimc
 from aimc import Crossbar, Wires, plots, spice
 from aimc.cli import app
 from aimc.errors import ArgumentError
+from aimc.imperfections import ClockJitter, ComparatorNoise
+from aimc.spice.compare import Codes
 
 pytestmark = [pytest.mark.spice, pytest.mark.usefixtures("ngspice")]
 run = CliRunner().invoke
@@ -67,23 +72,95 @@ def test_a_wrong_code_is_found(macro, x, result):
     assert "codes differ: 3 of 12" in str(differs)
 
 
-def test_a_code_on_its_threshold_is_left_out(macro, x, result):
+def test_a_code_on_its_threshold_may_be_its_neighbour_s_and_no_other(macro, x, result):
     trace = macro.trace(x)
-    u = trace.u.copy()
+    u, code = trace.u.copy(), result.code.copy()
     _, ramp = macro.ramps[0]
-    u[0, 0] = ramp.levels[3] + ramp.offset[0] + 5e-5
-    code = trace.code.copy()
-    code[0, 0] += 1
-    found = spice.compare(dataclasses.replace(trace, u=u, code=code), result)
+    u[0, 0] = ramp.levels[3] + ramp.offset[0] + 1e-6
+    moved = dataclasses.replace(trace, u=u, code=ramp.convert(u))
+    for neighbour, differ in ((3, 0), (4, 0), (5, 1), (2, 1)):
+        code[0, 0] = neighbour
+        found = spice.compare(moved, dataclasses.replace(result, u=u, code=code))
+        assert found.codes is not None
+        assert (found.codes.near, found.codes.differ) == (1, differ)
+        assert bool(found) is not bool(differ)
+
+
+def test_codes_that_are_all_near_a_threshold_are_no_agreement(macro, x, result):
+    trace = macro.trace(x)
+    _, ramp = macro.ramps[0]
+    u = np.resize(ramp.levels[[3, 9, 20]], trace.u.shape) + ramp.offset
+    moved = dataclasses.replace(trace, u=u, code=ramp.convert(u))
+    found = spice.compare(moved, dataclasses.replace(result, u=u, code=moved.code))
+    assert found.codes == Codes(12, 0, 12)
+    assert not found
+    assert "too few are left to compare" in str(found)
+    assert all(d.agrees for d in found.differences)
+
+
+def test_another_macro_s_trace_does_not_agree(macro, x, result):
+    rng = np.random.default_rng(2)
+    other = macro.hardware.program(rng.normal(size=(8, 4)), rng, "sigmoid")
+    for trace in (other.trace(x), other.trace(x, rng)):
+        found = spice.compare(trace, result)
+        assert not found
+        assert not found.differences[1].agrees
+        assert found.codes is not None
+        assert found.codes.differ > 0
+
+
+def test_without_a_noisy_part_no_noise_is_allowed(ngspice, x):
+    rng = np.random.default_rng(5)
+    hardware = aimc.load("ideal-5bit").replace(rows=8, cols=4)
+    one, other = (hardware.program(rng.normal(size=(8, 4)), rng, "tanh") for _ in range(2))
+    found = spice.netlist(one, x).run()
+    assert spice.compare(one.trace(x, rng), found)
+    differs = spice.compare(other.trace(x), found)
+    assert not differs
+    assert differs.note == ""
+    trace = one.trace(x)
+    slightly = dataclasses.replace(trace, i=trace.i * (1 + 1e-5))
+    assert not spice.compare(slightly, found)
+
+
+def test_a_fine_ramp_is_compared_code_by_code(ngspice):
+    rng = np.random.default_rng(4)
+    hardware = aimc.load("taox-1t1r-128").replace(rows=4, cols=4, bits=9)
+    macro = hardware.program(rng.normal(size=(4, 4)), rng, "sigmoid")
+    x = rng.uniform(-1, 1, 4)
+    result = spice.netlist(macro, x).run()
+    found = spice.compare(macro.trace(x), result)
+    assert found
     assert found.codes is not None
-    assert found.codes.near == 1
-    assert found.codes.differ == 0
+    assert found.codes.near <= 1
+    wrong = dataclasses.replace(result, code=result.code + 3)
+    assert not spice.compare(macro.trace(x), wrong)
 
 
 def test_read_noise_is_told_and_allowed_for(macro, x, result):
-    found = spice.compare(macro.trace(x, np.random.default_rng(3)), result)
-    assert found
-    assert "the trace holds read noise" in found.note
+    for seed in range(20):
+        found = spice.compare(macro.trace(x, np.random.default_rng(seed)), result)
+        assert found
+        assert "is one with noise" in found.note
+    trace = macro.trace(x, np.random.default_rng(0))
+    far = dataclasses.replace(trace, i=trace.i + 20 * (trace.i - macro.trace(x).i))
+    assert not spice.compare(far, result)
+
+
+@pytest.mark.parametrize(
+    "part", [ComparatorNoise(2e-3), ClockJitter(20e-12)], ids=lambda part: type(part).__name__
+)
+def test_the_converters_noise_is_allowed_for(ngspice, x, part):
+    rng = np.random.default_rng(6)
+    hardware = aimc.load("ideal-5bit").replace(rows=8, cols=4, imperfections=(part,))
+    macro = hardware.program(rng.normal(size=(8, 4)), rng, "tanh")
+    found = spice.netlist(macro, x).run()
+    assert spice.compare(macro.trace(x), found)
+    for seed in range(5):
+        noisy = spice.compare(macro.trace(x, np.random.default_rng(seed)), found)
+        assert all(each.agrees for each in noisy.differences)
+        assert noisy.codes is not None
+        assert noisy.codes.differ == 0
 
 
 def test_what_cannot_be_compared_is_refused(macro, x, result):
@@ -104,6 +181,17 @@ def test_the_figure_shows_waves_levels_and_flips(macro, x, result):
     np.testing.assert_allclose(stood.get_ydata(), macro.ramps[0][1].levels * 1e3)
     assert any(f"code {result.code[1, 2]}" in str(line.get_label()) for line in ramps.lines)
     assert flips.get_xlabel() == "time [ns]"
+
+
+def test_a_figure_of_nothing_is_refused(macro, x, result):
+    for columns in ((0, 9), (-1,), (), None, (1.5,), 2):
+        with pytest.raises(ArgumentError, match="`columns` must"):
+            plots.conversion(result, columns=columns)
+    for read in (3, -1):
+        with pytest.raises(ArgumentError, match="`read` must be at"):
+            plots.conversion(result, read=read)
+    with pytest.raises(ArgumentError, match="`result` must be a Conversion"):
+        plots.conversion(macro.trace(x))
 
 
 def test_check_agrees(tmp_path):
@@ -148,6 +236,17 @@ def test_netlist_writes_what_the_script_writes(tmp_path):
     assert run(app, [*args, "-o", str(deck), "--json"]).exit_code == 0
     assert deck.read_text() == text
     assert "* seed 7" in text
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_what_cannot_be_printed_is_told(tmp_path):
+    command = [sys.executable, "-m", "aimc", "check", "ideal-5bit", "--rows", "2", "--cols", "2"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "aimc: what is printed must be written, but is refused: No space left on device\n"
+    )
 
 
 def test_mistakes_are_one_line_and_status_2(tmp_path, monkeypatch):

@@ -116,7 +116,7 @@ class DialectContract:
         text = decks["conversion"].text
         values = [macro.c_array, *macro.crossbar.g.ravel()]
         for _, ramp in macro.ramps:
-            values += [ramp.c_fb(0.2), *ramp.g_steps, *np.abs(ramp.g_bias), *ramp.offset]
+            values += [ramp.c_fb, *ramp.g_steps, *np.abs(ramp.g_bias), *ramp.offset]
         for value in values:
             assert value == 0 or f"={float(value)!r}" in text
 

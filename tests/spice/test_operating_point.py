@@ -183,6 +183,53 @@ def test_a_netlist_that_cannot_be_written_says_why(tmp_path, rng, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+@pytest.mark.parametrize("models", ["My Models", "../a b/Deep", "a " + "very " * 30 + "long one"])
+def test_models_may_lie_in_a_folder_with_blanks_and_capitals(models, tmp_path):
+    crossbar = Crossbar(np.full((2, 2), 1e-5))
+    netlist = spice.netlist(crossbar, np.ones(2), models=models)
+    np.testing.assert_allclose(netlist.run().current, 2e-5, rtol=1e-12)
+    assert (tmp_path / "deck" / models / "cell_linear.lib") in netlist.write(
+        tmp_path / "deck" / "a.cir"
+    )
+
+
+def test_nothing_is_written_into_the_header_but_a_seed_and_a_name(rng):
+    crossbar = Crossbar(np.full((2, 2), 1e-5))
+    for seed in ("a\nR1 0 1 k", "7", -1, 1.5, True):
+        with pytest.raises(ArgumentError, match="`seed` must be"):
+            spice.netlist(crossbar, np.ones(2), seed=seed)  # pyright: ignore
+    for models in ('a"b', "a\nb", "a'b", "a;b", "a $ b", "a  b", "/models", "a\\b"):
+        with pytest.raises(ArgumentError, match="`models` must be"):
+            spice.netlist(crossbar, np.ones(2), models=models)
+    hardware = aimc.load("ideal-5bit").replace(name="a\nR1 0 1 1k")
+    macro = hardware.program(rng.normal(size=(2, 2)), rng)
+    assert "\nR1" not in spice.netlist(macro, np.ones(2)).text
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "match"),
+    [
+        ("cell_linear", {}, "parameters of cell_linear: g, g among them, but gives {}"),
+        ("cell_linear", {"zz": 1.0}, "gives {'zz': 1.0} for cell"),
+        ("cell_linear", {"g": 1e-5, "zz": 1.0}, "must give parameters of cell_linear"),
+        ("cell_sinh", {"a": 1.0}, "g among them"), ("cell_linear", None, "gives None"),
+        ("cell_linear", {"g": float("nan")}, "`cell: g` must be finite"),
+        ("memristor_vteam", {}, "must give parameters of memristor_vteam"),
+    ],
+)  # fmt: skip
+def test_parameters_that_a_cell_does_not_have_are_refused(name, params, match):
+    crossbar = Crossbar(np.full((2, 2), 1e-5))
+    with pytest.raises(ArgumentError, match=match):
+        spice.netlist(crossbar, np.ones(2), cell=spice.CellModel(name, lambda g, i, j: params))
+    with pytest.raises(ArgumentError, match="`cell` must be a CellModel"):
+        spice.netlist(crossbar, np.ones(2), cell=spice.CellModel)  # pyright: ignore
+    with pytest.raises(SpiceError, match="no model nothere"):
+        spice.netlist(crossbar, np.ones(2), cell=spice.CellModel("nothere", lambda g, i, j: {}))
+    good = spice.CellModel("cell_linear", lambda g, i, j: {"g": 2 * g})
+    found = spice.netlist(crossbar, np.ones(2), cell=good).run()
+    np.testing.assert_allclose(found.current, 4e-5, rtol=1e-12)
+
+
 def test_what_cannot_be_a_netlist_is_refused(rng):
     crossbar = Crossbar(rng.uniform(1e-6, 1e-4, (2, 2)))
     with pytest.raises(ArgumentError, match="`circuit` must be a Macro or a Crossbar"):

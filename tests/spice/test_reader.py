@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import aimc
 from aimc import Crossbar, Wires, spice
-from aimc.errors import SpiceError
+from aimc.errors import ArgumentError, SpiceError
 from aimc.spice import grid
 
 DRIVES, SENSES = ("left", "right", "both"), ("bottom", "top", "both")
@@ -120,10 +120,17 @@ def test_an_open_cell_of_others_is_zero(rng):
 @pytest.mark.parametrize(
     ("text", "value"),
     [("1k", 1e3), ("4.7K", 4700), ("1meg", 1e6), ("2m", 2e-3), ("10kohm", 1e4), ("1e3", 1e3),
-     ("3.3", 3.3), (".5u", 5e-7), ("1T", 1e12), ("2.5Gohm", 2.5e9)],
+     ("3.3", 3.3), (".5u", 5e-7), ("1T", 1e12), ("2.5Gohm", 2.5e9), ("10mil", 254e-6),
+     ("1mV", 1e-3)],
 )  # fmt: skip
 def test_numbers_as_spice_reads_them(text, value):
     assert grid.spice_number(text) == pytest.approx(value, rel=1e-15)
+
+
+@pytest.mark.parametrize("text", ["10a", "10x", "4k7", "{gg}", "1d3", "", "0x10"])
+def test_numbers_that_simulators_read_differently_are_refused(text):
+    with pytest.raises(SpiceError, match="must be a number"):
+        grid.spice_number(text)
 
 
 GOOD = plain(np.full((2, 2), 1e-5), Wires(0.5, 0.7, 11.0, 13.0), np.ones(2))
@@ -148,6 +155,118 @@ GOOD = plain(np.full((2, 2), 1e-5), Wires(0.5, 0.7, 11.0, 13.0), np.ones(2))
 def test_what_is_no_crossbar_is_told(text, match):
     with pytest.raises(SpiceError, match=match) as caught:
         spice.read(text)
+    assert caught.value.reason == "import"
+
+
+CELLS = """two by two
+V1 in1 0 0.2
+V2 in2 0 0.1
+R1 in1 out1 10k
+R2 in1 out2 20k
+R3 in2 out1 40k
+R4 in2 out2 80k
+Vs1 out1 0 0
+Vs2 out2 0 0
+.end
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "g"),
+    [
+        ("10k", "10k m=2", 2e-4), ("10k", "R = 10k", 1e-4), ("10k", "r=10k m = 4", 4e-4),
+        (".end", ".end\nR9 in1 out1 1k", 1e-4), (".end", ".options reltol=1e-6\n.op", 1e-4),
+        (".end", "R9 in1 out1 10k\n.end", 2e-4), ("\n", "\r\n", 1e-4),
+        (".end", ".control\nrun\n.endc\nR9 in1 out1 10k", 2e-4),
+        ("Vs", "Vx", 1e-4), ("out", "b", 1e-4),
+    ],
+)  # fmt: skip
+def test_what_stands_in_a_netlist_of_others_is_applied(old, new, g):
+    found = spice.read(CELLS.replace(old, new))
+    np.testing.assert_allclose(found.g, [[g, 5e-5], [2.5e-5, 1.25e-5]], rtol=1e-14)
+    assert found.wires == Wires()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "match"),
+    [
+        ("10k", "10k scale=2", "'scale=2' behind it"), ("10k", "10k tc=1,2", "behind it"),
+        ("10k", "10k 2", "behind it"), ("10k", "10k m=0", "must be greater than 0"),
+        ("10k", "", "two nodes and a value"), ("10k", "{gg}", "must be a number"),
+        ("R2 in1", "R1 in1", "r1 must stand once"), ("V2 in2", "V2 in1", "must have one source"),
+        *((".end", f"{word}\n.end", "must be flat and plain") for word in (
+            ".if (1)", ".else", ".include x.lib", ".lib x tt", ".options scale=2", ".temp 90",
+            ".subckt a b", ".model r r tc1=1", ".options rshunt=1e6")),
+        (".end", ".control\nalter r1 = 5\n.endc", "must stand as they are"),
+        *((".end", f"R9 in1 x {ohm}\n.end", "must be a crossbar") for ohm in
+          ("1", "5k", "15k", "1meg")),
+        (".end", "R9 x y 1\n.end", "hangs in the air"),
+        ("0 0\n", "0 1\n", "sense, out or col"),
+    ],
+)  # fmt: skip
+def test_what_changes_a_netlist_of_others_is_refused(old, new, match):
+    with pytest.raises(SpiceError, match=match) as caught:
+        spice.read(CELLS.replace(old, new))
+    assert caught.value.reason == "import"
+
+
+@pytest.mark.parametrize("ohm", ["0.5", "0.7", "1k", "1meg"])
+@pytest.mark.parametrize("node", ["WL1_1", "WL1_2", "BL1_1", "BL2_2"])
+def test_a_resistor_that_leads_nowhere_is_refused(ohm, node):
+    with pytest.raises(SpiceError) as caught:
+        spice.read(GOOD.replace(".op", f"Rx {node} nowhere {ohm}\n.op"))
+    assert caught.value.reason == "import"
+
+
+def test_a_segment_that_skips_a_place_is_refused(rng):
+    text = plain(rng.uniform(1e-6, 1e-4, (3, 3)), Wires(0.5, 0.7, 11.0, 13.0), np.ones(3))
+    for gone in ("Rc2_2", "Rw2_1", "Rw2_2"):
+        text = "\n".join(line for line in text.splitlines() if not line.startswith(gone))
+    with pytest.raises(SpiceError):
+        spice.read(text.replace(".op", "Rw2_1 WL2_1 WL2_3 0.5\n.op"))
+
+
+@pytest.mark.parametrize("bad", [None, "", "  ", 3, b"x"])
+def test_what_is_no_netlist_is_an_argument_error(bad):
+    with pytest.raises(ArgumentError, match="`netlist` must be a path, or the text"):
+        spice.read(bad)
+
+
+@pytest.mark.parametrize("idle", ["grounded", "gated"])
+def test_line_ends_and_case_do_not_matter(idle, rng):
+    crossbar = Crossbar(
+        rng.uniform(1e-6, 1e-4, (3, 2)), Wires(1.0, 1 / 3, drive="both", idle=idle)
+    )
+    text = spice.netlist(crossbar, np.ones(3)).text
+    for each in (text.upper(), text.replace("\n", "\r\n"), text.upper().replace("\n", "\r\n")):
+        found = spice.read(each)
+        assert np.array_equal(found.g, crossbar.g)
+        assert found.wires == crossbar.wires
+
+
+@pytest.mark.parametrize("dialect", ["ltspice", "xyce"])
+def test_decks_for_these_dialects_are_read_back(dialect, rng):
+    crossbar = Crossbar(rng.uniform(1e-6, 1e-4, (3, 2)), Wires(1.0, 1 / 3))
+    found = spice.read(spice.netlist(crossbar, np.ones(3), dialect=dialect).text)
+    assert np.array_equal(found.g, crossbar.g)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "match"),
+    [
+        (".ends crossbar", "*", "must have its `.ends`"), ("r_row=1.0", "r_row=abc", "r_row must"),
+        ("xcell2_1 ", "xcell9_9 ", "must lie in 3 x 2"), (" g=", " g={gg} h=", "must have a num"),
+        ("* rows 3,", "* rows 99999999,", "must have its ports"), (" g=", " h=", "must be linear"),
+        ("r_row=1.0", "r_row=-1", "r_row must"), ("r_row=1.0", "r_row=nan", "r_row must"),
+    ],
+)  # fmt: skip
+def test_a_damaged_deck_is_told(old, new, match, rng):
+    text = spice.netlist(
+        Crossbar(rng.uniform(1e-6, 1e-4, (3, 2)), Wires(1.0, 1.0)), np.ones(3)
+    ).text
+    assert old in text
+    with pytest.raises(SpiceError, match=match) as caught:
+        spice.read(text.replace(old, new))
     assert caught.value.reason == "import"
 
 

@@ -1,5 +1,6 @@
 """Every way in which a run can fail is an error that says which, and leaves nothing behind."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from aimc import Crossbar, Wires, spice
-from aimc.errors import SpiceError
+from aimc.errors import ArgumentError, SpiceError
 from aimc.spice import lint, log, raw
 from aimc.spice.runners import Ngspice, NgspiceShared
 
@@ -27,7 +28,13 @@ DECKS = {
                "b1 b 0 v = v(a) > 0.5 ? (v(c) > 0.5 ? 0 : 1) : 0\n"
                "r1 b c 1\nc1 c 0 1e-22\n.tran 1n 10n\n.save v(a)",
 }  # fmt: skip
+DECKS |= {
+    "kept": "v1 a 0 dc 1\nr1 a 0 1k\n.op\n.save v(b)",
+    "marks": "v1 a 0 dc 1\nr1 a 0 1k\n!!! what\n.op\n.save v(a)",
+}
 REASONS = {
+    "kept": "nodes",
+    "marks": "syntax",
     "singular": "singular",
     "loop": "singular",
     "unknown": "syntax",
@@ -63,6 +70,21 @@ def test_a_bad_circuit_is_named(ngspice, name):
 def test_a_bad_circuit_is_named_by_the_shared_library_too(shared, name):
     error = failure(shared, f"* {name}\n{DECKS[name]}\n.end\n")
     assert error.reason == REASONS[name]
+
+
+@pytest.mark.spice
+@pytest.mark.parametrize(("name", "line"), [("words", "q7 bad"), ("marks", "!!! what")])
+def test_a_line_that_is_not_understood_stands_in_the_message(ngspice, name, line):
+    error = failure(Ngspice(), f"* {name}\n{DECKS[name]}\n.end\n")
+    assert "line" in str(error)
+    assert str(error).endswith(line)
+
+
+@pytest.mark.parametrize("runner", [3, Ngspice, "ngspice"])
+def test_what_is_no_runner_is_refused(runner):
+    netlist = spice.netlist(Crossbar(np.full((2, 2), 1e-5)), np.ones(2))
+    with pytest.raises(ArgumentError, match="`runner` must be a Runner"):
+        netlist.run(runner)
 
 
 @pytest.mark.spice
@@ -126,8 +148,9 @@ def test_a_killed_simulator_is_told(ngspice, monkeypatch):
 
     def popen(*args, **kwargs):
         process = original(*args, **kwargs)
-        started.append(process.pid)
-        threading.Timer(0.3, os.kill, (process.pid, signal.SIGKILL)).start()
+        if "ngspice" in args[0][0]:
+            started.append(process.pid)
+            threading.Timer(0.3, os.kill, (process.pid, signal.SIGKILL)).start()
         return process
 
     monkeypatch.setattr(subprocess, "Popen", popen)
@@ -156,6 +179,42 @@ def test_ctrl_c_ends_a_check_and_its_simulator(ngspice):
     assert check.returncode == 130
     assert said.strip() == "interrupted"
     assert not any(Path(f"/proc/{pid}").exists() for pid in started)
+
+
+@pytest.mark.spice
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGHUP", "SIGKILL"])
+def test_no_simulator_and_no_folder_outlive_a_killed_process(ngspice, tmp_path, how):
+    code = f"from aimc.spice import Ngspice; Ngspice().run({{'deck.cir': {SLOW!r}}}, 'deck.cir')"
+    ours = subprocess.Popen(
+        [sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path)}
+    )
+
+    def until(done):
+        deadline = time.monotonic() + 60
+        while not done() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return done()
+
+    def running():
+        """Processes that work in a folder of this run."""
+        found = []
+        for each in Path("/proc").glob("[0-9]*/cwd"):
+            with contextlib.suppress(OSError):
+                found += [each] if str(each.readlink()).startswith(str(tmp_path)) else []
+        return found
+
+    def watching():
+        listed = ["ps", "-o", "args=", "--ppid", str(ours.pid)]
+        said = subprocess.run(listed, capture_output=True, text=True, check=False).stdout
+        return "read -r" in said and "deck.cir" in said
+
+    try:
+        assert until(lambda: running() and watching())
+        assert list(tmp_path.glob("aimc-spice-*"))
+    finally:
+        ours.send_signal(getattr(signal, how))
+        ours.wait(30)
+    assert until(lambda: not running() and not list(tmp_path.iterdir()))
 
 
 @pytest.mark.spice
@@ -263,16 +322,12 @@ def test_no_init_file_of_the_user_has_a_say(ngspice, request, tmp_path, monkeypa
 
 
 def test_files_stay_near_their_deck():
-    from aimc.errors import ArgumentError
-
     with pytest.raises(ArgumentError, match="must lie near the deck"):
         Ngspice().run({"deck.cir": GOOD, "../../../../x.lib": ""}, "deck.cir")
 
 
 @pytest.mark.spice
 def test_only_ngspice_is_run(ngspice):
-    from aimc.errors import ArgumentError
-
     netlist = spice.netlist(Crossbar(np.full((2, 2), 1e-5)), np.ones(2), dialect="ltspice")
     with pytest.raises(ArgumentError, match="must be ngspice to be run here"):
         netlist.run()
