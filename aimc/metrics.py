@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from aimc.errors import as_count, as_number, must
+from aimc.errors import as_array, as_count, as_number, must
 from aimc.imperfections import Columns
 from aimc.kernels.crossing import first_crossings
 
@@ -76,6 +76,15 @@ def _errors(ramp: Converter, refer: Refer) -> tuple[Array, Array]:
     return theta / lsb, (ramp.thresholds - theta) / lsb
 
 
+def transfer(ramp: Converter, x: Array) -> Array:
+    """What every chip puts out for pre-activations `x` (points,), behind an ideal column, without
+    noise, (..., points)."""
+    x = as_array("x", x, (None,))
+    codes = np.asarray(ramp.curve.codes(ramp.bits))
+    rows = [ramp.outputs[codes[block]] for block in _blocks(ramp, _volts(ramp, x))]
+    return np.concatenate(rows).reshape(*ramp.crossings.shape[:-1], x.size)
+
+
 def missing_codes(ramp: Converter) -> NDArray[np.int64]:
     """How many codes no voltage gives (...): between levels of which the next is not higher than
     the highest before, so that the ramp never shows them first."""
@@ -122,7 +131,7 @@ def enob(ramp: Converter, points: int = 4096, cycles: int = 127) -> Array:
     y = (curve.lo + curve.hi) / 2.0 + amplitude * np.sin(phase)
     waves = np.stack((np.sin(phase), np.cos(phase)), axis=-1) * np.sqrt(2.0 / points)
     found = []
-    for codes in _blocks(ramp, y):
+    for codes in _blocks(ramp, _volts(ramp, curve.solve(y))):
         out = ramp.outputs[codes]
         rest = out - out.mean(axis=-1, keepdims=True)
         shares = rest @ waves
@@ -145,11 +154,12 @@ def code_density(
     curve, codes = _rising_codes(ramp), ramp.outputs.size
     total = as_count("samples", samples) * codes
     y = curve.lo + (curve.hi - curve.lo) * (np.arange(total) + 0.5) / total
+    volts = _volts(ramp, curve.solve(y))
     if rng is None:
-        blocks = _blocks(ramp, y)
+        blocks = _blocks(ramp, volts)
     else:
         alone = dataclasses.replace(ramp, columns=Columns())
-        blocks = [alone.convert(_volts(ramp, y)[:, None], rng).T]
+        blocks = [alone.convert(volts[:, None], rng).T]
     counts = [np.bincount(row, minlength=codes) for block in blocks for row in block]
     inner = np.stack(counts)[:, 1:-1] * (1.0 / samples) - 1.0
     return inner.reshape(*ramp.crossings.shape[:-1], codes - 2)
@@ -184,18 +194,18 @@ def _rising_codes(ramp: Converter) -> Curve:
     return ramp.curve
 
 
-def _volts(ramp: Converter, y: Array) -> Array:
-    """What an ideal column shows for the outputs `y`, sent through the curve's inverse [V]."""
-    return ramp.curve.solve(y) * (ramp.site.gain * ramp.common)
+def _volts(ramp: Converter, x: Array) -> Array:
+    """What an ideal column shows for pre-activations `x` [V]."""
+    return x * (ramp.site.gain * ramp.common)
 
 
-def _blocks(ramp: Converter, y: Array) -> Iterator[NDArray[np.int64]]:
-    """Codes for the outputs `y` of every chip, some chips (n, points) at a time."""
+def _blocks(ramp: Converter, volts: Array) -> Iterator[NDArray[np.int64]]:
+    """Crossings at `volts` (points,) of every chip, some chips (n, points) at a time."""
     levels = ramp.crossings.reshape(-1, ramp.crossings.shape[-1])
-    size = max(1, _AT_ONCE // y.size)
-    volts, nothing = _volts(ramp, y)[None], np.zeros(y.size)
+    size, nothing = max(1, _AT_ONCE // volts.size), np.zeros(volts.size)
     for begin in range(0, len(levels), size):
         some = np.ascontiguousarray(levels[begin : begin + size])
-        code = np.empty((len(some), y.size), np.int64)
-        first_crossings(volts.repeat(len(some), 0), nothing, some, 0.0, np.empty((1, 1)), code)
+        code = np.empty((len(some), volts.size), np.int64)
+        seen = volts[None].repeat(len(some), 0)
+        first_crossings(seen, nothing, some, 0.0, np.empty((1, 1)), code)
         yield code

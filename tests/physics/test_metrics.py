@@ -105,6 +105,8 @@ def test_many_chips_are_measured_as_each_alone():
             np.testing.assert_allclose(measure(chips)[k], measure(one), rtol=1e-12, atol=1e-12)
         for many, alone in zip(metrics.errors(chips), metrics.errors(one), strict=True):
             assert many[k] == pytest.approx(alone)
+    x = np.linspace(-4.0, 4.0, 501)
+    np.testing.assert_array_equal(metrics.transfer(chips, x)[4], one(x))
     assert 0.0 <= metrics.share_below(chips) <= 1.0
     assert metrics.share_below(chips, 1e-9) == 0.0
 
