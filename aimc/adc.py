@@ -189,36 +189,47 @@ class Converter(ABC):
         exceeds what the comparator sees. First crossing, not nearest level; for a curve that
         turns, the counter's value after them. With `rng` the converter's noise is drawn.
         """
-        u = np.asarray(u, dtype=float)
-        if np.isnan(u).any():
-            raise must("u", "be a number", "holds NaN")
-        return self._codes(u - self.columns.offset, rng)
+        return self._codes(np.asarray(u, dtype=float), rng, self.columns.offset)
 
     def __call__(self, x: Any, rng: np.random.Generator | None = None) -> Array:
         """Outputs for pre-activations `x` (..., cols), behind an ideal column: f as built."""
         x = np.asarray(x, dtype=float)
         return self.outputs[self._codes(x * (self.site.gain * self.common), rng)]
 
-    def _codes(self, seen: Array, rng: np.random.Generator | None) -> NDArray[np.intp]:
-        if rng is None or not self.noise:
-            count = np.searchsorted(self.crossings, seen, side="right")
-        else:
-            count = self._noisy(seen, as_rng(rng))
+    def _codes(
+        self, seen: Array, rng: np.random.Generator | None, offset: Any = 0.0
+    ) -> NDArray[np.intp]:
+        """Codes of what the comparators see, less their offsets."""
+        if self.decisions.ndim > 1:
+            chips = self.decisions.shape[:-1]
+            raise must("ramp", "be of one chip to convert", f"is of {chips} chips")
+        cols = max(1, seen.shape[-1]) if seen.ndim else 1
+        if np.size(offset) not in (1, cols):
+            raise must("u", f"have {np.size(offset)} columns", f"has shape {seen.shape}")
+        noise = Noise() if rng is None else self.noise
+        flat, chance = np.ascontiguousarray(seen).reshape(-1, cols), np.empty((1, 1))
+        levels = np.ascontiguousarray(self.decisions)[None]
+        if noise:
+            flat, levels, chance = self._noisy(flat, levels, noise, as_rng(rng))
+        offsets, code = np.empty(cols), np.empty(flat.shape, np.int64)
+        offsets[:] = offset
+        if not first_crossings(flat, offsets, levels, noise.decision, chance, code):
+            raise must("u", "be a number", "holds NaN")
+        count = code.reshape(seen.shape)
         return count if self._counter is None else self._counter[count]
 
-    def _noisy(self, seen: Array, rng: np.random.Generator) -> NDArray[np.intp]:
-        noise, levels = self.noise, self.decisions[None]
-        flat = np.atleast_2d(seen.reshape(-1, seen.shape[-1]) if seen.ndim else seen)
+    @staticmethod
+    def _noisy(
+        flat: Array, levels: Array, noise: Noise, rng: np.random.Generator
+    ) -> tuple[Array, Array, Array]:
+        """Voltages (n, cols), levels (1 or n, k) and uniform draws of conversions with noise."""
         if np.any(noise.sample):
             flat = flat + noise.sample * rng.standard_normal(flat.shape)
         if noise.start or np.any(noise.steps):
             sigma = np.broadcast_to(noise.steps, (levels.shape[-1] - 1,))
             sigma = np.concatenate(([noise.start], sigma))
             levels = levels + np.cumsum(sigma * rng.standard_normal((len(flat), sigma.size)), 1)
-        chance = rng.random(flat.shape) if noise.decision else np.empty((1, 1))
-        code = np.empty(flat.shape, np.int64)
-        first_crossings(np.ascontiguousarray(flat), levels, noise.decision, chance, code)
-        return code.reshape(seen.shape)
+        return flat, levels, rng.random(flat.shape) if noise.decision else np.empty((1, 1))
 
     def decode(self, code: Any) -> Array:
         """Outputs of codes, in the curve's unit. Raises ArgumentError outside 0 to 2^bits - 1."""

@@ -62,6 +62,7 @@ _UNITS_OF: dict[type, dict[str, str]] = {
     imperfections.CapacitorMismatch: {"std": "1"},
     imperfections.ThermalNoise: {"temperature": "K"},
     imperfections.ChargeInjection: {"charge": "C", "std": "C"},
+    imperfections.Leakage: {"current": "A"},
     imperfections.ClockJitter: {"std": "s"},
     imperfections.ReadVoltageError: {"std": "1"},
     device.TemperatureCoefficient: {"off": "1/K", "on": "1/K", "t_ref": "K"},

@@ -133,6 +133,32 @@ def simulate(
     array.simulate(card, rows, cols, curve, batch, seed, bits, json, out)
 
 
+@app.command("ramp")
+def ramp_column(
+    card: Annotated[str, typer.Argument(help="A card (see `aimc cards`), or a path (.toml).")],
+    curve: Annotated[str, typer.Option(help="What the ramp applies: sigmoid, tanh, ...")] = "tanh",
+    bits: Bits = None,
+    calibration: Annotated[
+        str | None,
+        typer.Option(
+            help="none, one-point, multi-point or closed-loop.", show_default="each of them"
+        ),
+    ] = None,
+    chips: Annotated[int, typer.Option(min=1, help="Chips to program with each.")] = 1000,
+    seed: Seed = 0,
+    json: Json = False,
+    out: Out = None,
+) -> None:
+    """Design the ramp of a curve, and how far from it chips are before and after calibration.
+
+    Prints whether the curve's steps can be made of the card's cells, and what can where they
+    cannot: exit status 2. INL and DNL are referred to the output, against the ideal curve.
+    """
+    from aimc.cli import ramp
+
+    ramp.report(card, curve, bits, calibration, chips, seed, json, out)
+
+
 Rows = Annotated[int, typer.Option(min=1, help="Inputs of the array.")]
 Cols = Annotated[int, typer.Option(min=1, help="Outputs of the array.")]
 Curve = Annotated[

@@ -161,9 +161,7 @@ def _ohm(name: str, words: list[str]) -> float:
             )
         count = spice_number(number)
     if not (0 < ohm < np.inf and 0 < count < np.inf):
-        raise SpiceError(
-            f"{name} must be greater than 0, but is {ohm:g}, m={count:g}.", "import"
-        )
+        raise SpiceError(f"{name} must be greater than 0, but is {ohm:g}, m={count:g}.", "import")
     return ohm / count
 
 

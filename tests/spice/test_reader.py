@@ -234,9 +234,7 @@ def test_what_is_no_netlist_is_an_argument_error(bad):
 
 @pytest.mark.parametrize("idle", ["grounded", "gated"])
 def test_line_ends_and_case_do_not_matter(idle, rng):
-    crossbar = Crossbar(
-        rng.uniform(1e-6, 1e-4, (3, 2)), Wires(1.0, 1 / 3, drive="both", idle=idle)
-    )
+    crossbar = Crossbar(rng.uniform(1e-6, 1e-4, (3, 2)), Wires(1.0, 1 / 3, drive="both", idle=idle))
     text = spice.netlist(crossbar, np.ones(3)).text
     for each in (text.upper(), text.replace("\n", "\r\n"), text.upper().replace("\n", "\r\n")):
         found = spice.read(each)

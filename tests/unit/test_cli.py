@@ -38,6 +38,7 @@ def test_no_command_shows_help():
     [
         ["cards"],
         ["simulate"],
+        ["ramp"],
         ["netlist"],
         ["check"],
         ["cost"],
@@ -157,6 +158,53 @@ def test_mistakes_are_one_line_and_status_2(tmp_path):
     for bench, *option in (("kws", "--quick"), ("kws", "--hidden", 32), ("lm", "--epochs", 1)):
         text = refused("bench", bench, "--pretrained", *option, "--out", tmp_path)
         assert f"`{option[0]}` has no effect" in text
+
+
+def test_ramp_of_ideal_hardware_has_no_error(tmp_path):
+    args = ("ramp", "ideal-5bit", "--curve", "sigmoid", "--bits", 6, "--chips", 3)
+    result = json.loads(ok(*args, "--json", "--out", tmp_path).stdout)
+    assert list(result["calibrations"]) == ["none", "one-point", "multi-point", "closed-loop"]
+    # Bias cells pulsed as a multi-point calibration does meet a start to half the smallest cell.
+    half = 100e-6 * 3.0**-4 / 2 / result["design"]["smallest_step"]
+    for name, each in result["calibrations"].items():
+        assert each["worst_inl"] < (1.1 * half if name == "multi-point" else 1e-6)
+        assert each["share_below_1_lsb"] == 1.0
+    assert len(result["cells"]) == 2**6 - 2
+    assert all(cell["written"] == pytest.approx(cell["target"]) for cell in result["cells"])
+    assert json.loads((tmp_path / "ramp.json").read_text()) == result
+    assert {path.name for path in tmp_path.glob("*.png")} == {"ramp.png", "transfer.png"}
+
+
+def test_ramp_prints_design_cells_and_what_calibration_does():
+    args = ("ramp", "taox-1t1r-128", "--curve", "sigmoid", "--chips", 200)
+    text = ok(*args, "--seed", 3).stdout
+    assert "can be programmed, with cells of taox-1t1r" in text
+    assert "clock periods" in text
+    assert text == ok(*args, "--seed", 3).stdout
+    found = json.loads(ok(*args, "--seed", 3, "--json").stdout)["calibrations"]
+    assert found["one-point"]["mean_inl"] < found["one-point"]["mean_inl_before"]
+    assert found["multi-point"]["memory"] > 0
+    only = json.loads(ok(*args, "--calibration", "closed-loop", "--json").stdout)
+    assert list(only["calibrations"]) == ["closed-loop"]
+    assert only["shown"] == "closed-loop"
+
+
+def test_a_ramp_that_does_not_fit_says_what_would():
+    result = run(app, ["ramp", "taox-1t1r-128", "--curve", "sigmoid", "--bits", "10"])
+    assert result.exit_code == 2
+    assert "does not fit" in result.stdout
+    assert "instead          7 bits" in result.stdout
+    assert "must be programmable" in result.stderr
+    text = ok("ramp", "taox-1t1r-128", "--curve", "softsign", "--chips", 2).stdout
+    assert "not resolved" in text
+    assert "codes will miss" in text
+
+
+def test_ramp_names_mistakes():
+    assert "`curve` must be one of" in refused("ramp", "ideal-5bit", "--curve", "nope")
+    assert "`--calibration` must be one of" in refused("ramp", "ideal-5bit", "--calibration", "x")
+    assert "nope" in refused("ramp", "nope")
+    assert "`--chips` must be at most" in refused("ramp", "ideal-5bit", "--chips", 10**9)
 
 
 @pytest.mark.parametrize("command", [["simulate", "ideal-5bit"], ["bench", "kws"],

@@ -1,0 +1,163 @@
+"""`aimc ramp`: the design of a ramp, and what chips make of it before and after calibration."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+from rich.table import Table
+
+import aimc
+from aimc import cards, plots, plots_ramp
+from aimc.adc import Site
+from aimc.calibration import CALIBRATIONS
+from aimc.cli import show
+from aimc.curves import curve as named_curve
+from aimc.errors import must
+from aimc.macro import Hardware
+from aimc.ramp import Design, ProgrammedRamp, RampADC
+from aimc.units import show as quantity
+
+MOST = 2**26  # thresholds of all chips: half a gigabyte an array
+
+
+def report(
+    card: str, curve: str, bits: int | None, calibration: str | None, chips: int, seed: int,
+    json: bool, out: Path | None,
+) -> None:  # fmt: skip
+    """Designs, programs, calibrates, prints; figures and JSON into `out`."""
+    hardware = cards.load(card)
+    if not isinstance(hardware.adc, RampADC):
+        came = f"{hardware.name} has a {type(hardware.adc).__name__}"
+        raise must("card", "have a ramp converter", came)
+    if calibration is not None and calibration not in CALIBRATIONS:
+        raise must("--calibration", f"be one of {', '.join(CALIBRATIONS)}", f"is {calibration!r}")
+    adc = hardware.adc if bits is None else dataclasses.replace(hardware.adc, bits=bits)
+    if chips * 2**adc.bits > MOST:
+        rule = f"be at most {max(1, MOST >> adc.bits)} at {adc.bits} bits"
+        raise must("--chips", rule, f"is {chips}")
+    if out is not None:
+        show.folder(out)
+    design = adc.design(named_curve(curve), hardware.device)
+    record: dict[str, Any] = {
+        "card": hardware.name, "digest": cards.digest(hardware), "curve": curve, "bits": adc.bits,
+        "chips": chips, "seed": seed, "age": hardware.age, "version": aimc.__version__,
+        "design": _designed(design),
+    }  # fmt: skip
+    if not design.fits:
+        typer.echo(show.as_json(record) if json else str(design))
+        design.check()
+    ramps, record["calibrations"] = {}, {}
+    for method in CALIBRATIONS if calibration is None else (calibration,):
+        described = dataclasses.replace(adc, calibration=method)
+        rng = np.random.default_rng(seed)
+        made = described.program(design.curve, hardware.device, rng, _site(hardware, design), chips)
+        ramps[method] = made.aged(hardware.age, rng) if hardware.age else made
+        record["calibrations"][method] = _measured(ramps[method])
+    shown = ramps.get(adc.calibration) or next(reversed(ramps.values()))
+    record["cells"] = _cells(design, shown)
+    record |= {
+        "shown": shown.adc.calibration,
+        "c_fb": shown.c_fb,
+        "volts_per_unit": shown.gain,
+        "periods": shown.periods,
+        "conversion_time": shown.periods * (adc.t_step + adc.t_rest),
+    }
+    text = show.as_json(record)
+    if json:
+        typer.echo(text)
+    else:
+        _print(design, record)
+    if out is not None:
+        figures = {
+            "ramp.png": plots_ramp.inl_over_chips(ramps),
+            "transfer.png": plots_ramp.transfer_over_chips(shown),
+        }
+        files = [plots.save(figure, out / name) for name, figure in figures.items()]
+        files.append(show.write_text(out / "ramp.json", text + "\n"))
+        typer.echo("wrote " + ", ".join(map(str, files)), err=True)
+
+
+def _site(hardware: Hardware, design: Design) -> Site:
+    """Where the card's converters stand, for weights of which the largest is one."""
+    driver, theta = hardware.driver, design.curve.thresholds(design.adc.bits)
+    volts = driver.v_read * driver.window * hardware.mapping.span(hardware.device)
+    c_array = hardware.sense.c_fb or volts * (np.ptp(theta) or 1.0) / hardware.sense.swing
+    grounded = hardware.wires.idle == "grounded"
+    return Site(volts / c_array, driver.v_read, c_array, driver.window, grounded)
+
+
+def _designed(design: Design) -> dict[str, Any]:
+    return {
+        "fits": design.fits, "resolved": design.resolved, "steps": design.steps.size,
+        "cells": design.cells, "available": design.available, "ratio": design.ratio,
+        "smallest_step": design.smallest, "write_error": design.sigma, "start": design.start,
+        "proposals": design.proposals(),
+    }  # fmt: skip
+
+
+def _measured(ramp: ProgrammedRamp) -> dict[str, Any]:
+    """Worst errors of each chip, and what its calibration took."""
+    inl = np.abs(ramp.inl()).max(axis=-1, initial=0.0)
+    dnl = np.abs(ramp.dnl()).max(axis=-1, initial=0.0)
+    done = ramp.report
+    return {
+        "mean_inl_before": float(np.mean(inl if done is None else done.before)),
+        "mean_inl": float(inl.mean()),
+        "worst_inl": float(inl.max()),
+        "mean_dnl": float(dnl.mean()),
+        "worst_dnl": float(dnl.max()),
+        "share_below_1_lsb": float(np.mean(np.maximum(inl, dnl) < 1.0)),
+        "writes": 0.0 if done is None else float(np.mean(done.writes)),
+        "reads": 0 if done is None else done.reads,
+        "memory": 0 if done is None else done.memory,
+    }
+
+
+def _cells(design: Design, ramp: ProgrammedRamp) -> list[dict[str, Any]]:
+    """Each step of the ramp: from which threshold, of how many cells, as meant and on one chip."""
+    theta = design.curve.thresholds(design.adc.bits)
+    g = np.split(ramp.g_steps.reshape(-1, design.cells)[0], np.cumsum(design.counts)[:-1])
+    return [
+        {"step": k + 1, "from": float(theta[k]), "to": float(theta[k + 1]),
+         "cells": int(design.counts[k]), "target": float(design.steps[k]),
+         "written": float(g[k].sum())}
+        for k in range(design.steps.size)
+    ]  # fmt: skip
+
+
+def _print(design: Design, record: dict[str, Any]) -> None:
+    out = show.console()
+    verdict = "can be programmed" if design.resolved else "can be programmed, but codes will miss"
+    typer.echo(f"{design}\n{verdict}, with cells of {design.device.name or 'this device'}\n")
+    table = Table(
+        "step", "threshold", "cells", "target", "one chip", box=None, padding=(0, 2, 0, 0)
+    )
+    for each in record["cells"]:
+        table.add_row(
+            str(each["step"]), f"{each['from']:+.4f} to {each['to']:+.4f}", str(each["cells"]),
+            quantity(each["target"], "S"), quantity(each["written"], "S"),
+        )  # fmt: skip
+    out.print(table)
+    out.print(f"\nworst |INL| and |DNL| of a chip [LSB], over {record['chips']} chips")
+    table = Table(
+        "calibration", "INL before", "INL", "largest", "DNL", "largest", "below 1 LSB", "writes",
+        "reads", "memory", box=None, padding=(0, 2, 0, 0),
+    )  # fmt: skip
+    for name, each in record["calibrations"].items():
+        table.add_row(
+            name, f"{each['mean_inl_before']:.3f}", f"{each['mean_inl']:.3f}",
+            f"{each['worst_inl']:.3f}", f"{each['mean_dnl']:.3f}", f"{each['worst_dnl']:.3f}",
+            f"{each['share_below_1_lsb']:.1%}", f"{each['writes']:.3g}", str(each["reads"]),
+            f"{each['memory']} bits",
+        )  # fmt: skip
+    out.print(table)
+    out.print(
+        f"\nfeedback capacitor  {quantity(record['c_fb'], 'F')}, "
+        f"{quantity(record['volts_per_unit'], 'V')} for a pre-activation of one\n"
+        f"conversion          {record['periods']} clock periods, "
+        f"{quantity(record['conversion_time'], 's')}"
+    )
