@@ -197,8 +197,8 @@ def _trace(trace: Trace, found: Conversion) -> Comparison:
     differ = np.where(near, outside, trace.code != found.code)
     codes = Codes(int(near.size), int(differ.sum()), int(near.sum()))
     note = (
-        f"the trace is one with noise, which no netlist has: {_SIGMAS:g} standard deviations, up to "
-        f"{float(noise['i'].max()):.2e} A, are allowed; trace(x) without rng has none"
+        f"the trace is one with noise, which no netlist has: {_SIGMAS:g} standard deviations, up "
+        f"to {float(noise['i'].max()):.2e} A, are allowed; trace(x) without rng has none"
     )
     told = any(np.any(each) for each in noise.values())
     return Comparison(differences, codes, note if told else "")
