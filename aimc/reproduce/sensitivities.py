@@ -87,8 +87,8 @@ def run(seed: int) -> Table:
             "once and a start that is settled: pulses of T/1000 with a rest behind them",
             "levels of the linear ramp are 2 mV apart, so that noise has more chances to flip it "
             "early; a SAR makes one decision a bit",
-            "each level of the flash is a share of one cell's range, 2.67 of 150 uS of the whole "
-            "span of 6.9: about a code in the middle; what the cells of a ramp add up to is larger",
+            "a flash has the whole span of 6.9 in the 150 uS of one cell, a ramp in the 1419 uS of "
+            "its steps: the same write error weighs nine times as much, but does not add up",
         ),
         partial(_figure, errors, settled),
     )  # fmt: skip

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 G_MAX = 150e-6  # [S]
 V_READ = 0.2  # [V]
-VOLTAGES = np.linspace(0.15, 0.25, 9)
-SHOWN = (0, 2, 6, 8)  # of the voltages, in the table
+VOLTAGES = np.linspace(0.15, 0.25, 5)
+SHOWN = (0, 1, 3, 4)  # of the voltages, in the table
 SIGMA = 1.5  # of the pre-activations
 ROWS, COLS, READS, CHIPS = 64, 32, 150, 6
 

@@ -257,3 +257,8 @@ def test_bad_fields_are_refused(kind, fields):
 def test_a_description_says_all_that_it_is():
     adc = SARADC(5, (ComparatorOffset(1e-3),), table_bits=8, unit_mismatch=0.01)
     assert dataclasses.replace(adc) == adc
+
+
+def test_a_ramp_that_lags_and_rests_keeps_its_shape():
+    lagging = RampADC(5, (Settling(0.2e-9),), t_rest=1e-9)
+    assert lagging.program("sigmoid", IDEAL, np.random.default_rng(0), SITE).levels.shape == (31,)

@@ -1,0 +1,176 @@
+"""A comparator a level, levels written into memristors."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+
+from aimc.adc import ADC, ALONE, Converter, Site
+from aimc.converters import parts
+from aimc.curves import curve
+from aimc.errors import must
+from aimc.imperfections import Circuit, Columns, ComparatorOffset, Noise
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from aimc.curves import Curve
+    from aimc.device import Device
+
+    Array = NDArray[np.float64]
+    Codes = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class FlashADC(ADC):
+    """A comparator a level, levels set by memristors [Nat. Commun. 2025, s41467-025-65233-w].
+
+    The levels are shared by the columns of a curve; each column has its own comparators, each with
+    its own offset and noise, and its code is the number of them that are exceeded. Errors of the
+    memristors move one level each, and do not add up. reference: "tracking" where the memristors
+    are read with the array's read voltage, "fixed" where with a reference of their own.
+    """
+
+    reference: Literal["tracking", "fixed"] = "tracking"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.reference not in ("tracking", "fixed"):
+            raise must("reference", "be 'tracking' or 'fixed'", f"is {self.reference!r}")
+
+    def program(
+        self, function: str | Curve, device: Device, rng: np.random.Generator, site: Site = ALONE
+    ) -> Flash:
+        """Writes the levels for `function` through `device`, with the device's errors.
+
+        Level k is G_k = g_min + (g_max - g_min) (theta_k - theta_1) / (theta_n - theta_1).
+        """
+        c = curve(function)
+        theta = c.thresholds(self.bits)
+        span = float(np.ptp(theta)) or 1.0
+        scale = (device.g_max - device.g_min) / span
+        g = device.write(device.g_min + scale * (theta - theta[0]), rng)
+        zero = device.g_min - scale * float(theta[0])
+        return Flash(self, c, site, device, g, scale, zero)
+
+
+@dataclass(frozen=True)
+class Comparators(Columns):
+    """Columns with a comparator a level each. late (cols, k): each one's offset [V]."""
+
+    late: Any = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Flash(Converter):
+    """A flash converter as made.
+
+    g (k,): conductance that makes each level [S]; scale: siemens for a pre-activation of one; zero:
+    conductance of a pre-activation of zero, where it is subtracted [S]. t: age [s].
+    """
+
+    device: Device
+    g: Array
+    scale: float
+    zero: float
+    columns: Comparators = field(default_factory=Comparators, kw_only=True)
+    t: float = field(default=0.0, kw_only=True)
+
+    @property
+    def periods(self) -> int:
+        return 1
+
+    @property
+    def cells(self) -> int:
+        return self.g.size
+
+    def shared_by(self, cols: int, rng: np.random.Generator, g_columns: Any = 0.0) -> Self:
+        made = super().shared_by(cols, rng, g_columns)
+        late = np.zeros((cols, self.g.size))
+        for part in self.adc.imperfections:
+            if isinstance(part, ComparatorOffset):
+                late = late + rng.normal(0.0, part.std, late.shape)
+        own = Comparators(0.0, made.columns.ratio, made.columns.shift, late)
+        return dataclasses.replace(made, columns=own)
+
+    def _over(self, g: Array, supply: float) -> tuple[Array, float]:
+        """Mean conductance of cells [S] read at `supply` times the nominal voltage, over that
+        voltage, and the factor they share: their sum over that of `g`."""
+        if self.device.iv is None:
+            return g * supply, supply
+        v = self.site.v_read
+        seen = self.device.iv.evaluate(g, np.full_like(g, v * supply))[0] / v
+        return seen, float(seen.sum() / g.sum()) if g.sum() else supply
+
+    @cached_property
+    def common(self) -> float:
+        """The array's volts over those that are meant: its cells are taken to share what these
+        cells do at the array's read voltage."""
+        return self._over(self.g, self.supply)[1]
+
+    @cached_property
+    def shared(self) -> Array:
+        """The levels that the memristors make, (k,) [V]."""
+        supply = self.supply if self.adc.reference == "tracking" else 1.0
+        seen, factor = self._over(self.g, supply)
+        return (seen - self.zero * factor) * (self.site.gain / self.scale)
+
+    @cached_property
+    def levels(self) -> Array:
+        """Voltages that the comparators compare with, in their order, (..., k) [V]."""
+        return self.shared + self.columns.late + parts.late(self.adc, self._circuit, 1)
+
+    @cached_property
+    def decisions(self) -> Array:
+        """The levels in rising order, at which the number of those exceeded changes."""
+        return np.sort(self.levels, axis=-1)
+
+    @cached_property
+    def noise(self) -> Noise:
+        return parts.noise(self.adc, self._circuit)
+
+    @cached_property
+    def _circuit(self) -> Circuit:
+        none = np.zeros(self.g.size)
+        circuit = parts.circuit(self.adc, self.site, self.g_columns, none, math.inf)
+        sigma = self.device.read_sigma(self.g, self.t)
+        return dataclasses.replace(
+            circuit, sigma_steps=sigma, volts=self.site.gain / self.scale
+        )  # fmt: skip
+
+    def _codes(self, seen: Array, rng: np.random.Generator | None) -> Codes:
+        """Comparators exceeded. A read draws each column's voltage, each level's memristor for all
+        columns, and each comparator."""
+        noise = Noise() if rng is None else self.noise
+        reads = np.broadcast_to(noise.steps, self.g.shape)
+        if rng is not None and np.any(noise.sample):
+            seen = seen + noise.sample * rng.standard_normal(seen.shape)
+        count = np.zeros(seen.shape, np.intp)
+        for k, sigma in enumerate(reads):
+            level = self.levels[..., k]
+            if rng is not None and sigma:
+                level = level + sigma * rng.standard_normal((*seen.shape[:-1], 1)[: seen.ndim])
+            if rng is not None and noise.decision:
+                level = level + noise.decision * rng.standard_normal(seen.shape)
+            count += seen >= level
+        return count if self._counter is None else self._counter[count]
+
+    def aged(self, t: float, rng: np.random.Generator) -> Flash:
+        """The converter `t` seconds after programming: its cells drift as the array's do."""
+        return dataclasses.replace(self, g=self.device.age(self.g, t, rng), t=float(t))
+
+    def heated(self, temperature: float) -> Flash:
+        """The converter at `temperature` [K]."""
+        return dataclasses.replace(self, g=self.device.heated(self.g, temperature))
+
+    def __str__(self) -> str:
+        worst = np.abs(self.inl()).max(initial=0.0)
+        return (
+            f"{self.curve.name} at {self.bits} bits: {self.cells} comparators, levels in "
+            f"memristors, max |INL| {worst:.2f} LSB"
+        )

@@ -1,0 +1,153 @@
+"""Successive approximation with an array of capacitors a column."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from aimc.adc import ALONE, Site
+from aimc.converters import parts
+from aimc.converters.linear import TableADC, TableConverter
+from aimc.curves import curve
+from aimc.errors import as_number
+from aimc.imperfections import Circuit, Columns, Noise
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from aimc.curves import Curve
+    from aimc.device import Device
+
+    Array = NDArray[np.float64]
+    Codes = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class SARADC(TableADC):
+    """Successive approximation with binary-weighted capacitors, an array a column, and a table
+    [McCreary and Gray 1975, IEEE JSSC 10, 371].
+
+    unit_mismatch: standard deviation of one unit capacitor over its mean. One of N units has
+    sigma / sqrt(N) [Pelgrom et al. 1989, IEEE JSSC 24, 1433]. Of a ramp's imperfections, leakage
+    acts from trial to trial, settling on each step of the capacitors, comparator noise on each
+    trial; a comparator's delay is part of the clock period.
+    """
+
+    unit_mismatch: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        as_number("unit_mismatch", self.unit_mismatch, minimum=0, maximum=0.3)
+
+    def program(
+        self, function: str | Curve, device: Device, rng: np.random.Generator, site: Site = ALONE
+    ) -> SAR:
+        """The converter of one column, its capacitors drawn; `shared_by` draws each column's."""
+        made = SAR(self, curve(function), site)
+        return dataclasses.replace(made, columns=made.capacitors(Columns(), (), rng))
+
+
+@dataclass(frozen=True)
+class Capacitors(Columns):
+    """Columns with a capacitor array each. weights (cols, bits): each capacitor's share of its
+    array, the most significant first."""
+
+    weights: Any = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class SAR(TableConverter):
+    """A successive approximation as made; `decisions` are (cols, m) once columns share it."""
+
+    columns: Capacitors = field(default_factory=Capacitors, kw_only=True)
+
+    @property
+    def periods(self) -> int:
+        """One to sample, one a bit."""
+        return self.adc.resolution + 1
+
+    def capacitors(
+        self, columns: Columns, shape: tuple[int, ...], rng: np.random.Generator
+    ) -> Capacitors:
+        """`columns` with capacitors drawn, of so many arrays: 2^(n-1) units to one, and one that
+        is never switched."""
+        units = 2.0 ** np.append(np.arange(self.adc.resolution)[::-1], 0)
+        c = units * (
+            1.0
+            + self.adc.unit_mismatch / np.sqrt(units) * rng.standard_normal((*shape, units.size))
+        )
+        weights = c[..., :-1] / c.sum(axis=-1, keepdims=True)
+        return Capacitors(columns.offset, columns.ratio, columns.shift, weights)
+
+    def shared_by(self, cols: int, rng: np.random.Generator, g_columns: Any = 0.0) -> Self:
+        made = super().shared_by(cols, rng, g_columns)
+        drawn = self.capacitors(made.columns, (cols,), rng)
+        return dataclasses.replace(made, columns=drawn)
+
+    @cached_property
+    def _scaled(self) -> tuple[float, Array, float, Array]:
+        """Voltage of no capacitor [V]; of each bit's (..., bits) [V]; what is left of a step at the
+        decision; by how much each trial is late (bits,) [V]."""
+        low = self.grid[0] * self.site.gain - self.step
+        volts = np.asarray(self.columns.weights) * (self.step * 2**self.adc.resolution)
+        tau = parts.waveform(self.adc).tau
+        left = math.exp(-self.adc.t_step / tau) if tau else 0.0
+        return low, volts, left, parts.late(self.adc, self._circuit, self.adc.resolution)
+
+    @cached_property
+    def decisions(self) -> Array:
+        """Where the code passes each value, (..., m) [V], never falling: two voltages part at the
+        first trial that they answer differently, where the higher one keeps the bit. A bit whose
+        capacitor is too large leaves codes out."""
+        low, volts, left, late = self._scaled
+        bits, lead = volts.shape[-1], volts.shape[:-1]
+        base, held = np.full((*lead, 1), low), np.full((*lead, 1), low)
+        floor, roof = np.full((*lead, 1), -np.inf), np.full((*lead, 1), np.inf)
+        flips = np.empty((*lead, 2**bits - 1))
+        for bit in range(bits):
+            trial = base + volts[..., bit : bit + 1]
+            held = trial + (held - trial) * left
+            flip = np.clip(held + late[bit], floor, roof)
+            half = 2 ** (bits - 1 - bit)
+            flips[..., half - 1 :: 2 * half] = flip
+            base, held = _woven(base, trial), _woven(held, held)
+            floor, roof = _woven(floor, flip), _woven(flip, roof)
+        return flips
+
+    @cached_property
+    def noise(self) -> Noise:
+        return parts.noise(self.adc, self._circuit)
+
+    @property
+    def _circuit(self) -> Circuit:
+        return parts.circuit(self.adc, self.site, self.g_columns, np.zeros(0), math.inf)
+
+    def _codes(self, seen: Array, rng: np.random.Generator | None) -> Codes:
+        """Codes by trials, all of the batch at once. Noise of the columns' voltages is drawn once,
+        that of the comparator in each trial."""
+        low, volts, left, late = self._scaled
+        noise = Noise() if rng is None else self.noise
+        if rng is not None and np.any(noise.sample):
+            seen = seen + noise.sample * rng.standard_normal(seen.shape)
+        count = np.zeros(seen.shape, np.intp)
+        base, held = np.full(seen.shape, low), np.full(seen.shape, low)
+        for bit in range(volts.shape[-1]):
+            trial = base + volts[..., bit]
+            held = trial + (held - trial) * left
+            flip = held + late[bit]
+            if rng is not None and noise.decision:
+                flip = flip + noise.decision * rng.standard_normal(seen.shape)
+            kept = seen >= flip
+            base = np.where(kept, trial, base)
+            count = 2 * count + kept
+        return self._counter[count]
+
+
+def _woven(even: Array, odd: Array) -> Array:
+    """Entries of both in turn along the last axis."""
+    return np.stack((even, odd), axis=-1).reshape(*even.shape[:-1], -1)
