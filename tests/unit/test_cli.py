@@ -39,7 +39,6 @@ def test_no_command_shows_help():
         ["cards"],
         ["ramp"],
         ["simulate"],
-        ["ramp"],
         ["netlist"],
         ["check"],
         ["cost"],
