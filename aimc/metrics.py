@@ -161,8 +161,8 @@ def code_density(
         alone = dataclasses.replace(ramp, columns=Columns())
         blocks = [alone.convert(volts[:, None], rng).T]
     counts = [np.bincount(row, minlength=codes) for block in blocks for row in block]
-    inner = np.stack(counts)[:, 1:-1] * (1.0 / samples) - 1.0
-    return inner.reshape(*ramp.crossings.shape[:-1], codes - 2)
+    density = np.stack(counts)[:, 1:-1].astype(np.float64) / samples - 1.0
+    return density.reshape(*ramp.crossings.shape[:-1], codes - 2)
 
 
 def transition_noise(ramp: Converter) -> Array:

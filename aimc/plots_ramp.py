@@ -32,12 +32,12 @@ def inl_over_chips(ramps: Mapping[str, ProgrammedRamp]) -> Figure:
     top, *rows = figure.subplots(
         1 + len(ramps), 1, sharex=True, height_ratios=(1.7,) + (1,) * len(ramps)
     )
-    last = next(reversed(ramps.values()))
+    which, last = list(ramps.items())[-1]
     meant = last.goal * (last.gain * last.common) * 1e3
     level = np.arange(1, meant.size + 1)
     first = last.levels.reshape(-1, meant.size)[0] * 1e3
     top.step(level, meant, where="mid", color=GREY, lw=1.2, label="as meant")
-    top.plot(level, first, "o", color=BLUE, ms=3.5, label=f"one chip, {next(reversed(ramps))}")
+    top.plot(level, first, "o", color=BLUE, ms=3.5, label=f"one chip, {which}")
     top.set(ylabel="ramp [mV]", title=f"{last.curve.name} at {last.bits} bits")
     top.legend(frameon=False)
     reach = 0.0

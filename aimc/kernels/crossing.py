@@ -49,6 +49,8 @@ def first_crossings(
                 passed = 1.0
                 while first < count:
                     z = (levels[n if levels.shape[0] > 1 else 0, first] - voltage) / sigma
+                    if z > _REACH:
+                        break
                     passed *= 0.5 * math.erfc(z * math.sqrt(0.5))
                     if passed <= chance[n, j]:
                         break

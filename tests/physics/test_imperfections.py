@@ -178,7 +178,9 @@ def test_first_crossing_of_noisy_decisions_has_the_distribution_of_independent_o
     levels = np.array([-1.0, -0.4, 0.3, 0.1, 0.9]) if turn else np.linspace(-1, 1, 5)
     u, sigma, count = 0.2, 0.5, 200_000
     code = np.empty((count, 1), np.int64)
-    first_crossings(np.full((count, 1), u), levels[None], sigma, rng.random((count, 1)), code)
+    first_crossings(
+        np.full((count, 1), u), np.zeros(1), levels[None], sigma, rng.random((count, 1)), code
+    )
     passed = np.concatenate(([1.0], np.cumprod(norm.cdf((u - levels) / sigma)), [0.0]))
     wanted = -np.diff(passed) * count
     seen = np.bincount(code[:, 0], minlength=6)

@@ -38,7 +38,6 @@ def test_no_command_shows_help():
     [
         ["cards"],
         ["simulate"],
-        ["ramp"],
         ["netlist"],
         ["check"],
         ["cost"],
