@@ -12,7 +12,8 @@ _FAULTS: tuple[tuple[str, str, str], ...] = (
     ("syntax", r"undefined parameter|cannot compute substitute|expression err|formula\(\) error",
      "a parameter or an expression is not defined"),
     ("syntax", r"error on line", "the simulator does not take a line of it"),
-    ("syntax", r"unusual leading characters|unknown (?:subckt|model|device)|too (?:few|many) parameters for subcircuit|"
+    ("syntax", r"unusual leading characters|unknown (?:subckt|model|device)|"
+               r"too (?:few|many) parameters for subcircuit|"
                r"could not find (?:a valid modelname|include file|library)|"
                r"syntax error|circuit not parsed|aren't any circuits|"
                r"unable to find definition|not enough nodes|unknown parameter",

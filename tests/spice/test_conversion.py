@@ -277,7 +277,9 @@ def test_what_a_circuit_does_not_have_is_refused(rng):
     with pytest.raises(ArgumentError, match="`delay` must be at least 0"):
         spice.netlist(macro, x, delay=-1e-9)
     for delay in (1e-300, 9e-12, 5e-9, 1.0):
-        with pytest.raises(ArgumentError, match=r"`delay` must be 0, or lie between 1e-11 and 4e-09"):
+        with pytest.raises(
+            ArgumentError, match=r"`delay` must be 0, or lie between 1e-11 and 4e-09"
+        ):
             spice.netlist(macro, x, delay=delay)
     with pytest.raises(ArgumentError, match="`analysis` must be op"):
         spice.netlist(macro.crossbar, np.ones(8), analysis="tran")
