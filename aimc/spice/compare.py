@@ -217,8 +217,8 @@ def _noise(trace: Trace, quiet: Trace, found: Conversion) -> dict[str, Array]:
     macro, rng = found.macro, np.random.default_rng(0)
     reads = [macro.trace(found.x, rng) for _ in range(_READS)]
     for name in names:
-        square = sum((getattr(read, name) - getattr(quiet, name)) ** 2 for read in reads)
-        allowed[name] += _SIGMAS * np.sqrt(square / _READS)
+        apart = np.stack([getattr(read, name) - getattr(quiet, name) for read in reads])
+        allowed[name] = _SIGMAS * np.sqrt(np.mean(apart**2, axis=0))
     for place, ramp in macro.ramps:
         n = ramp.noise
         steps = np.broadcast_to(n.steps, (ramp.decisions.shape[-1] - 1,))

@@ -11,43 +11,17 @@ import numpy as np
 
 from aimc.crossbar import Crossbar
 from aimc.errors import SpiceError
+from aimc.spice.elements import Resistor, elements
 from aimc.wires import Wires
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-_SCALE = {"t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "mil": 25.4e-6, "m": 1e-3, "u": 1e-6,
-          "n": 1e-9, "p": 1e-12, "f": 1e-15}  # fmt: skip
-# Units that are known; another letter, as in 10a or 10x, is a scale to one simulator only.
-_NUMBER = re.compile(
-    r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(meg|mil|[tgkmunpf])?(?:ohms?|v|volts?)?"
-)
-# Statements of a flat netlist that leave its resistors as they are.
-_IDLE = {".op", ".dc", ".ac", ".tran", ".save", ".print", ".plot", ".probe", ".meas", ".measure",
-         ".title", ".width", ".backanno", ".global", ".param", ".ic", ".nodeset"}  # fmt: skip
-_OPTIONS = (".options", ".option", ".opt")
-_STRONG = re.compile(r"(?:scale|temp|tnom|rshunt|gshunt|defr)")
-
 
 _TELLING = (
     "A voltage source drives a row. A column ends at ground, or in a source of 0 V; where some "
     "rows are driven with 0 V too, those of the columns need sense, out or col in their name or "
     "node."
 )
-
-
-@dataclass(frozen=True)
-class Resistor:
-    """A resistor between two nodes [ohm]."""
-
-    name: str
-    a: str
-    b: str
-    ohm: float
-
-    def other(self, node: str) -> str:
-        """Its other end."""
-        return self.b if node == self.a else self.a
 
 
 @dataclass(frozen=True)
@@ -65,19 +39,9 @@ class Line:
     last: float | None
 
 
-def spice_number(text: str) -> float:
-    """A number as SPICE reads it: `4.7k`, `1meg`, `10kohm`. SpiceError where it is none, or one
-    that simulators read differently.
-    """
-    match = _NUMBER.fullmatch(text.strip("{}'").lower())
-    if match is None:
-        raise SpiceError(f"A value must be a number, but is {text!r}.", "import")
-    return float(match[1]) * _SCALE.get(match[2] or "", 1.0)
-
-
 def crossbar(statements: Sequence[list[str]]) -> Crossbar:
     """The crossbar of these statements; see `reader.read`."""
-    resistors, sources = _elements(statements)
+    resistors, sources = elements(statements)
     driven, sensed = _terminals(sources, resistors)
     values = sorted({r.ohm for r in resistors})
     # Wires have less resistance than any cell: the widest gap is tried first, no wires last.
@@ -94,79 +58,6 @@ def crossbar(statements: Sequence[list[str]]) -> Crossbar:
         "The netlist must be a crossbar of resistors between driven rows and grounded columns, "
         f"but is not: {reasons[0]} {_TELLING}", "import",
     )  # fmt: skip
-
-
-def _elements(
-    statements: Sequence[list[str]],
-) -> tuple[list[Resistor], list[tuple[str, str, str, float]]]:
-    resistors: list[Resistor] = []
-    sources: list[tuple[str, str, str, float]] = []
-    names: set[str] = set()
-    control = False
-    for words in statements:
-        name, kind = words[0], words[0][0]
-        if control or name == ".control":
-            control = name != ".endc"
-            if name.startswith("alter"):
-                raise SpiceError(f"Values must stand as they are, but {name} is there.", "import")
-        elif kind == ".":
-            _check_statement(words)
-        elif kind not in "rv":
-            raise SpiceError(
-                f"A crossbar of resistors has R and V elements only, but {name} is there.", "import"
-            )
-        else:
-            if name in names:
-                raise SpiceError(f"{name} must stand once, but is there twice.", "import")
-            names.add(name)
-            if len(words) < 4 - (kind == "v"):
-                raise SpiceError(
-                    f"{name} must have two nodes and a value, but is `{' '.join(words)}`.", "import"
-                )
-            ends = _ground(words[1]), _ground(words[2])
-            if kind == "r":
-                resistors.append(Resistor(name, *ends, _ohm(name, words[3:])))
-            else:
-                value = next((w for w in words[3:] if _NUMBER.fullmatch(w)), "0")
-                sources.append((name, *ends, spice_number(value)))
-    if not resistors:
-        raise SpiceError("A crossbar must have resistors, but there are none.", "import")
-    return resistors, sources
-
-
-def _check_statement(words: list[str]) -> None:
-    """Refuses what may change the circuit in a way that is not read here."""
-    if words[0] in _OPTIONS:
-        strong = next((w for w in words[1:] if _STRONG.match(w)), None)
-        if strong is None:
-            return
-        words = [words[0], strong]
-    elif words[0] in _IDLE:
-        return
-    raise SpiceError(
-        f"A netlist to be read must be flat and plain, but `{' '.join(words[:2])}` is there.",
-        "import",
-    )
-
-
-def _ohm(name: str, words: list[str]) -> float:
-    """The resistance of `value [m=number]`, as words: m of them stand side by side."""
-    value, *rest = words
-    ohm, count = spice_number(value.removeprefix("r=")), 1.0
-    for word in rest:
-        key, _, number = word.partition("=")
-        if key != "m" or count != 1:
-            raise SpiceError(
-                f"{name} must have a value and perhaps m=..., but has {word!r} behind it.", "import"
-            )
-        count = spice_number(number)
-    if not (0 < ohm < np.inf and 0 < count < np.inf):
-        raise SpiceError(f"{name} must be greater than 0, but is {ohm:g}, m={count:g}.", "import")
-    return ohm / count
-
-
-def _ground(node: str) -> str:
-    return "0" if node in ("gnd", "gnd!") else node
 
 
 def _terminals(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import aimc
 from aimc import Crossbar, Wires, spice
 from aimc.errors import ArgumentError, SpiceError
-from aimc.spice import grid
+from aimc.spice import elements
 
 DRIVES, SENSES = ("left", "right", "both"), ("bottom", "top", "both")
 OHM = st.sampled_from([0.0, 0.35, 1 / 3, 50.0])
@@ -124,13 +124,13 @@ def test_an_open_cell_of_others_is_zero(rng):
      ("1mV", 1e-3)],
 )  # fmt: skip
 def test_numbers_as_spice_reads_them(text, value):
-    assert grid.spice_number(text) == pytest.approx(value, rel=1e-15)
+    assert elements.spice_number(text) == pytest.approx(value, rel=1e-15)
 
 
 @pytest.mark.parametrize("text", ["10a", "10x", "4k7", "{gg}", "1d3", "", "0x10"])
 def test_numbers_that_simulators_read_differently_are_refused(text):
     with pytest.raises(SpiceError, match="must be a number"):
-        grid.spice_number(text)
+        elements.spice_number(text)
 
 
 GOOD = plain(np.full((2, 2), 1e-5), Wires(0.5, 0.7, 11.0, 13.0), np.ones(2))
