@@ -3,10 +3,10 @@
     python benchmarks/speed/ramp.py [--repeat 5] [--crosssim FOLDER] [--json FILE]
 
 `Converter.convert` of a sigmoid ramp as its cells were written, ideal, with comparator noise and
-with a noisy ramp, against `numpy.searchsorted` and `torch.bucketize` of the same voltages in the
-same levels, and `convert` of CrossSim's ramp converter (1000 x 64 only: it holds every difference)
-where a checkout is given. Medians of so many runs, taken in turn, after one that is not counted;
-`ratio` is numpy's time over each. The codes of aimc and torch must be numpy's.
+with a noisy ramp, against `numpy.searchsorted` and, where torch is installed, `torch.bucketize` of
+the same voltages in the same levels, and `convert` of CrossSim's ramp converter (1000 x 64 only:
+it holds every difference) where a checkout is given. Medians of so many runs, taken in turn, after
+one that is not counted; `ratio` is numpy's time over each. Codes must be numpy's.
 """
 
 from __future__ import annotations
@@ -24,7 +24,11 @@ from typing import Any
 
 import numba
 import numpy as np
-import torch
+
+try:
+    import torch
+except ImportError:
+    torch = None
 
 from aimc import __version__
 from aimc.device import Device, ReadNoise, WriteError
@@ -73,11 +77,12 @@ def measure(bits: int, shape: tuple[int, int], repeat: int, peer: Path | None) -
         for name, parts in NOISE.items()
     }
     levels = ramps["aimc"].crossings
-    torch_levels, torch_u = torch.from_numpy(levels.copy()), torch.from_numpy(u)
     work: dict[str, Callable[[], Any]] = {
         "numpy.searchsorted": lambda: np.searchsorted(levels, u, side="right"),
-        "torch.bucketize": lambda: torch.bucketize(torch_u, torch_levels, right=True),
     }
+    if torch is not None:
+        pair = torch.from_numpy(u), torch.from_numpy(levels.copy())
+        work["torch.bucketize"] = lambda: torch.bucketize(*pair, right=True)
     for name, ramp in ramps.items():
         rng = np.random.default_rng(1) if ramp.adc.imperfections else None
         work[name] = lambda ramp=ramp, rng=rng: ramp.convert(u, rng)
@@ -85,7 +90,8 @@ def measure(bits: int, shape: tuple[int, int], repeat: int, peer: Path | None) -
         work["CrossSim"] = crosssim(peer, ramps["aimc"], u)
     codes = work["numpy.searchsorted"]()
     assert np.array_equal(work["aimc"](), codes)
-    assert np.array_equal(work["torch.bucketize"]().numpy(), codes)
+    if torch is not None:
+        assert np.array_equal(work["torch.bucketize"]().numpy(), codes)
     return medians_ms(work, repeat)
 
 
@@ -95,10 +101,12 @@ def main() -> None:
     parser.add_argument("--crosssim", type=Path, help="folder of a CrossSim checkout")
     parser.add_argument("--json", type=Path, help="also write the numbers here")
     options = parser.parse_args()
-    torch.set_num_threads(1)
+    if torch is not None:
+        torch.set_num_threads(1)
     about = {
         "aimc": __version__, "machine": platform.machine(), "python": platform.python_version(),
-        "numpy": np.__version__, "numba": numba.__version__, "torch": torch.__version__,
+        "numpy": np.__version__, "numba": numba.__version__,
+        "torch": torch.__version__ if torch else "not installed",
     }  # fmt: skip
     print("  ".join(f"{k}: {x}" for k, x in about.items()))
     table = {}
