@@ -275,6 +275,12 @@ class Converter(ABC):
         """The converter `t` seconds after programming."""
         return self
 
+    def at(self, bits: int) -> Self:
+        """The converter read with fewer bits. Raises ArgumentError where it has one resolution."""
+        if as_count("bits", bits, 1) != self.bits:
+            raise must("bits", f"be {self.bits}", f"is {bits}", "Only a ramp has several.")
+        return self
+
     def heated(self, temperature: float) -> Self:
         """The converter at `temperature` [K]."""
         return self

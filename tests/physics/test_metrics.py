@@ -25,7 +25,9 @@ def ramp(curve="sigmoid", device=IDEAL, bits=5, seed=0, chips=None, **fields):
     return adc.program(curve, device, np.random.default_rng(seed), chips=chips)
 
 
-@pytest.mark.parametrize("curve", ["linear", "sigmoid", "tanh", FALLING], ids=str)
+@pytest.mark.parametrize(
+    "curve", ["linear", "sigmoid", "tanh", FALLING], ids=lambda c: getattr(c, "name", c)
+)
 @pytest.mark.parametrize("bits", [2, 5, 8])
 def test_an_ideal_converter_has_only_its_quantisation(curve, bits):
     made = ramp(curve, bits=bits)
@@ -41,7 +43,9 @@ def test_an_ideal_converter_has_only_its_quantisation(curve, bits):
     np.testing.assert_allclose(metrics.code_density(made), 0.0, atol=1 / 128)
 
 
-@pytest.mark.parametrize("curve", ["linear", "sigmoid", FALLING], ids=str)
+@pytest.mark.parametrize(
+    "curve", ["linear", "sigmoid", FALLING], ids=lambda c: getattr(c, "name", c)
+)
 @pytest.mark.parametrize("bits", [6, 8, 10])
 def test_an_ideal_converter_has_its_bits(curve, bits):
     # noise LSB^2/12 under a sine of amplitude (2^n - 1)/2 LSB: SNDR = 1.76 dB + 6.02 n dB
@@ -67,7 +71,7 @@ def test_output_and_input_agree_where_the_curve_is_a_line():
     np.testing.assert_allclose(metrics.inl(made), made.inl())
 
 
-@pytest.mark.parametrize("curve", ["sigmoid", FALLING], ids=str)
+@pytest.mark.parametrize("curve", ["sigmoid", FALLING], ids=lambda c: getattr(c, "name", c))
 def test_rms_and_mean_are_those_of_dense_samples(curve):
     made = ramp(curve, REAL, seed=3)
     y = made.curve.lo + (made.curve.hi - made.curve.lo) * (np.arange(200_000) + 0.5) / 200_000

@@ -1,0 +1,57 @@
+"""Columns are trimmed from reads alone."""
+
+import numpy as np
+import pytest
+
+import aimc
+from aimc import trim
+from aimc.errors import ArgumentError
+from aimc.imperfections import CapacitorMismatch, ChargeInjection, ComparatorOffset
+
+PARTS = (ComparatorOffset(0.01), CapacitorMismatch(0.03), ChargeInjection(1e-14))
+
+
+def chip(rng, bits=8, parts=PARTS, curve="tanh"):
+    card = aimc.load("ideal-5bit").replace(rows=32, cols=8, bits=bits, imperfections=parts)
+    w = rng.normal(0, 0.3, (32, 8))
+    return card.program(w, rng, curve), w, rng.uniform(-1, 1, (400, 32))
+
+
+@pytest.mark.parametrize("curve", ["linear", "tanh", "sigmoid"])
+def test_gain_and_offset_are_found_and_go(curve, rng):
+    macro, w, x = chip(rng, curve=curve)
+    done, fit = trim.columns(macro, w, x, rng)
+    _, again = trim.columns(done, w, rng.uniform(-1, 1, (400, 32)), rng)
+    made = macro.ramps[0][1].columns
+    np.testing.assert_allclose(fit.gain, made.ratio, atol=0.01)
+    assert np.abs(again.gain - 1).max() < 0.01
+    assert np.abs(again.offset).max() < 0.1 * np.abs(fit.offset).max() + 0.005
+    assert fit.after < 0.5 * fit.before
+    assert "400 reads" in str(fit)
+
+
+def test_an_ideal_chip_has_nothing_to_trim(rng):
+    macro, w, x = chip(rng, parts=())
+    _, fit = trim.columns(macro, w, x, rng)
+    np.testing.assert_allclose(fit.gain, 1.0, atol=0.005)
+    assert fit.after < 1.15 * fit.before
+
+
+def test_trims_have_steps(rng):
+    macro, w, x = chip(rng)
+    done, fit = trim.columns(macro, w, x, rng, offset_step=0.002, gain_step=0.01)
+    before, after = macro.ramps[0][1].columns, done.ramps[0][1].columns
+    steps = (before.ratio / after.ratio - 1) / 0.01
+    np.testing.assert_allclose(steps, np.rint(steps), atol=1e-9)
+    assert fit.after < fit.before
+
+
+def test_what_cannot_be_fitted_is_refused(rng):
+    macro, w, x = chip(rng)
+    with pytest.raises(ArgumentError, match="`x` must bring four or more codes"):
+        trim.columns(macro, w, x[:2], rng)
+    with pytest.raises(ArgumentError, match="`w` must have shape"):
+        trim.columns(macro, w[:, :3], x, rng)
+    turning, w, x = chip(rng, curve="gaussian")
+    with pytest.raises(ArgumentError, match="turns"):
+        trim.columns(turning, w, x, rng)
