@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from aimc import (
+        calibration,
         cards,
+        converters,
         cost,
         curves,
         device,
         driver,
         errors,
+        imperfections,
         ivcurve,
         mapping,
+        metrics,
         nn,
         plots,
         ramp,
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
         spice,
         tasks,
         transistor,
+        trim,
     )
     from aimc.cards import load
     from aimc.crossbar import Crossbar
@@ -43,15 +48,19 @@ __all__ = [
     "Macro",
     "RampADC",
     "Wires",
+    "calibration",
     "cards",
+    "converters",
     "cost",
     "curves",
     "device",
     "driver",
     "errors",
+    "imperfections",
     "ivcurve",
     "load",
     "mapping",
+    "metrics",
     "nn",
     "plots",
     "ramp",
@@ -60,6 +69,7 @@ __all__ = [
     "tasks",
     "tile",
     "transistor",
+    "trim",
 ]
 
 _ROOM_OF = {
