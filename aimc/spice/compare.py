@@ -210,7 +210,7 @@ def _noise(trace: Trace, quiet: Trace, found: Conversion) -> dict[str, Array]:
     It is the macro's own, estimated from reads of it, and zero for a trace without noise.
     """
     names = ("v", "i", "u")
-    allowed = {name: np.zeros(getattr(quiet, name).shape) for name in names}
+    allowed: dict[str, Array] = {name: np.zeros(getattr(quiet, name).shape) for name in names}
     allowed["decision"] = np.zeros(quiet.u.shape)
     if all(np.array_equal(getattr(trace, k), getattr(quiet, k)) for k in (*names, "code")):
         return allowed

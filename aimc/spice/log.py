@@ -11,6 +11,8 @@ from aimc.errors import SpiceError
 _FAULTS: tuple[tuple[str, str, str], ...] = (
     ("syntax", r"undefined parameter|cannot compute substitute|expression err|formula\(\) error",
      "a parameter or an expression is not defined"),
+    ("syntax", r"n_global_nodes overflow",
+     "a subcircuit has more ports than it takes, about a thousand; a ramp of 10 bits has so many"),
     ("syntax", r"error on line", "the simulator does not take a line of it"),
     ("syntax", r"unusual leading characters|unknown (?:subckt|model|device)|"
                r"too (?:few|many) parameters for subcircuit|"

@@ -247,6 +247,7 @@ def resident():
         ("Warning: singular matrix:  check node b\nNote: Starting gmin stepping\n", "singular"),
         ("doAnalyses: TRAN:  Timestep too small; time = 1.5e-09\n", "convergence"),
         ("Undefined parameter [foo]\nError: circuit not parsed.\n", "syntax"),
+        ("ERROR, N_GLOBAL_NODES overflow\n", "syntax"),
         ("Warning: something new\n", "warning"),
         ("Error: something new\n", "warning"),
     ],
