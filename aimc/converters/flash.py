@@ -143,9 +143,12 @@ class Flash(Converter):
             circuit, sigma_steps=sigma, volts=self.site.gain / self.scale
         )  # fmt: skip
 
-    def _codes(self, seen: Array, rng: np.random.Generator | None) -> Codes:
+    def _codes(self, seen: Array, rng: np.random.Generator | None, offset: Any = 0.0) -> Codes:
         """Comparators exceeded. A read draws each column's voltage, each level's memristor for all
         columns, and each comparator."""
+        if np.isnan(seen).any():
+            raise must("u", "be a number", "holds NaN")
+        seen = seen - offset
         noise = Noise() if rng is None else self.noise
         reads = np.broadcast_to(noise.steps, self.g.shape)
         if rng is not None and np.any(noise.sample):

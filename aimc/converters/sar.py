@@ -14,7 +14,7 @@ from aimc.adc import ALONE, Site
 from aimc.converters import parts
 from aimc.converters.linear import TableADC, TableConverter
 from aimc.curves import curve
-from aimc.errors import as_number
+from aimc.errors import as_number, must
 from aimc.imperfections import Circuit, Columns, Noise
 
 if TYPE_CHECKING:
@@ -127,9 +127,12 @@ class SAR(TableConverter):
     def _circuit(self) -> Circuit:
         return parts.circuit(self.adc, self.site, self.g_columns, np.zeros(0), math.inf)
 
-    def _codes(self, seen: Array, rng: np.random.Generator | None) -> Codes:
+    def _codes(self, seen: Array, rng: np.random.Generator | None, offset: Any = 0.0) -> Codes:
         """Codes by trials, all of the batch at once. Noise of the columns' voltages is drawn once,
         that of the comparator in each trial."""
+        if np.isnan(seen).any():
+            raise must("u", "be a number", "holds NaN")
+        seen = seen - offset
         low, volts, left, late = self._scaled
         noise = Noise() if rng is None else self.noise
         if rng is not None and np.any(noise.sample):
