@@ -78,14 +78,14 @@ def test_lessons_depend_on_the_seed_and_the_step_alone(task):
 
 def test_adapted_model_says_what_for_and_beats_the_plain_one_on_coarse_chips(task, trained):
     hardware = aimc.load("taox-1t1r-128").replace(bits=2)
-    recipe = replace(training.AWARE, epochs=12, rate=0.02)
+    recipe = replace(training.AWARE, epochs=30, rate=0.02)
     adapted = task.adapt(trained, hardware, recipe=recipe, progress=False)
     assert adapted.info["hardware"] == cards.digest(hardware)
     assert adapted.info["bits"] == 2
     assert adapted.info["started from"] == trained.info
     plain, aware = (
         np.mean(
-            [task.accuracy(nn.program(m, hardware, np.random.default_rng(s))) for s in range(3)]
+            [task.accuracy(nn.program(m, hardware, np.random.default_rng(s))) for s in range(12)]
         )
         for m in (trained, adapted)
     )
