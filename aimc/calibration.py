@@ -127,22 +127,21 @@ def one_point(
     device, measured = ramp.device, ramp.measured(rng, READS)
     middle = ramp.goal.size // 2
     error = (measured.programmed[..., middle] - ramp.goal[middle]) * ramp.scale
-    targets, pulses = ramp.bias_plan
+    targets, _ = ramp.bias_plan
     sound = np.abs(measured.g_bias - targets) <= 0.2 * device.g_max
     cell = targets.size - 1 - np.argmax(sound[..., ::-1], axis=-1)[..., None]
-    # A trim that is not used yet has no pulses: it takes those of the others.
-    periods = np.abs(pulses).max(initial=1)
-    sign = -1 if pulses.sum() <= 0 else 1
     held = np.take_along_axis(measured.g_bias, cell, -1)
-    count = np.take_along_axis(np.broadcast_to(pulses, measured.g_bias.shape), cell, -1)
-    wanted = held * np.sign(count) - error[..., None] / periods
+    count = np.take_along_axis(ramp.pulses[..., 0], cell, -1)
+    # A trim that is not used yet has no pulses: it takes as many as the cell that has most.
+    most = np.abs(ramp.pulses[..., 0]).max(axis=-1, keepdims=True).clip(1)
+    periods = np.where(count == 0, most, np.abs(count))
+    wanted = (held * count - error[..., None]) / periods
     goal = reachable(np.abs(wanted), device)
     usable = np.asarray(sound.any(axis=-1, keepdims=True))
     written = np.where(goal > 0, device.rewrite(np.maximum(goal, device.g_min), rng), 0.0)
     g_bias, plan = ramp.g_bias.copy(), ramp.pulses.copy()
-    plan = np.broadcast_to(plan, (*g_bias.shape[:-1], *plan.shape[-2:])).copy()
     np.put_along_axis(g_bias, cell, np.where(usable, written, held), -1)
-    turned = np.where(wanted == 0, sign, np.sign(wanted)).astype(np.int64) * periods
+    turned = np.where(wanted > 0, periods, -periods)
     first = plan[..., 0].copy()
     np.put_along_axis(first, cell, np.where(usable, turned, count), -1)
     plan[..., 0] = first
@@ -163,7 +162,7 @@ def multi_point(
     measured = ramp.measured(rng, READS)
     bare = dataclasses.replace(measured, pulses=np.zeros_like(ramp.pulses))
     error = np.atleast_2d((bare.programmed - ramp.goal) * ramp.scale)
-    cells = np.atleast_2d(bare.pulsed[1])
+    cells = np.atleast_2d(bare.pulsed[1] / bare.common)
     pattern = np.zeros((*cells.shape, error.shape[-1]), np.int64)
     limit = np.full(
         cells.shape[-1], pulse_limit(-ramp.goal[0] * ramp.scale, cells.shape[-1], ramp.device)
@@ -185,7 +184,8 @@ def closed_loop(
     g_steps = ramp.g_steps.copy()
     measured = ramp.measured(rng, READS)
     total = (measured.programmed[..., 0] - ramp.goal[0]) * ramp.scale
-    for k, cells in enumerate(np.split(np.arange(g_steps.shape[-1]), np.cumsum(ramp.counts)[:-1])):
+    ends = np.cumsum(ramp.counts)
+    for k, cells in enumerate(map(np.arange, ends - ramp.counts, ends)):
         step = (ramp.goal[k + 1] - ramp.goal[k]) * ramp.scale
         wanted = np.clip((step - total) / cells.size, device.g_min, device.g_max)
         stuck = np.abs(g_steps[..., cells] - step / cells.size) > 0.2 * device.g_max

@@ -449,7 +449,8 @@ class ProgrammedRamp(Converter):
         method = self.adc.calibration if method is None else method
         if method not in CALIBRATIONS:
             raise must("method", f"be one of {', '.join(CALIBRATIONS)}", f"is {method!r}")
-        return calibrated(self, rng, method)
+        whole = calibrated(dataclasses.replace(self, resolution=None), rng, method)
+        return dataclasses.replace(whole, resolution=self.resolution)
 
     def at(self, bits: int) -> ProgrammedRamp:
         """The same column read with fewer bits: 2^(n - bits) of its steps are pulsed at once, so

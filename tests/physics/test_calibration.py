@@ -5,6 +5,7 @@ import pytest
 
 from aimc.device import Device, Drift, ReadNoise, StuckAt, WriteError
 from aimc.errors import ArgumentError
+from aimc.ivcurve import Cubic
 from aimc.ramp import RampADC
 from aimc.wires import Wires
 
@@ -117,3 +118,31 @@ def test_a_design_says_what_cannot_be_programmed_and_what_can():
         assert not design.resolved
         assert "bits" in design.proposals()[0]
         assert "not resolved" in str(design)
+
+
+@pytest.mark.parametrize("method", ["one-point", "multi-point", "closed-loop"])
+@pytest.mark.parametrize("bits", [1, 2])
+def test_the_smallest_ramps_are_calibrated(method, bits):
+    ramp = RampADC(bits, calibration=method).program("tanh", DEVICE, np.random.default_rng(0))
+    assert np.abs(ramp.inl()).max() < 0.5
+
+
+@pytest.mark.parametrize("method", ["one-point", "multi-point", "closed-loop"])
+@pytest.mark.parametrize("first", ["one-point", "multi-point"])
+def test_any_method_follows_any_other_and_at_fewer_bits(first, method):
+    ramps = RampADC(calibration=first).program("sigmoid", DEVICE, np.random.default_rng(0), chips=9)
+    again = ramps.at(3).recalibrated(np.random.default_rng(1), method)
+    assert again.bits == 3
+    assert np.abs(again.inl()).max() < 0.5
+    middle = (again.programmed[:, 3] - again.goal[15]) * again.scale
+    assert np.abs(middle).max() < 6 * SIGMA
+
+
+def test_nonlinear_cells_are_corrected_by_what_they_carry():
+    rng = np.random.default_rng(0)
+    bent = Device(150e-6, on_write=(WriteError(SIGMA),), iv=Cubic(k3=(5.0,)))
+    ramps = RampADC(calibration="multi-point").program("sigmoid", bent, rng, chips=500)
+    plain = RampADC(calibration="multi-point").program(
+        "sigmoid", DEVICE, np.random.default_rng(0), chips=500
+    )
+    np.testing.assert_allclose(ramps.programmed, plain.programmed, atol=1e-9)
