@@ -152,6 +152,7 @@ class Macro:
     macro's age and temperature. ramps: (range of columns, converter) pairs; ranges that share a
     converter have its `number`. w_max: the weight that takes the whole conductance range. c_array:
     feedback capacitor of the array's integrators [F]. supply: read voltage over its nominal value;
+    temperature: [K], None where cells stand as written;
     nominal: the macro at the nominal read voltage and temperature, where this one is not.
     """
 
@@ -163,6 +164,7 @@ class Macro:
     crossbar: Crossbar
     age: float = 0.0
     supply: float = 1.0
+    temperature: float | None = None
     nominal: Macro | None = None
 
     def __call__(self, x: Any, rng: np.random.Generator | None = None) -> Array:
@@ -201,15 +203,16 @@ class Macro:
         return Trace(v, i, u, code, y)
 
     def aged(self, t: float, rng: np.random.Generator) -> Macro:
-        """This macro `t` seconds after programming, array and ramps alike."""
+        """This macro `t` seconds after programming, array and ramps alike, at its read voltage and
+        temperature."""
         as_rng(rng)
-        device = self.hardware.device
-        g = device.age(self.g_written, t, rng)
+        base, device = self.nominal or self, self.hardware.device
+        g = device.age(base.g_written, t, rng)
         sigma = device.read_sigma(g, t) if device.on_read else None
         crossbar = Crossbar(g, self.hardware.wires, sigma, device.iv)
-        ramps = self._each(lambda ramp: ramp.aged(t, rng))
-        return dataclasses.replace(
-            self, crossbar=crossbar, ramps=ramps, age=float(t), supply=1.0, nominal=None
+        ramps = base._each(lambda ramp: ramp.aged(t, rng))
+        return self._at_its_point(
+            dataclasses.replace(base, crossbar=crossbar, ramps=ramps, age=float(t))
         )
 
     def at(self, v_read: float | None = None, temperature: float | None = None) -> Macro:
@@ -228,16 +231,28 @@ class Macro:
             ramps = base._each(lambda ramp: ramp.heated(temperature))
         ramps = dataclasses.replace(base, ramps=ramps)._each(lambda ramp: ramp.powered(supply))
         return dataclasses.replace(
-            base, crossbar=crossbar, ramps=ramps, supply=supply, nominal=base
-        )
+            base, crossbar=crossbar, ramps=ramps, supply=supply, temperature=temperature,
+            nominal=base,
+        )  # fmt: skip
 
     def recalibrated(self, rng: np.random.Generator, method: str | None = None) -> Macro:
-        """This macro with its ramps calibrated as they stand now, by their method or another."""
-        return dataclasses.replace(self, ramps=self._each(lambda r: r.recalibrated(rng, method)))
+        """This macro with its ramps calibrated as they stand now, by their method or another, at
+        the nominal read voltage and temperature."""
+        return self._changed(lambda ramp: ramp.recalibrated(rng, method))
 
     def at_bits(self, bits: int) -> Macro:
         """This macro with its ramps read at fewer bits, see `ProgrammedRamp.at`."""
-        return dataclasses.replace(self, ramps=self._each(lambda ramp: ramp.at(bits)))
+        return self._changed(lambda ramp: ramp.at(bits))
+
+    def _changed(self, change: Callable[[Any], Any]) -> Macro:
+        base = self.nominal or self
+        return self._at_its_point(dataclasses.replace(base, ramps=base._each(change)))
+
+    def _at_its_point(self, base: Macro) -> Macro:
+        """`base`, a nominal macro, at the read voltage and temperature of this one."""
+        if self.nominal is None:
+            return base
+        return base.at(self.supply * self.hardware.driver.v_read, self.temperature)
 
     @property
     def converters(self) -> tuple[Converter, ...]:

@@ -212,6 +212,22 @@ def test_temperature_cancels_where_all_cells_follow_it_alike(rng):
     np.testing.assert_array_equal(warm.trace(x).code, macro.trace(x).code)
 
 
+def test_a_chip_keeps_its_read_voltage_and_temperature_when_it_ages_or_is_calibrated(rng):
+    card = aimc.load("taox-1t1r-128-aged").replace(
+        rows=8, cols=4, imperfections=(ReadVoltageError(0.05),)
+    )
+    card = card.replace(temperature=TemperatureCoefficient(-1e-3, -1e-3))
+    chip = card.program(rng.normal(0, 0.5, (8, 4)), rng, "sigmoid")
+    assert chip.supply != 1.0
+    warm = chip.at(v_read=chip.supply * 0.2, temperature=350.0)
+    changed = (warm.aged(1e4, rng), warm.recalibrated(rng), warm.at_bits(3))
+    for other in changed:
+        assert (other.supply, other.temperature) == (warm.supply, warm.temperature)
+        assert other.ramps[0][1].supply == warm.supply
+        np.testing.assert_allclose(other.crossbar.g, 0.95 * other.at().crossbar.g, rtol=1e-12)
+    assert changed[2].at().ramps[0][1].bits == 3
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [
