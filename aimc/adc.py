@@ -12,7 +12,7 @@ import numpy as np
 
 from aimc.curves import Curve
 from aimc.errors import as_count, as_number, as_rng, must
-from aimc.imperfections import Columns, Imperfection, Noise
+from aimc.imperfections import Circuit, Columns, Imperfection, Noise, Waveform
 from aimc.kernels.crossing import first_crossings
 
 if TYPE_CHECKING:
@@ -71,6 +71,33 @@ class ADC(ABC):
         self, function: str | Curve, device: Device, rng: np.random.Generator, site: Site = ALONE
     ) -> Converter:
         """A converter that applies `function`, made on this chip through `device`."""
+
+    def circuit(self, site: Site, g_columns: Any, steps: Array, c_ramp: float) -> Circuit:
+        """What noise depends on where the reference has no memristors. g_columns (cols,):
+        conductance at the columns' virtual grounds [S]; steps (k,) of the reference [V], on c_ramp
+        [F]."""
+        return Circuit(
+            t_step=self.t_step, t_rest=0.0, window=site.window, start=1, c_array=site.c_array,
+            c_ramp=c_ramp, steps=steps, sigma_steps=np.zeros(steps.shape), sigma_start=0.0,
+            g_ramp=0.0, g_array=g_columns, volts=0.0,
+        )  # fmt: skip
+
+    def waveform(self, t_rest: float = 0.0) -> Waveform:
+        """How the integrator of a ramp answers its steps, each with a rest [s] behind it."""
+        wave = Waveform(self.t_step, t_rest)
+        for part in self.imperfections:
+            wave = part.waveform(wave)
+        return wave
+
+    def decide(self, levels: Array, circuit: Circuit) -> Array:
+        """Voltages at which the comparators flip (..., k), given where the levels stand [V]."""
+        for part in self.imperfections:
+            levels = part.decide(levels, circuit)
+        return levels
+
+    def noise(self, circuit: Circuit) -> Noise:
+        """What all imperfections add to each read."""
+        return sum((part.noise(circuit) for part in self.imperfections), Noise())
 
     def edge(self) -> float:
         """Standard deviation of the end of each input pulse [s]."""

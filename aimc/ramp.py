@@ -394,25 +394,16 @@ class ProgrammedRamp(Converter):
 
     @cached_property
     def decisions(self) -> Array:
-        levels = self.levels
-        for part in self.adc.imperfections:
-            levels = part.decide(levels, self._circuit)
-        return levels
+        return self.adc.decide(self.levels, self._circuit)
 
     @cached_property
     def noise(self) -> Noise:
-        total = Noise()
-        for part in self.adc.imperfections:
-            total = total + part.noise(self._circuit)
-        return total
+        return self.adc.noise(self._circuit)
 
     @cached_property
     def waveform(self) -> Waveform:
         """How the ramp's integrator answers its pulses."""
-        ramp = Waveform(self.adc.t_step, self.adc.t_rest)
-        for part in self.adc.imperfections:
-            ramp = part.waveform(ramp)
-        return ramp
+        return self.adc.waveform(self.adc.t_rest)
 
     @property
     def _attached(self) -> Array:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 
 from aimc.adc import ADC, ALONE, Converter, Site
-from aimc.converters import parts
 from aimc.curves import curve
 from aimc.errors import must
 from aimc.imperfections import Circuit, Columns, ComparatorOffset, Noise
@@ -123,7 +122,7 @@ class Flash(Converter):
     @cached_property
     def levels(self) -> Array:
         """Voltages that the comparators compare with, in their order, (..., k) [V]."""
-        return self.shared + self.columns.late + parts.late(self.adc, self._circuit, 1)
+        return self.shared + self.columns.late + self.adc.decide(np.zeros(1), self._circuit)
 
     @cached_property
     def decisions(self) -> Array:
@@ -132,12 +131,12 @@ class Flash(Converter):
 
     @cached_property
     def noise(self) -> Noise:
-        return parts.noise(self.adc, self._circuit)
+        return self.adc.noise(self._circuit)
 
     @cached_property
     def _circuit(self) -> Circuit:
         none = np.zeros(self.g.size)
-        circuit = parts.circuit(self.adc, self.site, self.g_columns, none, math.inf)
+        circuit = self.adc.circuit(self.site, self.g_columns, none, math.inf)
         sigma = self.device.read_sigma(self.g, self.t)
         return dataclasses.replace(
             circuit, sigma_steps=sigma, volts=self.site.gain / self.scale

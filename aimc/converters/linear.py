@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aimc.adc import ADC, ALONE, Converter, Site
-from aimc.converters import parts
 from aimc.curves import curve
 from aimc.errors import as_count
 
@@ -135,17 +134,14 @@ class LinearRamp(TableConverter):
     def decisions(self) -> Array:
         steps, c = np.full(self.grid.size - 1, self.step), self.site.c_array
         current = steps * c / self.adc.t_step
-        rise = parts.waveform(self.adc).levels(np.zeros(1), current, np.zeros(()), c)
-        levels = self.grid[0] * self.site.gain + rise
-        for part in self.adc.imperfections:
-            levels = part.decide(levels, self._circuit)
-        return levels
+        rise = self.adc.waveform().levels(np.zeros(1), current, np.zeros(()), c)
+        return self.adc.decide(self.grid[0] * self.site.gain + rise, self._circuit)
 
     @cached_property
     def noise(self) -> Noise:
-        return parts.noise(self.adc, self._circuit)
+        return self.adc.noise(self._circuit)
 
     @cached_property
     def _circuit(self) -> Circuit:
         steps = np.full(self.grid.size - 1, self.step)
-        return parts.circuit(self.adc, self.site, self.g_columns, steps, self.site.c_array)
+        return self.adc.circuit(self.site, self.g_columns, steps, self.site.c_array)

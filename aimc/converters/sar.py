@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from aimc.adc import ALONE, Site
-from aimc.converters import parts
 from aimc.converters.linear import TableADC, TableConverter
 from aimc.curves import curve
 from aimc.errors import as_number, must
@@ -95,9 +94,9 @@ class SAR(TableConverter):
         decision; by how much each trial is late (bits,) [V]."""
         low = self.grid[0] * self.site.gain - self.step
         volts = np.asarray(self.columns.weights) * (self.step * 2**self.adc.resolution)
-        tau = parts.waveform(self.adc).tau
+        tau = self.adc.waveform().tau
         left = math.exp(-self.adc.t_step / tau) if tau else 0.0
-        return low, volts, left, parts.late(self.adc, self._circuit, self.adc.resolution)
+        return low, volts, left, self.adc.decide(np.zeros(self.adc.resolution), self._circuit)
 
     @cached_property
     def decisions(self) -> Array:
@@ -121,11 +120,11 @@ class SAR(TableConverter):
 
     @cached_property
     def noise(self) -> Noise:
-        return parts.noise(self.adc, self._circuit)
+        return self.adc.noise(self._circuit)
 
     @property
     def _circuit(self) -> Circuit:
-        return parts.circuit(self.adc, self.site, self.g_columns, np.zeros(0), math.inf)
+        return self.adc.circuit(self.site, self.g_columns, np.zeros(0), math.inf)
 
     def _codes(self, seen: Array, rng: np.random.Generator | None, offset: Any = 0.0) -> Codes:
         """Codes by trials, all of the batch at once. Noise of the columns' voltages is drawn once,
