@@ -124,11 +124,12 @@ def pareto(measured: Sequence[Point], measure: str = "accuracy", rising: bool = 
         x, y = [p.energy * 1e9 for p in own], [p.value for p in own]
         axes.plot(x, y, _MARKERS[k % 7], color=_COLOURS[k % 9], ms=6, label=name)
         for p in own:
-            axes.annotate(f"{p.bits} b", (p.energy * 1e9, p.value), (4, -11 if k % 2 else 5),
+            axes.annotate(f"{p.bits} b", (p.energy * 1e9, p.value), (4, 6 if k % 2 else -12),
                           textcoords="offset points", fontsize=8)  # fmt: skip
     best = front(measured, rising)
     axes.step([p.energy * 1e9 for p in best], [p.value for p in best], where="post", color=GREY,
               lw=1, ls="--", zorder=0, label="nothing better for less")  # fmt: skip
+    axes.margins(x=0.08, y=0.08)
     axes.set(xlabel="energy of an inference [nJ]", ylabel=measure, xscale="log")
     axes.legend(frameon=False, fontsize=8)
     _open(axes)
