@@ -35,7 +35,8 @@ def amplifier() -> None:
     axes.set(xlabel="level [mV]", ylabel="ramp off its level by [mV]")
     axes.set_title("The ramp behind an amplifier of finite gain")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    axes.set_ylim(top=30)
+    axes.legend(frameon=False, ncols=3, loc="upper center")
     plots.save(figure, HERE / "amplifier.png")
 
 
