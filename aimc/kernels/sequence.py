@@ -36,10 +36,11 @@ class Array(NamedTuple):
     levels    (converters * 2^b)  rising [V]; each converter's last one is not used
     outputs   (converters * 2^b)
     codes                         2^b
-    bins                          for each converter, none with two levels; 0: `first` is not used
+    bins                          for each converter, none with two levels; 0: they are not used
     origin, density (cols,)       bin = (u - origin) density, within 0 to bins - 1
-    bin_base  (cols,)             where in `first` a column's converter begins
-    first     (converters * bins) the code, in `levels`, at the lower end of each bin
+    bin_base  (cols,)             where in `edge` a column's converter begins
+    edge      (converters * bins) the level within each bin, or the next one above it [V]
+    beside    (converters * bins * 2)  the outputs below each edge, and from there on
     """
 
     scale: Floats
@@ -60,7 +61,8 @@ class Array(NamedTuple):
     origin: Floats
     density: Floats
     bin_base: NDArray[np.uint32]
-    first: NDArray[np.uint32]
+    edge: Floats
+    beside: Floats
 
 
 @intrinsic
@@ -200,64 +202,100 @@ def normals(words, out):
         out[n + k] = y if low & np.uint32(2) else -y
 
 
-@reduction
-def _dot(a, b):
-    total = a.dtype.type(0)
-    for k in range(len(a)):
-        total += a[k] * b[k]
-    return total
-
-
 @exact_inner
-def _quantise(z, scale, array, v):
-    """Volts v of activations z, both (n,)."""
+def _quantise(z, at, array, v):
+    """v[:, at : at + n], volts of activations z (batch, n) of the rows from `at` on.
+
+    Here and below, whole batches and no slices: what is sliced row by row is not vectorised.
+    """
     one = array.matrix.dtype.type
+    scale = array.scale
     most, grid, v_read = one(array.x_max), one(array.grid), one(array.v_read)
-    if grid > 0:
-        step = one(1) / grid
-        for k in range(len(z)):
-            x = min(max(z[k] / scale[k], -most), most)
-            v[k] = v_read * (np.rint(x * grid) * step)
+    step = one(1) / grid
+    for b in range(z.shape[0]):
+        if grid > 0:
+            for k in range(z.shape[1]):
+                x = min(max(z[b, k] / scale[at + k], -most), most)
+                v[b, at + k] = v_read * (np.rint(x * grid) * step)
+        else:
+            for k in range(z.shape[1]):
+                v[b, at + k] = v_read * min(max(z[b, k] / scale[at + k], -most), most)
+
+
+@reduction
+def _sums(v, variance, spread):
+    """spread (batch, 1), the variance of a current, for one variance of each row's cells."""
+    for b in range(v.shape[0]):
+        total = v.dtype.type(0)
+        for k in range(v.shape[1]):
+            total += v[b, k] * v[b, k] * variance[k, 0]
+        spread[b, 0] = total
+
+
+@exact_inner
+def _noise(array, v, draws, power, spread, y, words, reals):
+    """y += what the cells' noise adds to currents, from volts v and normal numbers `draws`."""
+    one = array.matrix.dtype.type
+    cols, lines = y.shape[1], array.variance.shape[1]
+    if lines == 1:
+        _sums(v, array.variance, spread)
     else:
-        for k in range(len(z)):
-            v[k] = v_read * min(max(z[k] / scale[k], -most), most)
+        for b in range(v.shape[0]):
+            for k in range(v.shape[1]):
+                power[b, k] = v[b, k] * v[b, k]
+        gemm(one(1), power, False, array.variance, False, one(0), spread, words, reals)
+    for b in range(y.shape[0]):
+        if array.drawn == cols and lines == 1:
+            std = np.sqrt(spread[b, 0])
+            for j in range(cols):
+                y[b, j] += std * draws[b, j]
+        elif array.drawn == cols:
+            for j in range(cols):
+                y[b, j] += np.sqrt(spread[b, j]) * draws[b, j]
+        else:
+            for j in range(cols):
+                plus, minus = (0, 0) if lines == 1 else (2 * j, 2 * j + 1)
+                y[b, j] += (
+                    np.sqrt(spread[b, plus]) * draws[b, 2 * j]
+                    - np.sqrt(spread[b, minus]) * draws[b, 2 * j + 1]
+                )
 
 
 @exact_inner
-def _convert(u, levels, outputs, codes, code, y):
-    """y = outputs[code], code: number of levels that are at most u, all (n,); y may be u.
+def _search(u, base, levels, outputs, codes, code, y):
+    """y = outputs[code], code: number of levels that are at most u, all (batch, cols); y may be u.
 
-    code: where each number's converter begins in `levels` and `outputs`; overwritten.
+    base: where each column's converter begins in `levels` and `outputs`. code (cols,): scratch.
     """
-    step = np.uint32(codes >> 1)
-    while step:
-        for j in range(len(u)):
-            at = np.uint32(code[j] + step)
-            code[j] = at if levels[at - np.uint32(1)] <= u[j] else code[j]
-        step = np.uint32(step >> np.uint32(1))
-    for j in range(len(u)):
-        y[j] = outputs[code[j]]
+    for b in range(u.shape[0]):
+        for j in range(u.shape[1]):
+            code[j] = base[j]
+        step = np.uint32(codes >> 1)
+        while step:
+            for j in range(u.shape[1]):
+                at = np.uint32(code[j] + step)
+                code[j] = at if levels[at - np.uint32(1)] <= u[b, j] else code[j]
+            step = np.uint32(step >> np.uint32(1))
+        for j in range(u.shape[1]):
+            y[b, j] = outputs[code[j]]
 
 
 @exact_inner
-def _look_up(u, array, code, y):
-    """As `_convert`, for all columns of `array`, by the bin that a number lies in.
-
-    In loops over few arrays each: LLVM gives up where it has to tell many apart.
-    """
-    kind = u.dtype.type
-    zero, last = kind(0), kind(array.bins - 1)
-    for j in range(len(u)):
-        place = (u[j] - array.origin[j]) * array.density[j]
-        place = place if place > zero else zero
-        code[j] = np.uint32(np.int32(place if place < last else last))
-    for j in range(len(u)):
-        code[j] = array.first[np.uint32(code[j] + array.bin_base[j])]
-    for j in range(len(u)):
-        at = code[j]
-        code[j] = np.uint32(at + np.uint32(1)) if array.levels[at] <= u[j] else at
-    for j in range(len(u)):
-        y[j] = array.outputs[code[j]]
+def _look_up(u, origin, density, bin_base, bins, edge, beside, code):
+    """As `_search`, in place, by the bin that a number lies in and the one level that it holds."""
+    kind, one = u.dtype.type, np.uint32(1)
+    zero, last = kind(0), kind(bins - 1)
+    for b in range(u.shape[0]):
+        for j in range(u.shape[1]):
+            place = (u[b, j] - origin[j]) * density[j]
+            place = place if place > zero else zero
+            code[j] = np.uint32(np.uint32(np.int32(min(place, last))) + bin_base[j])
+        for j in range(u.shape[1]):
+            at = code[j]
+            above = one if edge[at] <= u[b, j] else np.uint32(0)
+            code[j] = np.uint32(np.uint32(at << one) | above)
+        for j in range(u.shape[1]):
+            u[b, j] = beside[code[j]]
 
 
 @exact_inner
@@ -267,47 +305,29 @@ def _read(array, x, s, draws, v, power, spread, code, y, words, reals):
     draws (batch, drawn) normal numbers. v, power (batch, rows), spread (batch, lines), code
     (cols,), words, reals: scratch.
     """
-    batch, n, m = len(x), x.shape[1], x.shape[1] + s.shape[1]
     one = array.matrix.dtype.type
-    cols = array.matrix.shape[1]
-    lines = array.variance.shape[1]
-    for b in range(batch):
-        _quantise(x[b], array.scale[:n], array, v[b, :n])
-        _quantise(s[b], array.scale[n:], array, v[b, n:m])
+    _quantise(x, 0, array, v)
+    _quantise(s, x.shape[1], array, v)
     gemm(one(1), v, False, array.matrix, False, one(0), y, words, reals)
     if array.drawn:
-        for b in range(batch):
-            for k in range(v.shape[1]):
-                power[b, k] = v[b, k] * v[b, k]
-        if lines == 1:
-            for b in range(batch):
-                spread[b, 0] = _dot(power[b], array.variance[:, 0])
-        else:
-            gemm(one(1), power, False, array.variance, False, one(0), spread, words, reals)
-    for b in range(batch):
-        u, row = y[b], draws[b]
-        if array.drawn == cols:
-            if lines == 1:
-                std = np.sqrt(spread[b, 0])
-                for j in range(cols):
-                    u[j] += std * row[j]
-            else:
-                for j in range(cols):
-                    u[j] += np.sqrt(spread[b, j]) * row[j]
-        elif array.drawn:
-            for j in range(cols):
-                plus, minus = (0, 0) if lines == 1 else (2 * j, 2 * j + 1)
-                u[j] += (
-                    np.sqrt(spread[b, plus]) * row[2 * j]
-                    - np.sqrt(spread[b, minus]) * row[2 * j + 1]
-                )
-        for j in range(cols):
-            u[j] = u[j] * array.volts[j] - array.offset[j]
-        if array.bins:
-            _look_up(u, array, code, u)
-        else:
-            code[:] = array.base
-            _convert(u, array.levels, array.outputs, array.codes, code, u)
+        _noise(array, v, draws, power, spread, y, words, reals)
+    volts, offset = array.volts, array.offset
+    for b in range(y.shape[0]):
+        for j in range(y.shape[1]):
+            y[b, j] = y[b, j] * volts[j] - offset[j]
+    if array.bins:
+        _look_up(
+            y,
+            array.origin,
+            array.density,
+            array.bin_base,
+            array.bins,
+            array.edge,
+            array.beside,
+            code,
+        )
+    else:
+        _search(y, array.base, array.levels, array.outputs, array.codes, code, y)
 
 
 @exact_inner
@@ -361,23 +381,24 @@ def lstm(array, draws, projection, projection_draws, x, h, c, out, cells, gain, 
     work, state = _scratch(array, batch), np.empty_like(c)
     projected = projection.matrix.size > 0
     more, none = _scratch(projection, batch), x[0, :, :0]
-    code = np.empty(size, np.uint32)
+    gate, first, code = work[4], np.zeros(size, np.uint32), np.empty(size, np.uint32)
     for t in range(len(x)):
         _read(array, x[t], h, draws[t], *work)
         for b in range(batch):
-            gate, cell, row = work[4][b], c[b], state[b]
             for j in range(size):
-                cell[j] = gate[size + j] * cell[j] + gate[j] * gate[2 * size + j]
-            if len(outputs):
+                c[b, j] = gate[b, size + j] * c[b, j] + gate[b, j] * gate[b, 2 * size + j]
+        if len(outputs):
+            for b in range(batch):
                 for j in range(size):
-                    code[j] = 0
-                    row[j] = cell[j] * kind(gain)
-                _convert(row, levels, outputs, len(outputs), code, row)
+                    state[b, j] = c[b, j] * kind(gain)
+            _search(state, first, levels, outputs, len(outputs), code, state)
+            for b in range(batch):
                 for j in range(size):
-                    row[j] = gate[3 * size + j] * row[j]
-            else:
+                    state[b, j] = gate[b, 3 * size + j] * state[b, j]
+        else:
+            for b in range(batch):
                 for j in range(size):
-                    row[j] = gate[3 * size + j] * kind(_tanh(float(cell[j])))
+                    state[b, j] = gate[b, 3 * size + j] * kind(_tanh(float(c[b, j])))
         if projected:
             _read(projection, none, state, projection_draws[t], *more)
             h[:] = more[4]

@@ -57,7 +57,8 @@ class Compiled:
         ramps = [pair for macro in macros for pair in macro.ramps]
         codes = ramps[0][1].outputs.size
         width = [place.stop - place.start for place, _ in ramps]
-        levels = [crossings(r) for _, r in ramps]
+        levels = np.stack([crossings(r) for _, r in ramps]).astype(dtype)
+        outputs = np.stack([r.outputs for _, r in ramps]).astype(dtype)
         offset = [np.broadcast_to(r.offset, n) for n, (_, r) in zip(width, ramps, strict=True)]
         volts = [
             np.broadcast_to(m.hardware.sense.integrate(np.ones(1), driver.window, m.c_array), n)
@@ -65,7 +66,7 @@ class Compiled:
             for n in [m.shape[1]]
         ]
         cols = sum(width)
-        bins, origin, density, first = _bins(np.stack(levels).astype(dtype))
+        bins, origin, density, edge, beside = _bins(levels, outputs)
         ramp = np.repeat(np.arange(len(ramps), dtype=np.uint32), width)
         currents = [m.hardware.mapping.combine(m.crossbar.transfer) for m in macros]
         array = Array(
@@ -80,14 +81,15 @@ class Compiled:
             volts=np.concatenate(volts).astype(dtype),
             offset=np.concatenate(offset).astype(dtype),
             base=ramp * np.uint32(codes),
-            levels=np.concatenate(levels).astype(dtype),
-            outputs=np.concatenate([r.outputs for _, r in ramps]).astype(dtype),
+            levels=levels.ravel(),
+            outputs=outputs.ravel(),
             codes=codes,
             bins=bins,
             origin=origin[ramp],
             density=density[ramp],
             bin_base=ramp * np.uint32(bins),
-            first=first,
+            edge=edge,
+            beside=beside,
         )
         return cls(array, tuple(2 * m.shape[1] for m in macros))
 
@@ -187,9 +189,10 @@ def crossings(converter: Converter) -> NDArray[np.float64]:
     return np.append(converter.crossings, np.inf)
 
 
-def _bins(levels: NDArray[Any]) -> tuple[int, NDArray[Any], NDArray[Any], NDArray[np.uint32]]:
+def _bins(levels: NDArray[Any], outputs: NDArray[Any]) -> tuple[int, *tuple[NDArray[Any], ...]]:
     """Bins that hold at most one of each converter's levels (converters, 2^b): their number, where
-    they begin, how many a volt, and the code at the lower end of each; 0 where that takes too many.
+    they begin, how many a volt, the level within each, and the outputs on either side of it; 0
+    where that takes too many.
 
     Placing is by the kernel's own arithmetic, which never falls with u: no level is misplaced.
     """
@@ -203,11 +206,14 @@ def _bins(levels: NDArray[Any]) -> tuple[int, NDArray[Any], NDArray[Any], NDArra
             break
         place = np.clip((inner - origin[:, None]) * density[:, None], 0, bins - 1).astype(np.int64)
         if (np.diff(place, axis=1) > 0).all():
-            first = [np.searchsorted(row, np.arange(bins)) for row in place]
-            start = np.arange(len(levels))[:, None] * levels.shape[1]
-            return bins, origin, density, (np.stack(first) + start).astype(np.uint32).ravel()
+            code = np.stack([np.searchsorted(row, np.arange(bins)) for row in place])
+            edge = np.take_along_axis(levels, code, axis=1)
+            after = np.minimum(code + 1, levels.shape[1] - 1)
+            sides = [np.take_along_axis(outputs, at, axis=1) for at in (code, after)]
+            return bins, origin, density, edge.ravel(), np.stack(sides, axis=-1).ravel()
         bins *= 2
-    return 0, origin, np.zeros_like(origin), np.zeros(0, np.uint32)
+    none = np.zeros(0, levels.dtype)
+    return 0, origin, np.zeros_like(origin), none, none
 
 
 def steady(converter: Converter) -> bool:

@@ -4,7 +4,8 @@
 
 Input x hidden, 50 steps, batch 64, five-bit converters and drivers. Milliseconds a sequence,
 medians of `--repeat` runs; `ratio` is to torch.nn.LSTM in
-float32 in the same run. Training is one forward and one backward pass. "noise" is read noise of one
+float32 in the same run. Training is one forward and one backward pass. The floor is the arrays'
+matrix products alone, one a step, by the BLAS that the chip uses. "noise" is read noise of one
 sigma for all cells, whose sum is as cheap as a constant output noise; "own sigma" gives every cell
 one of its own, which takes a second matrix product. aihwkit's LSTM is added where it is installed:
 tiles in torch (TorchInferenceRPUConfig), 32 steps in and out, output noise, no other imperfection.
@@ -50,6 +51,20 @@ def aihwkit(inputs: int, hidden: int, training: bool) -> Row | None:
     return lambda x: model(x, state)[0]
 
 
+def products(inputs: int, hidden: int) -> Row:
+    """What no read can be faster than: a matrix product for each step."""
+    v, g = (np.ones(shape, np.float32) for shape in ((BATCH, inputs + hidden), (1, 4 * hidden)))
+    g = np.repeat(g, inputs + hidden, axis=0)
+    i = np.empty((BATCH, 4 * hidden), np.float32)
+
+    def call(x: torch.Tensor) -> torch.Tensor:
+        for _ in range(len(x)):
+            np.matmul(v, g, out=i)
+        return x
+
+    return call
+
+
 def rows(inputs: int, hidden: int) -> dict[str, tuple[Row, bool]]:
     """What is measured: by name, the call and whether it is trained."""
     torch.manual_seed(0)
@@ -70,6 +85,7 @@ def rows(inputs: int, hidden: int) -> dict[str, tuple[Row, bool]]:
         "chip, float32": (chip(base, torch.float32), False),
         "chip, float32, own sigma": (chip(own, torch.float32), False),
         "chip, float64, noise": (chip(noisy, torch.float64), False),
+        "floor: products, float32": (products(inputs, hidden), False),
         "aihwkit": (aihwkit(inputs, hidden, False), False),
         "training: torch.nn.LSTM": (lambda x: model(x)[0], True),
         "training: chip, float32, noise": (chip(noisy, torch.float32), True),
