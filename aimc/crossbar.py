@@ -185,9 +185,23 @@ class Crossbar:
             active, gate = (on if idle == kind else None for kind in ("floating", "gated"))
             if self.iv is None:
                 return network.reads(cells, volts, *self._wires, active=active, gate=gate)[0]
+            if self.wires.ideal:  # an idle row is at 0 V whether it floats or not
+                return self._apart(cells, np.where(on, volts, 0.0))
             return self._newton(cells, volts, active, gate).current
 
         return slices.mean_current(duration, v, cols, read)
+
+    def _apart(self, g: Array, v: Array) -> Array:
+        """Currents of cells at their rows' voltages, where wires take none."""
+        assert self.iv is not None
+        result = np.empty((len(v), self.g.shape[1]))
+        step = max(1, nonlinear.AT_ONCE // self.g.size)
+        for lo in range(0, len(v), step):
+            here = slice(lo, lo + step)
+            u = np.broadcast_to(v[here, :, None], (len(v[here]), *self.g.shape))
+            cells = g if g.ndim == 2 else g[here]
+            result[here] = np.asarray(self.iv.evaluate(cells, u)[0]).sum(axis=1)
+        return result
 
     def _newton(self, g: Array, v: Array, active: Any, gate: Any) -> nonlinear.Newton:
         assert self.iv is not None

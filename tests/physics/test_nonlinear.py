@@ -227,3 +227,14 @@ def test_pulses_of_nonlinear_cells(rng):
         assert np.allclose(crossbar.read(v, duration=duration), expected, rtol=1e-9, atol=1e-16)
     mean = Crossbar(g, Wires(5.0, 5.0, 50.0, 20.0), iv=Sinh(6.0)).read(v * duration)
     assert not np.allclose(mean, crossbar.read(v, duration=duration), rtol=1e-3)
+
+
+@pytest.mark.parametrize("idle", ["grounded", "floating", "gated"])
+def test_without_wires_each_cell_stands_alone(idle, monkeypatch, rng):
+    """Column currents are sums of the curve at the rows' voltages, as the solved network has it."""
+    crossbar = Crossbar(rng.uniform(0, 2e-4, (9, 7)), Wires(idle=idle), iv=Lopsided(2.0))
+    v = rng.uniform(-0.2, 0.2, (40, 9)) * (rng.random((40, 9)) < 0.6)
+    read = crossbar.read(v)
+    np.testing.assert_allclose(read, crossbar.solve(v).current, rtol=1e-12, atol=1e-20)
+    monkeypatch.setattr(nonlinear, "AT_ONCE", 100)
+    assert np.array_equal(read, crossbar.read(v))
