@@ -68,18 +68,28 @@ class ADC(ABC):
 
     @abstractmethod
     def program(
-        self, function: str | Curve, device: Device, rng: np.random.Generator, site: Site = ALONE
+        self,
+        function: str | Curve,
+        device: Device,
+        rng: np.random.Generator,
+        site: Site = ALONE,
+        chips: int | None = None,
     ) -> Converter:
-        """A converter that applies `function`, made on this chip through `device`."""
+        """A converter that applies `function`, made on this chip through `device`.
+
+        chips: make so many at once, as a leading axis of every result; they are for statistics, see
+        `aimc.metrics`, and cannot convert. What belongs to columns or to the whole chip (offsets,
+        capacitors at the columns, the read voltage) is drawn where a macro is programmed.
+        """
 
     def circuit(self, site: Site, g_columns: Any, steps: Array, c_ramp: float) -> Circuit:
         """What noise depends on where the reference has no memristors. g_columns (cols,):
         conductance at the columns' virtual grounds [S]; steps (k,) of the reference [V], on c_ramp
         [F]."""
         return Circuit(
-            t_step=self.t_step, t_rest=0.0, window=site.window, start=1, c_array=site.c_array,
-            c_ramp=c_ramp, steps=steps, sigma_steps=np.zeros(steps.shape), sigma_start=0.0,
-            g_ramp=0.0, g_array=g_columns, volts=0.0,
+            t_step=self.t_step, t_rest=0.0, window=site.window, start=1, brink=0.0,
+            c_array=site.c_array, c_ramp=c_ramp, steps=steps, sigma_steps=np.zeros(steps.shape),
+            sigma_start=0.0, g_ramp=0.0, g_array=g_columns, volts=0.0,
         )  # fmt: skip
 
     def waveform(self, t_rest: float = 0.0) -> Waveform:
@@ -117,7 +127,8 @@ class Converter(ABC):
 
     adc: its description; curve: what it applies; site: where it stands. columns: what tells its
     columns apart; g_columns (cols,): conductance at their virtual grounds [S]. number: which of the
-    macro's converters it is. supply: read voltage over its nominal value.
+    macro's converters it is. supply: read voltage over its nominal value. fade: current that the
+    array has left for the same activations, as its cells age or warm up, over what was meant.
     """
 
     adc: Any
@@ -127,6 +138,7 @@ class Converter(ABC):
     g_columns: Any = field(default=0.0, kw_only=True)
     number: int = field(default=0, kw_only=True)
     supply: float = field(default=1.0, kw_only=True)
+    fade: float = field(default=1.0, kw_only=True)
 
     @property
     @abstractmethod
@@ -180,15 +192,25 @@ class Converter(ABC):
 
     @property
     def common(self) -> float:
-        """Volts of the array for a pre-activation of one over those that are meant, as far as the
-        converter follows them."""
-        return 1.0
+        """Volts of the array for a pre-activation of one over those that are meant."""
+        return self.fade
 
     @cached_property
     def crossings(self) -> Array:
         """The highest level so far at each decision, (..., k) [V], rising: the code of a column
         that shows u is the number of them that do not exceed u."""
         return np.maximum.accumulate(self.decisions, axis=-1)
+
+    @property
+    def transitions(self) -> Array:
+        """The crossings at which the output changes, (..., k) [V], rising."""
+        return self.crossings
+
+    @property
+    def turns(self) -> bool:
+        """Whether the outputs do not simply rise, or fall, with the voltage."""
+        codes = np.asarray(self.curve.codes(self.bits))
+        return not np.array_equal(codes, np.arange(codes.size))
 
     @property
     def lsb(self) -> float:
@@ -214,13 +236,14 @@ class Converter(ABC):
     def convert(self, u: Any, rng: np.random.Generator | None = None) -> NDArray[np.intp]:
         """Codes of sampled voltages `u` (..., cols) [V]: the steps made before the first level that
         exceeds what the comparator sees. First crossing, not nearest level; for a curve that
-        turns, the counter's value after them. With `rng` the converter's noise is drawn.
+        turns, the counter's value after them. With `rng` the converter's noise is drawn. Raises
+        ArgumentError where `u` holds NaN or no numbers.
         """
-        return self._codes(np.asarray(u, dtype=float), rng, self.columns.offset)
+        return self._codes(_numbers("u", u), rng, self.columns.offset)
 
     def __call__(self, x: Any, rng: np.random.Generator | None = None) -> Array:
         """Outputs for pre-activations `x` (..., cols), behind an ideal column: f as built."""
-        x = np.asarray(x, dtype=float)
+        x = _numbers("x", x)
         return self.outputs[self._codes(x * (self.site.gain * self.common), rng)]
 
     def _codes(
@@ -318,4 +341,15 @@ class Converter(ABC):
 
     def powered(self, supply: float) -> Self:
         """The converter where the read voltage is `supply` times its nominal value."""
-        return dataclasses.replace(self, supply=supply)
+        return dataclasses.replace(self, supply=as_number("supply", supply, above=0))
+
+    def behind(self, fade: float) -> Self:
+        """The converter behind an array whose currents are `fade` times what was meant."""
+        return dataclasses.replace(self, fade=as_number("fade", fade, above=0))
+
+
+def _numbers(name: str, value: Any) -> Array:
+    try:
+        return np.asarray(value, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise must(name, "be real numbers", f"is {value!r}") from error

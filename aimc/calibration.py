@@ -1,8 +1,8 @@
 """How a ramp is brought to its thresholds after it was written, what that achieves, what it costs.
 
-The cells of a ramp are read, and bias cells are written or pulsed so that the thresholds as
-measured come closest to those meant. A calibration takes a ramp, or many chips' ramps at once, and
-gives a ramp with its `report`.
+The cells of a ramp are read and its levels are measured, and cells are written or pulsed so that
+the thresholds as measured come closest to those meant, for the array as it stands. A calibration
+takes a ramp, or many chips' ramps at once, and gives a ramp with its `report`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 CALIBRATIONS = ("none", "one-point", "multi-point", "closed-loop")
 READS = 16
 """Reads of each cell that are averaged: a device's read noise falls to a quarter."""
+_PASSES = 3
 MOST_PULSES = 15
 """Clock periods that a bias cell may be on before the first level, in a multi-point calibration."""
 
@@ -116,6 +117,19 @@ def reachable(g: Array, device: Device) -> Array:
     return np.where(size < device.g_min / 2, 0.0, np.maximum(size, device.g_min))
 
 
+def _strayed(ramp: ProgrammedRamp) -> Array:
+    """By how much the circuit moves the thresholds from what the cells make (..., k): what a lag, a
+    leak or a comparator's delay does to all columns alike."""
+    if not ramp.adc.imperfections:
+        return np.zeros_like(ramp.programmed)
+    return ramp.thresholds - ramp.programmed
+
+
+def _is_stuck(g: Array, target: Any, ramp: ProgrammedRamp) -> NDArray[np.bool_]:
+    """Cells more than a fifth of the range from what they would be by now."""
+    return np.abs(g - ramp.fade * target) > 0.2 * ramp.device.g_max
+
+
 def one_point(
     ramp: ProgrammedRamp, rng: np.random.Generator
 ) -> tuple[ProgrammedRamp, Array, int, int]:
@@ -126,9 +140,9 @@ def one_point(
     """
     device, measured = ramp.device, ramp.measured(rng, READS)
     middle = ramp.goal.size // 2
-    error = (measured.programmed[..., middle] - ramp.goal[middle]) * ramp.scale
+    error = (measured.thresholds[..., middle] - ramp.goal[middle]) * ramp.scale * ramp.fade
     targets, _ = ramp.bias_plan
-    sound = np.abs(measured.g_bias - targets) <= 0.2 * device.g_max
+    sound = ~_is_stuck(measured.g_bias, targets, ramp)
     cell = targets.size - 1 - np.argmax(sound[..., ::-1], axis=-1)[..., None]
     held = np.take_along_axis(measured.g_bias, cell, -1)
     count = np.take_along_axis(ramp.pulses[..., 0], cell, -1)
@@ -145,7 +159,8 @@ def one_point(
     first = plan[..., 0].copy()
     np.put_along_axis(first, cell, np.where(usable, turned, count), -1)
     plan[..., 0] = first
-    done = dataclasses.replace(ramp, g_bias=g_bias, pulses=plan)
+    there = usable & (np.arange(targets.size) == cell)
+    done = ramp.rewritten(bias=there, g_bias=g_bias, pulses=plan)
     return done, usable[..., 0].astype(float), READS * ramp.cells, 0
 
 
@@ -157,20 +172,25 @@ def multi_point(
 
     Nothing is written. The pulses, two bits a bias cell and level, are kept in a memory that the
     columns share. A stuck cell of the ramp is made up for at its step, a stuck bias cell is left
-    out by what it is measured to be.
+    out by what it is measured to be. What the circuit does to the levels depends a little on the
+    pulses themselves, so that it is measured and corrected twice.
     """
     measured = ramp.measured(rng, READS)
     bare = dataclasses.replace(measured, pulses=np.zeros_like(ramp.pulses))
-    error = np.atleast_2d((bare.programmed - ramp.goal) * ramp.scale)
-    cells = np.atleast_2d(bare.pulsed[1] / bare.common)
-    pattern = np.zeros((*cells.shape, error.shape[-1]), np.int64)
+    missing, cells = bare.programmed - ramp.goal, np.atleast_2d(bare.pulsed[1] / bare.common)
     limit = np.full(
         cells.shape[-1], pulse_limit(-ramp.goal[0] * ramp.scale, cells.shape[-1], ramp.device)
     )
-    corrections(error, cells, limit, pattern)
-    done = dataclasses.replace(ramp, pulses=pattern.reshape(*ramp.g_bias.shape, error.shape[-1]))
+    pulses = ramp.pulses
+    for _ in range(_PASSES if np.any(_strayed(measured)) else 1):
+        error = np.atleast_2d((missing + _strayed(measured)) * ramp.scale)
+        pattern = np.zeros((*cells.shape, error.shape[-1]), np.int64)
+        corrections(error, cells, limit, pattern)
+        pulses = pattern.reshape(ramp.pulses.shape)
+        measured = dataclasses.replace(measured, pulses=pulses)
+    done = dataclasses.replace(ramp, pulses=pulses)
     writes = np.zeros(ramp.g_steps.shape[:-1])
-    return done, writes, READS * ramp.cells, 2 * cells.shape[-1] * error.shape[-1]
+    return done, writes, READS * ramp.cells, 2 * ramp.g_bias.shape[-1] * ramp.goal.size
 
 
 def closed_loop(
@@ -179,21 +199,33 @@ def closed_loop(
     """The ramp's cells are written again one after the other, each to what is measured to be
     missing up to its level, so that errors do not add up: what stays is each cell's own. The first
     cells take up what the start has wrong; the neighbours of a stuck cell share its step.
+
+    What a cell carries of its conductance, behind its wires and by its current-voltage curve, is
+    taken to be what it was measured to carry before.
     """
-    device = ramp.device
+    device, goal = ramp.device, ramp.goal
     g_steps = ramp.g_steps.copy()
     measured = ramp.measured(rng, READS)
-    total = (measured.programmed[..., 0] - ramp.goal[0]) * ramp.scale
+    cells = np.where(measured.g_steps > 0, measured.g_steps, 1.0)
+    carried = np.where(measured.g_steps > 0, measured.pulsed[0] / cells, ramp.carried)
+    carried /= ramp.common
+    error = (measured.thresholds - measured.programmed - goal) * ramp.scale
+    along = np.einsum("...b,...bk->...k", measured.pulsed[1] / ramp.common, ramp.pulses[..., 1:])
+    error[..., 1:] += np.cumsum(along, axis=-1)
+    total = measured.programmed[..., 0] * ramp.scale + error[..., 0]
+    there = np.zeros(g_steps.shape, bool)
     ends = np.cumsum(ramp.counts)
-    for k, cells in enumerate(map(np.arange, ends - ramp.counts, ends)):
-        step = (ramp.goal[k + 1] - ramp.goal[k]) * ramp.scale
-        wanted = np.clip((step - total) / cells.size, device.g_min, device.g_max)
-        stuck = np.abs(g_steps[..., cells] - step / cells.size) > 0.2 * device.g_max
-        written = device.rewrite(np.repeat(wanted[..., None], cells.size, -1), rng)
-        g_steps[..., cells] = np.where(stuck, g_steps[..., cells], written)
-        total = total + g_steps[..., cells].sum(axis=-1) - step
-    done = dataclasses.replace(ramp, g_steps=g_steps)
-    writes = np.full(g_steps.shape[:-1], float(g_steps.shape[-1]))
+    for k, at in enumerate(map(np.arange, ends - ramp.counts, ends)):
+        total = total + error[..., k + 1] - error[..., k]
+        share = carried[..., at].mean(axis=-1)
+        wanted = np.clip(-total / (share * at.size), device.g_min, device.g_max)
+        target = (goal[k + 1] - goal[k]) * ramp.scale / at.size
+        stuck = _is_stuck(measured.g_steps[..., at], target, ramp)
+        written = device.rewrite(np.repeat(wanted[..., None], at.size, -1), rng)
+        g_steps[..., at], there[..., at] = np.where(stuck, g_steps[..., at], written), ~stuck
+        seen = ramp.averaged(g_steps[..., at], rng, READS)
+        total = total + (seen * carried[..., at]).sum(axis=-1)
+    done, writes = ramp.rewritten(steps=there, g_steps=g_steps), there.sum(axis=-1, dtype=float)
     return done, writes, READS * (ramp.cells + g_steps.shape[-1]), 0
 
 

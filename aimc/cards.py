@@ -66,6 +66,7 @@ _UNITS_OF: dict[type, dict[str, str]] = {
     imperfections.ClockJitter: {"std": "s"},
     imperfections.ReadVoltageError: {"std": "1"},
     device.TemperatureCoefficient: {"off": "1/K", "on": "1/K", "t_ref": "K"},
+    device.Arrhenius: {"activation_energy": "J", "t_ref": "K"},
 }
 
 TYPES: dict[str, dict[str, type]] = {
@@ -102,6 +103,7 @@ TYPES: dict[str, dict[str, type]] = {
         "ramp-read-noise": imperfections.RampReadNoise,
     },
     "temperature": {"linear": device.TemperatureCoefficient},
+    "retention": {"arrhenius": device.Arrhenius},
     "device": {"memristor": device.Device},
     "mapping": {
         "differential-pair": mapping.DifferentialPair,
@@ -125,7 +127,7 @@ _LISTS = {
 }
 _NESTED: dict[type, tuple[str, ...]] = {
     Hardware: ("device", "mapping", "driver", "wires", "sense", "adc"),
-    device.Device: ("on_write", "on_age", "on_read", "iv", "temperature"),
+    device.Device: ("on_write", "on_age", "on_read", "iv", "temperature", "retention"),
     RampADC: ("imperfections", "wires"),
     converters.LinearRampADC: ("imperfections",),
     converters.SARADC: ("imperfections",),
@@ -135,8 +137,8 @@ _NESTED: dict[type, tuple[str, ...]] = {
 }
 # Tables that may be left out: without one, a cell is linear, a column has no resistance.
 _OPTIONAL = {
-    (device.Device, "iv"), (device.Device, "temperature"), (RampADC, "wires"),
-    (transistor.SeriesTransistor, "cell"), (transistor.Transistor, "cell"),
+    (device.Device, "iv"), (device.Device, "temperature"), (device.Device, "retention"),
+    (RampADC, "wires"), (transistor.SeriesTransistor, "cell"), (transistor.Transistor, "cell"),
 }  # fmt: skip
 _NOTES = ("about", "source", "unverified")
 # Defaults that a card may leave out, because they stand for an absence.

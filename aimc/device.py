@@ -7,6 +7,7 @@ line in the card table (`aimc.cards`). All conductances are in siemens, all time
 from __future__ import annotations
 
 import dataclasses
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ import numpy as np
 
 from aimc.errors import as_array, as_number, as_rng, must
 from aimc.ivcurve import IVCurve
+from aimc.units import BOLTZMANN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
+
+
+_SPREAD = 1001  # cells
 
 
 class Effect(ABC):
@@ -247,6 +252,29 @@ class TemperatureCoefficient:
 
 
 @dataclass(frozen=True)
+class Arrhenius:
+    """How much sooner cells age when they are stored warm: t at a temperature T is as long as
+    t exp(E_a / k (1 / T_ref - 1 / T)) at T_ref [Arrhenius' law of a process with one barrier].
+
+    activation_energy E_a [J]; t_ref: temperature that the device's ageing is given for [K].
+    """
+
+    activation_energy: float
+    t_ref: float = 300.0
+
+    def __post_init__(self) -> None:
+        as_number("activation_energy", self.activation_energy, minimum=0)
+        as_number("t_ref", self.t_ref, above=0)
+
+    def equivalent(self, t: float, temperature: float) -> float:
+        """As long as `t` [s] at `temperature` [K], at the reference temperature [s]."""
+        as_number("t", t, minimum=0)
+        as_number("temperature", temperature, above=0)
+        barrier = self.activation_energy / BOLTZMANN
+        return t * math.exp(min(barrier * (1.0 / self.t_ref - 1.0 / temperature), 700.0))
+
+
+@dataclass(frozen=True)
 class Device:
     """A memristor technology.
 
@@ -254,6 +282,7 @@ class Device:
     once at programming, on_age once at the age of the chip, on_read anew at every read. iv: how
     the current of a cell follows its voltage, None for linear cells; a conductance is the slope at
     0 V of the cell itself. temperature: how it follows the temperature, None where it does not.
+    retention: how its ageing does, None where that is not known.
     """
 
     g_max: float
@@ -263,6 +292,7 @@ class Device:
     on_read: tuple[Noise, ...] = ()
     iv: IVCurve | None = None
     temperature: TemperatureCoefficient | None = None
+    retention: Arrhenius | None = None
     name: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
@@ -283,6 +313,8 @@ class Device:
         ):
             rule = "be a TemperatureCoefficient, or None"
             raise must("temperature", rule, f"is {self.temperature!r}")
+        if self.retention is not None and not isinstance(self.retention, Arrhenius):
+            raise must("retention", "be an Arrhenius, or None", f"is {self.retention!r}")
 
     @property
     def on_off(self) -> float:
@@ -319,6 +351,18 @@ class Device:
         g = as_array("g", g, (None,) * np.ndim(g), minimum=0, empty=True)
         return self._apply(self.on_age, g, rng, t) if t else g.copy()
 
+    def equivalent_age(self, t: float, temperature: float | None) -> float:
+        """The age [s] that `t` [s] at `temperature` [K] make, `t` itself for None. Raises
+        ArgumentError for a device whose retention is not known."""
+        if temperature is None:
+            return t
+        if self.retention is None:
+            raise must(
+                "temperature", "be None for a device without retention", f"is {temperature!r} K",
+                "Give the device an Arrhenius(activation_energy).",
+            )  # fmt: skip
+        return self.retention.equivalent(t, temperature)
+
     def heated(self, g: Any, temperature: float) -> Array:
         """Conductances `g` [S] at `temperature` [K]; unchanged for a device without coefficient."""
         as_number("temperature", temperature, above=0)
@@ -326,6 +370,14 @@ class Device:
         return (
             g.copy() if self.temperature is None else self.temperature(g, self.g_max, temperature)
         )
+
+    def fade(self, t: float = 0.0, temperature: float | None = None) -> float:
+        """What cells spread evenly over the range still conduct at age `t` [s] and `temperature`
+        [K], over what they did: what an array and a ramp beside it have in common."""
+        cells = np.linspace(self.g_min, self.g_max, _SPREAD)
+        g = self.age(cells, t, np.random.default_rng(0))
+        g = g if temperature is None else self.heated(g, temperature)
+        return float(g.sum() / cells.sum())
 
     def read(self, g: Any, rng: np.random.Generator, t: float = 0.0) -> Array:
         """Conductances `g` [S] as one read at age `t` [s] sees them."""
@@ -346,6 +398,32 @@ class Device:
         for effect in effects:
             g = np.maximum(effect(g, rng, self.g_max, t), 0.0)
         return g
+
+
+@dataclass(frozen=True, eq=False)
+class Written:
+    """Cells as each was last written: g [S] and when, in seconds after the first of them, both of
+    one shape."""
+
+    g: Array
+    when: Array
+
+    @classmethod
+    def at(cls, t: float, g: Array) -> Written:
+        """All at once, after t [s]."""
+        return cls(g, np.full(g.shape, float(t)))
+
+    def aged(self, device: Device, t: float, rng: np.random.Generator) -> Array:
+        """Conductances [S] after t [s], each cell as old as its last writing makes it."""
+        g = self.g.copy()
+        for when in np.unique(self.when):
+            there = self.when == when
+            g[there] = device.age(self.g, max(t - when, 0.0), rng)[there]
+        return g
+
+    def rewritten(self, there: Any, g: Array, t: float) -> Written:
+        """With the cells `there` written to `g` after t [s]."""
+        return Written(np.where(there, g, self.g), np.where(there, float(t), self.when))
 
 
 def _polynomial(coefficients: Sequence[float], g: Array, g_max: float) -> Array:

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aimc.errors import as_number
+from aimc.units import BOLTZMANN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
-
-BOLTZMANN = 1.380649e-23  # [J/K], exact in the SI of 2019
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,8 @@ def _between(a: Array, b: float, t: float) -> Array:
 @dataclass(frozen=True)
 class Circuit:
     """What noise depends on. t_step, t_rest, window [s]; start: clock periods before the first
-    level; c_array, c_ramp [F]; steps (k,): the ramp's steps [V]; sigma_steps (k,) and
+    level, brink: what the last of them adds to the ramp [V]; c_array, c_ramp [F]; steps (k,): the
+    ramp's steps [V]; sigma_steps (k,) and
     sigma_start: read noise of the conductance pulsed in each and before them [S]; g_ramp and
     g_array (cols,): conductance attached to each virtual ground throughout [S]; volts: of the ramp
     for one siemens and period [V/S]."""
@@ -129,6 +129,7 @@ class Circuit:
     t_rest: float
     window: float
     start: int
+    brink: float
     c_array: float
     c_ramp: float
     steps: Array
@@ -199,8 +200,8 @@ class Imperfection:
 
 @dataclass(frozen=True)
 class ComparatorOffset(Imperfection):
-    """Each column's comparator flips `o_j` late, o_j ~ N(0, std) [V], fixed once made: mismatch of
-    the input pair [Pelgrom et al. 1989, IEEE JSSC 24, 1433]."""
+    """Each column's comparator flips where the ramp exceeds u_j - o_j, o_j ~ N(0, std) [V], fixed
+    once made: mismatch of the input pair [Pelgrom et al. 1989, IEEE JSSC 24, 1433]."""
 
     std: float
 
@@ -216,7 +217,7 @@ class ComparatorOffset(Imperfection):
 @dataclass(frozen=True)
 class ComparatorNoise(Imperfection):
     """Independent Gaussian error of each decision, std [V] at the input: thermal noise of the
-    comparator, sampled once a clock period."""
+    comparator, sampled once a clock period [variances of independent draws add]."""
 
     std: float
 
@@ -230,7 +231,8 @@ class ComparatorNoise(Imperfection):
 @dataclass(frozen=True)
 class ComparatorDelay(Imperfection):
     """The comparator tells what stood at its input `delay` [s] before: level_k becomes
-    v(t_k - delay), the ramp between two levels taken as straight."""
+    v(t_k - delay), the ramp straight while it is pulsed and still while it rests [by definition of
+    a pure delay]."""
 
     delay: float
 
@@ -238,8 +240,9 @@ class ComparatorDelay(Imperfection):
         as_number("delay", self.delay, minimum=0)
 
     def decide(self, levels: Array, circuit: Circuit) -> Array:
-        count = levels.shape[-1]
-        back = self.delay / (circuit.t_step + circuit.t_rest)
+        count, slot = levels.shape[-1], circuit.t_step + circuit.t_rest
+        whole, rest = divmod(self.delay, slot)
+        back = whole + max(rest - circuit.t_rest, 0.0) / circuit.t_step
         place = np.maximum(np.arange(count) - back, 0.0)
         low = np.minimum(place.astype(np.int64), max(count - 2, 0))
         share = place - low
@@ -250,7 +253,8 @@ class ComparatorDelay(Imperfection):
 @dataclass(frozen=True)
 class ComparatorHysteresis(Imperfection):
     """A comparator that stands low flips half the `width` [V] above the other input, and back half
-    below; every conversion begins low, so that its levels are half a width late."""
+    below; every conversion begins low, so that its levels are half a width late [definition of the
+    width]."""
 
     width: float
 
@@ -263,9 +267,10 @@ class ComparatorHysteresis(Imperfection):
 
 @dataclass(frozen=True)
 class FiniteGain(Imperfection):
-    """Amplifiers of DC gain A: the array's charge makes A / (1 + A) of its voltage, behind the
-    mirrors that subtract columns; the ramp's cells hang at its virtual ground and leak besides, see
-    `Waveform` [charge balance at a node that stands at -v / A]."""
+    """Amplifiers of DC gain A: the array's charge makes A / (1 + A) of its voltage; the ramp's
+    cells hang at its virtual ground and leak besides, see `Waveform` [charge balance at a node
+    that stands at -v / A]. The array's cells do not: the mirrors that subtract one column of a pair
+    from the other stand between them and the integrator, and copy their current and its noise."""
 
     gain: float
 
@@ -284,8 +289,8 @@ class FiniteGain(Imperfection):
 @dataclass(frozen=True)
 class Settling(Imperfection):
     """The ramp reaches the comparators through a lag of `tau` [s]: what remains of a step after a
-    time t falls as e^(-t / tau). An amplifier of unity-gain frequency f and feedback factor b has
-    tau = 1 / (2 pi f b)."""
+    time t falls as e^(-t / tau) [response of one pole]. An amplifier of unity-gain frequency f and
+    feedback factor b has tau = 1 / (2 pi f b)."""
 
     tau: float
 
@@ -361,7 +366,7 @@ class ChargeInjection(Imperfection):
 @dataclass(frozen=True)
 class Leakage(Imperfection):
     """The held voltage droops while the ramp runs, by current t / C_array, current [A] positive
-    where it falls; the ramp stands at its start when it is sampled."""
+    where it falls; the ramp stands at its start when it is sampled [i = C dv/dt]."""
 
     current: float
 
@@ -377,8 +382,9 @@ class Leakage(Imperfection):
 @dataclass(frozen=True)
 class ClockJitter(Imperfection):
     """Each pulse is t + d long, d ~ N(0, std) [s], anew in every read: a step of the ramp changes
-    by its share d / t_step, which all later levels keep and all columns share; an input pulse ends
-    d late, which all columns of its row share."""
+    by its share d / t_step, which all later levels keep and all columns share; the pulses before
+    the first level end at one edge, all d late; an input pulse ends d late, which all columns of
+    its row share [charge of a current that lasts d longer]."""
 
     std: float
 
@@ -386,7 +392,8 @@ class ClockJitter(Imperfection):
         as_number("std", self.std, minimum=0)
 
     def noise(self, circuit: Circuit) -> Noise:
-        return Noise(steps=np.abs(circuit.steps) * (self.std / circuit.t_step))
+        share = self.std / circuit.t_step
+        return Noise(start=abs(circuit.brink) * share, steps=np.abs(circuit.steps) * share)
 
     def edge(self) -> float:
         return self.std
@@ -394,7 +401,8 @@ class ClockJitter(Imperfection):
 
 @dataclass(frozen=True)
 class ReadVoltageError(Imperfection):
-    """The chip's read voltage is V_read (1 + e), e ~ N(0, std), in array and ramp alike."""
+    """The chip's read voltage is V_read (1 + e), e ~ N(0, std), in array and ramp alike [Ohm's law:
+    both currents are in proportion to it, as far as the cells are linear]."""
 
     std: float
 
@@ -408,7 +416,7 @@ class ReadVoltageError(Imperfection):
 @dataclass(frozen=True)
 class RampReadNoise(Imperfection):
     """The ramp's cells have the read noise of the device, anew in every read; a cell's error is
-    kept by all later levels and shared by all columns."""
+    kept by all later levels and shared by all columns [charge of each pulsed cell, Q = g V t]."""
 
     def noise(self, circuit: Circuit) -> Noise:
         return Noise(

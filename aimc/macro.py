@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from aimc.imperfections import Columns
+
     Array = NDArray[np.float64]
 
 Curves = str | Curve | Sequence[str | Curve]
@@ -202,23 +204,35 @@ class Macro:
             y[:, place] = ramp.outputs[code[:, place]]
         return Trace(v, i, u, code, y)
 
-    def aged(self, t: float, rng: np.random.Generator) -> Macro:
+    def aged(self, t: float, rng: np.random.Generator, temperature: float | None = None) -> Macro:
         """This macro `t` seconds after programming, array and ramps alike, at its read voltage and
-        temperature."""
+        temperature. temperature: at which it was stored [K], by the device's `retention`; None: at
+        the one that its ageing is given for. Raises ArgumentError."""
         as_rng(rng)
         base, device = self.nominal or self, self.hardware.device
+        t = device.equivalent_age(t, temperature)
         g = device.age(base.g_written, t, rng)
         sigma = device.read_sigma(g, t) if device.on_read else None
         crossbar = Crossbar(g, self.hardware.wires, sigma, device.iv)
-        ramps = base._each(lambda ramp: ramp.aged(t, rng))
+        fade = self._fade(g)
+        ramps = base._each(lambda ramp: ramp.aged(t, rng).behind(fade))
         return self._at_its_point(
             dataclasses.replace(base, crossbar=crossbar, ramps=ramps, age=float(t))
         )
 
+    def _fade(self, g: Array) -> float:
+        """By what factor cells at conductances `g` hold the weights that were written: of least
+        squares, as reads of known activations would find it."""
+        now, then = (
+            self.hardware.mapping.to_weight(each, self.hardware.device, self.w_max)
+            for each in (g, self.g_written)
+        )
+        kept, power = float(np.vdot(now, then)), float(np.vdot(then, then))
+        return kept / power if kept > 0.0 else 1.0
+
     def at(self, v_read: float | None = None, temperature: float | None = None) -> Macro:
         """This macro at another read voltage [V] and temperature [K], array and ramps alike; None
-        is the nominal one. Drift is not accelerated: give `aged` the time that Arrhenius' law makes
-        of it.
+        is the nominal one. How temperature hastens ageing is `aged`'s.
         """
         base, nominal = self.nominal or self, self.hardware.driver.v_read
         supply = 1.0 if v_read is None else as_number("v_read", v_read, above=0) / nominal
@@ -228,7 +242,8 @@ class Macro:
         if temperature is not None:
             g = device.heated(crossbar.g, temperature)
             crossbar = Crossbar(g, self.hardware.wires, crossbar.sigma, device.iv)
-            ramps = base._each(lambda ramp: ramp.heated(temperature))
+            fade = self._fade(g)
+            ramps = base._each(lambda ramp: ramp.heated(temperature).behind(fade))
         ramps = dataclasses.replace(base, ramps=ramps)._each(lambda ramp: ramp.powered(supply))
         return dataclasses.replace(
             base, crossbar=crossbar, ramps=ramps, supply=supply, temperature=temperature,
@@ -243,6 +258,17 @@ class Macro:
     def at_bits(self, bits: int) -> Macro:
         """This macro with its ramps read at fewer bits, see `ProgrammedRamp.at`."""
         return self._changed(lambda ramp: ramp.at(bits))
+
+    def trimmed(self, columns: Sequence[Columns]) -> Macro:
+        """This macro with other `columns` at the converters of its ranges, at any read voltage,
+        temperature and age."""
+
+        def put(ramps: Any) -> Any:
+            pairs = zip(ramps, columns, strict=True)
+            return tuple((at, dataclasses.replace(r, columns=made)) for (at, r), made in pairs)
+
+        base = self.nominal and dataclasses.replace(self.nominal, ramps=put(self.nominal.ramps))
+        return dataclasses.replace(self, ramps=put(self.ramps), nominal=base)
 
     def _changed(self, change: Callable[[Any], Any]) -> Macro:
         base = self.nominal or self

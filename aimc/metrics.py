@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from aimc.errors import as_array, as_count, as_number, must
-from aimc.imperfections import Columns
 from aimc.kernels.crossing import first_crossings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 Fit = Literal["none", "end-point", "best"]
 Refer = Literal["output", "input"]
 
+_IDEAL = {"offset": 0.0, "ratio": 1.0, "shift": 0.0}  # of a column
 _AT_ONCE = 2**20  # conversions of a block, which bound its memory
 
 
@@ -82,13 +82,13 @@ def transfer(ramp: Converter, x: Array) -> Array:
     x = as_array("x", x, (None,))
     codes = np.asarray(ramp.curve.codes(ramp.bits))
     rows = [ramp.outputs[codes[block]] for block in _blocks(ramp, _volts(ramp, x))]
-    return np.concatenate(rows).reshape(*ramp.crossings.shape[:-1], x.size)
+    return np.concatenate(rows).reshape(*ramp.transitions.shape[:-1], x.size)
 
 
 def missing_codes(ramp: Converter) -> NDArray[np.int64]:
     """How many codes no voltage gives (...): between levels of which the next is not higher than
     the highest before, so that the ramp never shows them first."""
-    return np.sum(np.diff(ramp.crossings, axis=-1) <= 0.0, axis=-1)
+    return np.sum(np.diff(ramp.transitions, axis=-1) <= 0.0, axis=-1)
 
 
 def monotone(ramp: Converter) -> NDArray[np.bool_]:
@@ -104,7 +104,7 @@ def errors(ramp: Converter) -> tuple[Array, Array]:
     An ideal converter has an rms of 1/sqrt(12) = 0.289 and a mean of zero.
     """
     curve, outputs = _rising_codes(ramp), ramp.outputs
-    x = ramp.crossings / (ramp.site.gain * ramp.common)
+    x = ramp.transitions / (ramp.site.gain * ramp.common)
     first, last = (curve.hi, curve.lo) if curve.falling else (curve.lo, curve.hi)
     ends = [np.full((*x.shape[:-1], 1), end) for end in (first, last)]
     y = np.concatenate((ends[0], np.clip(curve.f(x), curve.lo, curve.hi), ends[1]), axis=-1)
@@ -114,13 +114,16 @@ def errors(ramp: Converter) -> tuple[Array, Array]:
     return np.sqrt(square) / ramp.lsb, mean / ramp.lsb
 
 
-def enob(ramp: Converter, points: int = 4096, cycles: int = 127) -> Array:
+def enob(
+    ramp: Converter, points: int = 4096, cycles: int = 127, rng: np.random.Generator | None = None
+) -> Array:
     """Effective number of bits of the linearised converter, (...,).
 
     A sine is sent through the inverse of the curve, so that an ideal converter puts the sine out
     again. A least-squares sine of the same frequency, with its mean, is taken off; what is left is
-    noise and distortion, ENOB = (SNDR - 1.76 dB) / 6.02 dB [IEEE Std 1241]. The sine spans the
-    curve less half an LSB at either end; `cycles` whole periods have no factor with `points`.
+    distortion and, with `rng` and one chip, the converter's noise, ENOB = (SNDR - 1.76 dB) /
+    6.02 dB [IEEE Std 1241]. The sine spans the curve less half an LSB at either end; `cycles` whole
+    periods have no factor with `points`.
     """
     as_count("points", points, 16)
     if np.gcd(as_count("cycles", cycles, 1, points // 2 - 1), points) != 1:
@@ -131,14 +134,14 @@ def enob(ramp: Converter, points: int = 4096, cycles: int = 127) -> Array:
     y = (curve.lo + curve.hi) / 2.0 + amplitude * np.sin(phase)
     waves = np.stack((np.sin(phase), np.cos(phase)), axis=-1) * np.sqrt(2.0 / points)
     found = []
-    for codes in _blocks(ramp, _volts(ramp, curve.solve(y))):
+    for codes in _measured(ramp, _volts(ramp, curve.solve(y)), rng):
         out = ramp.outputs[codes]
         rest = out - out.mean(axis=-1, keepdims=True)
         shares = rest @ waves
         rest -= shares @ waves.T
         found.append(np.sum(shares**2, axis=-1) / np.sum(rest**2, axis=-1))
     sndr = 10.0 * np.log10(np.concatenate(found))
-    return ((sndr - 1.76) / 6.02).reshape(ramp.crossings.shape[:-1])
+    return ((sndr - 1.76) / 6.02).reshape(ramp.transitions.shape[:-1])
 
 
 def code_density(
@@ -155,14 +158,10 @@ def code_density(
     total = as_count("samples", samples) * codes
     y = curve.lo + (curve.hi - curve.lo) * (np.arange(total) + 0.5) / total
     volts = _volts(ramp, curve.solve(y))
-    if rng is None:
-        blocks = _blocks(ramp, volts)
-    else:
-        alone = dataclasses.replace(ramp, columns=Columns())
-        blocks = [alone.convert(volts[:, None], rng).T]
+    blocks = _measured(ramp, volts, rng)
     counts = [np.bincount(row, minlength=codes) for block in blocks for row in block]
     density = np.stack(counts)[:, 1:-1].astype(np.float64) / samples - 1.0
-    return density.reshape(*ramp.crossings.shape[:-1], codes - 2)
+    return density.reshape(*ramp.transitions.shape[:-1], codes - 2)
 
 
 def transition_noise(ramp: Converter) -> Array:
@@ -189,7 +188,7 @@ def share_below(ramp: Converter, limit: float = 1.0) -> float:
 
 def _rising_codes(ramp: Converter) -> Curve:
     """The converter's curve. Raises ArgumentError where it turns, so that it has no inverse."""
-    if not ramp.counts_up:
+    if ramp.turns:
         raise must("curve", "be monotonic here", f"{ramp.curve.name} turns")
     return ramp.curve
 
@@ -199,9 +198,19 @@ def _volts(ramp: Converter, x: Array) -> Array:
     return x * (ramp.site.gain * ramp.common)
 
 
+def _measured(
+    ramp: Converter, volts: Array, rng: np.random.Generator | None
+) -> Iterable[NDArray[np.intp]]:
+    """Codes at `volts` (points,) of every chip, in blocks (n, points); with `rng` of one, noisy."""
+    if rng is None:
+        return _blocks(ramp, volts)
+    alone = dataclasses.replace(ramp, columns=dataclasses.replace(ramp.columns, **_IDEAL))
+    return [alone.convert(volts[:, None], rng).T]
+
+
 def _blocks(ramp: Converter, volts: Array) -> Iterator[NDArray[np.int64]]:
     """Crossings at `volts` (points,) of every chip, some chips (n, points) at a time."""
-    levels = ramp.crossings.reshape(-1, ramp.crossings.shape[-1])
+    levels = ramp.transitions.reshape(-1, ramp.transitions.shape[-1])
     size, nothing = max(1, _AT_ONCE // volts.size), np.zeros(volts.size)
     for begin in range(0, len(levels), size):
         some = np.ascontiguousarray(levels[begin : begin + size])

@@ -20,19 +20,23 @@ if TYPE_CHECKING:
 COLOURS = (GREY, ORANGE, BLUE, GREEN)
 
 
-def inl_over_chips(ramps: Mapping[str, ProgrammedRamp]) -> Figure:
+def inl_over_chips(ramps: Mapping[str, ProgrammedRamp], shown: str | None = None) -> Figure:
     """The ramp of the first chip beside the one that is meant, and how far the thresholds of all
-    chips stand from theirs: mean and the middle 90 %. ramps: by calibration, of many chips each.
+    chips stand from theirs: mean and the middle 90 %. ramps: by calibration, of many chips each;
+    shown: of which the ramp is drawn (None: the last).
 
     Raises ArgumentError without one.
     """
     if not ramps:
         raise must("ramps", "hold one ramp or more", "is empty")
+    which = list(ramps)[-1] if shown is None else shown
+    if which not in ramps:
+        raise must("shown", f"be one of {', '.join(ramps)}", f"is {shown!r}")
     figure = _figure(6.4, 3.0 + 1.4 * len(ramps))
     top, *rows = figure.subplots(
         1 + len(ramps), 1, sharex=True, height_ratios=(1.7,) + (1,) * len(ramps)
     )
-    which, last = list(ramps.items())[-1]
+    last = ramps[which]
     meant = last.goal * (last.gain * last.common) * 1e3
     level = np.arange(1, meant.size + 1)
     first = last.levels.reshape(-1, meant.size)[0] * 1e3

@@ -20,9 +20,10 @@ from aimc.adc import ADC, ALONE, Converter, Site
 from aimc.calibration import CALIBRATIONS, Report, bias_design, calibrated
 from aimc.crossbar import Crossbar
 from aimc.curves import Curve, curve
+from aimc.design import Design
+from aimc.device import Written
 from aimc.errors import as_count, as_number, must
 from aimc.imperfections import Circuit, Noise, Waveform
-from aimc.units import show
 from aimc.wires import Wires
 
 if TYPE_CHECKING:
@@ -119,135 +120,6 @@ class RampADC(ADC):
 
 
 @dataclass(frozen=True, eq=False)
-class Design:
-    """How a curve's steps are made of cells.
-
-    steps (k - 1,): conductance of each step [S], counts (k - 1,) cells share it; scale: conductance
-    for a pre-activation step of one [S]; start: what the bias cells have to make [S, one clock
-    period]. ratio: largest over smallest step. sigma: write error of the smallest step's cells [S];
-    its share of that step is the DNL it makes [LSB].
-    """
-
-    adc: RampADC
-    curve: Curve
-    device: Device
-    steps: Array
-    counts: NDArray[np.int64]
-    scale: float
-    start: float
-    ratio: float
-    sigma: float
-
-    @classmethod
-    def of(cls, adc: RampADC, function: Curve, device: Device) -> Design:
-        theta = function.thresholds(adc.bits)
-        steps = np.diff(theta)
-        if not steps.size:
-            scale, ratio, counts = device.g_max, 1.0, np.zeros(0, np.int64)
-        else:
-            # One cell a step, the largest at g_max. Where the smallest would fall below g_min, the
-            # larger steps are shared by as many cells as lift it to g_min.
-            ratio = float(steps.max() / steps.min())
-            shares = max(1, math.ceil(device.g_min * ratio / device.g_max - 1e-9))
-            scale = shares * device.g_max / steps.max()
-            cells = np.ceil(steps * scale / device.g_max - 1e-9)
-            counts = np.maximum(cells, 1).astype(np.int64)
-        steps = steps * scale
-        smallest = float(steps.min(initial=device.g_max))
-        errors = device.rewrite(
-            np.full(4096, min(smallest, device.g_max)), np.random.default_rng(0)
-        )
-        start = theta[0] * scale
-        return cls(
-            adc,
-            function,
-            device,
-            steps,
-            counts,
-            float(scale),
-            float(start),
-            ratio,
-            float((errors - errors[0]).std()),  # exactly zero where all are alike
-        )
-
-    @property
-    def cells(self) -> int:
-        """Cells that the steps take."""
-        return int(self.counts.sum())
-
-    @property
-    def available(self) -> int:
-        """Cells there are for the steps."""
-        return 2**self.adc.bits if self.adc.ramp_cells is None else self.adc.ramp_cells
-
-    @property
-    def smallest(self) -> float:
-        """The smallest step [S]."""
-        return float(self.steps.min(initial=self.device.g_max))
-
-    @property
-    def fits(self) -> bool:
-        """Whether there are cells enough within the device's range."""
-        return self.cells <= max(self.available, self.steps.size)
-
-    @property
-    def resolved(self) -> bool:
-        """Whether the smallest step is at least two standard deviations of its write error, so that
-        a code is missing in one chip of forty."""
-        return self.smallest >= 2.0 * self.sigma
-
-    def check(self) -> None:
-        """Raises ArgumentError where the cells there are do not fit."""
-        if not self.fits:
-            raise must(
-                "curve",
-                f"be programmable with {self.available} ramp cells",
-                f"{self.curve.name} at {self.adc.bits} bits has steps in the ratio "
-                f"{self.ratio:.4g}, which needs {self.cells} cells of {self.device.g_min:g} to "
-                f"{self.device.g_max:g} S",
-                "Use fewer bits, more ramp_cells, or a device with a larger on/off ratio.",
-            )
-
-    def proposals(self) -> list[str]:
-        """What would make the curve programmable with every step above its error; empty where it
-        is."""
-        if self.fits and self.resolved:
-            return []
-        found = []
-        for bits in range(self.adc.bits - 1, 0, -1):
-            fewer = dataclasses.replace(self.adc, bits=bits, ramp_cells=None)
-            other = Design.of(fewer, self.curve, self.device)
-            if other.fits and other.resolved:
-                found.append(f"{bits} bits, smallest step {show(other.smallest, 'S')}")
-                break
-        wanted = max(2.0 * self.sigma, self.device.g_min) / self.device.g_max
-        steps = self.steps / self.steps.max() * max(1.0, math.ceil(wanted * self.ratio - 1e-9))
-        cells = int(np.maximum(np.ceil(steps - 1e-9), 1).sum())
-        found.append(f"{cells} cells, up to {math.ceil(steps.max() - 1e-9)} of them a step")
-        found.append(
-            f"a write error below {show(self.smallest / 2, 'S')}, as closed-loop programming to a "
-            "finer window gives"
-        )
-        return found
-
-    def __str__(self) -> str:
-        lines = [
-            f"{self.curve.name} at {self.adc.bits} bits on {show(self.device.g_min, 'S')} to "
-            f"{show(self.device.g_max, 'S')}",
-            f"steps            {self.steps.size}, of {self.cells} cells, ratio {self.ratio:.4g}",
-            f"smallest step    {show(self.smallest, 'S')}, write error {show(self.sigma, 'S')} "
-            f"({self.sigma / self.smallest:.2f} of it)",
-            f"start            {show(abs(self.start), 'S')}, "
-            f"{abs(self.start) / self.device.g_max:.3g} full cells for one clock period",
-        ]
-        if not self.fits:
-            lines.append(f"does not fit     {self.available} cells are there for its steps")
-        if not self.resolved:
-            lines.append("not resolved     the smallest step is below two write errors")
-        return "\n".join([*lines, *(f"instead          {each}" for each in self.proposals())])
-
-
-@dataclass(frozen=True, eq=False)
 class ProgrammedRamp(Converter):
     """A ramp column as its cells stand; of many chips where the arrays have a leading axis.
 
@@ -255,7 +127,8 @@ class ProgrammedRamp(Converter):
     together in each; g_bias (..., bias_cells) [S]. pulses (..., bias_cells, k): clock periods that
     each bias cell is on before each level, negative where against the ramp. scale: conductance for
     a pre-activation step of one [S]. report: of its last calibration. resolution: bits that are
-    read, see `at`; None for all. t: age [s].
+    read, see `at`; None for all. t: age [s]; written: ramp and bias cells as they were written,
+    None: as they stand; nominal: the ramp at the nominal temperature, where this one is not.
     """
 
     device: Device
@@ -267,6 +140,8 @@ class ProgrammedRamp(Converter):
     report: Report | None = None
     resolution: int | None = None
     t: float = field(default=0.0, kw_only=True)
+    written: tuple[Written, Written] | None = field(default=None, kw_only=True)
+    nominal: ProgrammedRamp | None = field(default=None, kw_only=True)
 
     @property
     def bits(self) -> int:
@@ -332,10 +207,16 @@ class ProgrammedRamp(Converter):
         edge = self.g_steps.shape[-1]
         return g[..., :edge], g[..., edge:]
 
-    @cached_property
+    @property
     def common(self) -> float:
+        """The array's volts over those that are meant: what its cells share with the ramp's, so
+        that it cancels."""
+        return self.carried * self.fade
+
+    @cached_property
+    def carried(self) -> float:
         """By what factor pulsed cells carry more than their small-signal conductance at the nominal
-        read voltage: what the array's cells share with the ramp's, so that it cancels."""
+        read voltage."""
         if self.device.iv is None:
             return self.supply
         v = self.site.v_read * self.supply
@@ -380,6 +261,11 @@ class ProgrammedRamp(Converter):
         return start, after
 
     @property
+    def _brink(self) -> Array:
+        """Signed conductance of the bias cells in the last period before the first level [S]."""
+        return (self.pulsed[1] * np.sign(self.pulses[..., 0])).sum(axis=-1)
+
+    @property
     def programmed(self) -> Array:
         """Thresholds that the cells alone make, (..., k), less what they share with the array."""
         start, steps = self._charges
@@ -420,23 +306,41 @@ class ProgrammedRamp(Converter):
         first = skipped + (bias * self.pulses[..., 0] ** 2).sum(axis=-1)
         return Circuit(
             t_step=self.adc.t_step, t_rest=self.adc.t_rest, window=self.site.window,
-            start=start.shape[-1], c_array=self.site.c_array, c_ramp=self.c_fb,
+            start=start.shape[-1], brink=float(np.mean(self._brink)) * volts,
+            c_array=self.site.c_array, c_ramp=self.c_fb,
             steps=steps * volts, sigma_steps=np.sqrt(variance),
             sigma_start=float(np.sqrt(np.mean(first))), g_ramp=float(np.mean(self._attached)),
             g_array=self.g_columns, volts=volts,
         )  # fmt: skip
 
+    def averaged(self, g: Array, rng: np.random.Generator, reads: int) -> Array:
+        """Conductances [S] as so many reads of each cell, averaged, see them."""
+        if not self.device.on_read:
+            return g
+        sigma = self.device.read_sigma(g, self.t) / math.sqrt(reads)
+        return np.maximum(g + sigma * rng.standard_normal(g.shape), 0.0)
+
     def measured(self, rng: np.random.Generator, reads: int) -> ProgrammedRamp:
         """The ramp as so many reads of each cell, averaged, see it."""
-        g = [self.g_steps, self.g_bias]
-        if self.device.on_read:
-            for k, each in enumerate(g):
-                sigma = self.device.read_sigma(each, self.t) / math.sqrt(reads)
-                g[k] = np.maximum(each + sigma * rng.standard_normal(each.shape), 0.0)
-        return dataclasses.replace(self, g_steps=g[0], g_bias=g[1])
+        g_steps, g_bias = (self.averaged(g, rng, reads) for g in (self.g_steps, self.g_bias))
+        return dataclasses.replace(self, g_steps=g_steps, g_bias=g_bias)
+
+    def rewritten(self, steps: Any = False, bias: Any = False, **cells: Any) -> ProgrammedRamp:
+        """With other `g_steps`, `g_bias` or `pulses`; steps, bias: which cells are written now."""
+        done, past = dataclasses.replace(self, **cells), self._past
+        pairs = zip(past, (steps, bias), (done.g_steps, done.g_bias), strict=True)
+        written = tuple(each.rewritten(there, new, self.t) for each, there, new in pairs)
+        return dataclasses.replace(done, written=written)
+
+    @property
+    def _past(self) -> tuple[Written, Written]:
+        if self.written is not None:
+            return self.written
+        return Written.at(self.t, self.g_steps), Written.at(self.t, self.g_bias)
 
     def recalibrated(self, rng: np.random.Generator, method: str | None = None) -> ProgrammedRamp:
-        """Calibrated again as it now stands, by the method of its description or another."""
+        """Calibrated again as it now stands, by the method of its description or another, to the
+        array as it now stands: what `fade` says of it is taken as known."""
         method = self.adc.calibration if method is None else method
         if method not in CALIBRATIONS:
             raise must("method", f"be one of {', '.join(CALIBRATIONS)}", f"is {method!r}")
@@ -450,21 +354,22 @@ class ProgrammedRamp(Converter):
         return dataclasses.replace(self, resolution=bits)
 
     def aged(self, t: float, rng: np.random.Generator) -> ProgrammedRamp:
-        """The ramp `t` seconds after programming: its cells drift as the array's do."""
-        return dataclasses.replace(
-            self,
-            g_steps=self.device.age(self.g_steps, t, rng),
-            g_bias=self.device.age(self.g_bias, t, rng),
-            t=float(t),
-        )
+        """The ramp `t` seconds after programming, at the nominal temperature: its cells drift as
+        the array's do. By itself it stands behind an array that fades as `Device.fade` says; a
+        macro knows its own.
+        """
+        base = self.nominal or self
+        past = base._past
+        steps, bias = (each.aged(self.device, t, rng) for each in past)
+        made = dataclasses.replace(base, g_steps=steps, g_bias=bias, t=float(t), written=past)
+        return made.behind(self.device.fade(t))
 
     def heated(self, temperature: float) -> ProgrammedRamp:
-        """The ramp at `temperature` [K]."""
-        return dataclasses.replace(
-            self,
-            g_steps=self.device.heated(self.g_steps, temperature),
-            g_bias=self.device.heated(self.g_bias, temperature),
-        )
+        """The ramp at `temperature` [K], behind an array that `Device.fade` says, as `aged`."""
+        base = self.nominal or self
+        steps, bias = (self.device.heated(g, temperature) for g in (base.g_steps, base.g_bias))
+        made = dataclasses.replace(base, g_steps=steps, g_bias=bias, nominal=base)
+        return made.behind(self.device.fade(self.t, temperature))
 
     def __str__(self) -> str:
         return (

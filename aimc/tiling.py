@@ -72,9 +72,9 @@ class Tiled:
         bits = self.tiles[0][0].hardware.adc.bits
         return max(c.lsb(bits) for c in self.curves)
 
-    def aged(self, t: float, rng: np.random.Generator) -> Tiled:
-        """All macros `t` seconds after programming."""
-        tiles = tuple(tuple(tile.aged(t, rng) for tile in row) for row in self.tiles)
+    def aged(self, t: float, rng: np.random.Generator, temperature: float | None = None) -> Tiled:
+        """All macros `t` seconds after programming, stored at `temperature`, see `Macro.aged`."""
+        tiles = tuple(tuple(tile.aged(t, rng, temperature) for tile in row) for row in self.tiles)
         return Tiled(tiles, self.curves)
 
     def __str__(self) -> str:

@@ -56,9 +56,13 @@ def columns(
     codes come from all of the curve. For each column, z = f^-1(y) of the codes that do not saturate
     is fitted by least squares to gain (x w) + offset, and the comparator's reference and the
     capacitor are trimmed in whole steps: offset_step [V] and gain_step [1], zero for any value.
-    Raises ArgumentError on wrong shapes, a curve that turns, or a column with fewer than 4 reads
-    inside its range.
+    Raises ArgumentError on wrong shapes, a curve that turns, a macro of several arrays, a column
+    with fewer than 4 reads inside its range, or with reads that are too alike to tell its gain from
+    its offset.
     """
+    if len(macro.macros) != 1:
+        came, hint = f"is of {len(macro.macros)} arrays", "Trim each of its `macros`."
+        raise must("macro", "be one array", came, hint)
     w = as_array("w", w, macro.shape)
     x = as_batch("x", x, macro.shape[0])
     for name, step in (("offset_step", offset_step), ("gain_step", gain_step)):
@@ -66,9 +70,9 @@ def columns(
     meant = macro.hardware.driver.quantise(x) @ w
     code = macro.trace(x, rng).code
     gain, offset = np.empty(macro.shape[1]), np.empty(macro.shape[1])
-    ramps = []
+    trims = []
     for place, converter in macro.ramps:
-        if not converter.counts_up:
+        if converter.turns:
             raise must("curve", "be monotonic", f"{converter.curve.name} turns")
         theta = converter.curve.thresholds(converter.bits)
         middle = 0.5 * (theta[1:] + theta[:-1])
@@ -79,14 +83,20 @@ def columns(
                     "x", "bring four or more codes of each column inside its range",
                     f"brings {np.count_nonzero(inside)} of column {j}",
                 )  # fmt: skip
-            line = np.stack((meant[inside, j], np.ones(np.count_nonzero(inside))), axis=1)
+            z = meant[inside, j]
+            if np.ptp(z) < np.diff(middle).max(initial=0.0):
+                raise must(
+                    "x", "spread each column's sums over more than a step",
+                    f"spreads those of column {j} over {np.ptp(z):.3g}",
+                )  # fmt: skip
+            line = np.stack((z, np.ones(z.size)), axis=1)
             gain[j], offset[j] = np.linalg.lstsq(line, middle[code[inside, j] - 1])[0]
         made = converter.columns
         a = 1.0 + _stepped(gain[place] - 1.0, gain_step)
         b = _stepped(offset[place] * converter.gain * converter.common, offset_step)
         trimmed = dataclasses.replace(made, ratio=made.ratio / a, offset=(made.offset + b) / a)
-        ramps.append((place, dataclasses.replace(converter, columns=trimmed)))
-    done = dataclasses.replace(macro, ramps=tuple(ramps))
+        trims.append(trimmed)
+    done = macro.trimmed(trims)
     before, after = (_error(each, x, meant) for each in (macro, done))
     return done, Fit(gain, offset, before, after, len(x))
 

@@ -16,6 +16,8 @@ from aimc.errors import ArgumentError
 if TYPE_CHECKING:
     import pint
 
+BOLTZMANN = 1.380649e-23
+"""[J/K], exact in the SI of 2019."""
 _PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 
 

@@ -21,7 +21,7 @@ from aimc.macro import Hardware
 from aimc.ramp import Design, ProgrammedRamp, RampADC
 from aimc.units import show as quantity
 
-MOST = 2**26  # thresholds of all chips: half a gigabyte an array
+MOST = 2**23  # thresholds of all chips: 64 MiB an array
 
 
 def report(
@@ -55,8 +55,15 @@ def report(
         described = dataclasses.replace(adc, calibration=method)
         rng = np.random.default_rng(seed)
         made = described.program(design.curve, hardware.device, rng, _site(hardware, design), chips)
-        ramps[method] = made.aged(hardware.age, rng) if hardware.age else made
-        record["calibrations"][method] = _measured(ramps[method])
+        stages = {"": made}
+        if hardware.age:
+            stages["aged"] = aged = made.aged(hardware.age, rng)
+            if method != "none":
+                stages["again"] = aged.recalibrated(rng)
+        ramps[method] = stages.get("aged", made)
+        for stage, ramp in stages.items():
+            name = f"{method}, {stage}" if stage else method
+            record["calibrations"][name] = _measured(ramp, stage != "aged")
     shown = ramps.get(adc.calibration) or next(reversed(ramps.values()))
     record["cells"] = _cells(design, shown)
     record |= {
@@ -73,7 +80,7 @@ def report(
         _print(design, record)
     if out is not None:
         figures = {
-            "ramp.png": plots_ramp.inl_over_chips(ramps),
+            "ramp.png": plots_ramp.inl_over_chips(ramps, shown.adc.calibration),
             "transfer.png": plots_ramp.transfer_over_chips(shown),
         }
         files = [plots.save(figure, out / name) for name, figure in figures.items()]
@@ -94,16 +101,17 @@ def _designed(design: Design) -> dict[str, Any]:
     return {
         "fits": design.fits, "resolved": design.resolved, "steps": design.steps.size,
         "cells": design.cells, "available": design.available, "ratio": design.ratio,
-        "smallest_step": design.smallest, "write_error": design.sigma, "start": design.start,
+        "smallest_step": design.smallest, "write_error": design.sigma.tolist(),
+        "missing_codes": design.missing, "start": design.start,
         "proposals": design.proposals(),
     }  # fmt: skip
 
 
-def _measured(ramp: ProgrammedRamp) -> dict[str, Any]:
-    """Worst errors of each chip, and what its calibration took."""
+def _measured(ramp: ProgrammedRamp, calibrated: bool) -> dict[str, Any]:
+    """Worst errors of each chip, and what its calibration took, where that has just been."""
     inl = np.abs(ramp.inl()).max(axis=-1, initial=0.0)
     dnl = np.abs(ramp.dnl()).max(axis=-1, initial=0.0)
-    done = ramp.report
+    done = ramp.report if calibrated else None
     return {
         "mean_inl_before": float(np.mean(inl if done is None else done.before)),
         "mean_inl": float(inl.mean()),
@@ -120,7 +128,7 @@ def _measured(ramp: ProgrammedRamp) -> dict[str, Any]:
 def _cells(design: Design, ramp: ProgrammedRamp) -> list[dict[str, Any]]:
     """Each step of the ramp: from which threshold, of how many cells, as meant and on one chip."""
     theta = design.curve.thresholds(design.adc.bits)
-    g = np.split(ramp.g_steps.reshape(-1, design.cells)[0], np.cumsum(design.counts)[:-1])
+    g = np.split(ramp.g_steps[0], np.cumsum(design.counts)[:-1])
     return [
         {"step": k + 1, "from": float(theta[k]), "to": float(theta[k + 1]),
          "cells": int(design.counts[k]), "target": float(design.steps[k]),
@@ -134,7 +142,13 @@ def _print(design: Design, record: dict[str, Any]) -> None:
     verdict = "can be programmed" if design.resolved else "can be programmed, but codes will miss"
     typer.echo(f"{design}\n{verdict}, with cells of {design.device.name or 'this device'}\n")
     table = Table(
-        "step", "threshold", "cells", "target", "one chip", box=None, padding=(0, 2, 0, 0)
+        "step",
+        "threshold",
+        "cells",
+        "target",
+        f"one chip, {record['shown']}",
+        box=None,
+        padding=(0, 2, 0, 0),
     )
     for each in record["cells"]:
         table.add_row(
@@ -143,6 +157,11 @@ def _print(design: Design, record: dict[str, Any]) -> None:
         )  # fmt: skip
     out.print(table)
     out.print(f"\nworst |INL| and |DNL| of a chip [LSB], over {record['chips']} chips")
+    if record["age"]:
+        out.print(
+            f"aged: {quantity(record['age'], 's')} after programming, for an array as old; "
+            "again: calibrated then"
+        )
     table = Table(
         "calibration", "INL before", "INL", "largest", "DNL", "largest", "below 1 LSB", "writes",
         "reads", "memory", box=None, padding=(0, 2, 0, 0),

@@ -12,7 +12,8 @@ import numpy as np
 
 from aimc.adc import ADC, ALONE, Converter, Site
 from aimc.curves import curve
-from aimc.errors import must
+from aimc.device import Written
+from aimc.errors import as_count, must
 from aimc.imperfections import Circuit, Columns, ComparatorOffset, Noise
 
 if TYPE_CHECKING:
@@ -43,7 +44,12 @@ class FlashADC(ADC):
             raise must("reference", "be 'tracking' or 'fixed'", f"is {self.reference!r}")
 
     def program(
-        self, function: str | Curve, device: Device, rng: np.random.Generator, site: Site = ALONE
+        self,
+        function: str | Curve,
+        device: Device,
+        rng: np.random.Generator,
+        site: Site = ALONE,
+        chips: int | None = None,
     ) -> Flash:
         """Writes the levels for `function` through `device`, with the device's errors.
 
@@ -53,7 +59,9 @@ class FlashADC(ADC):
         theta = c.thresholds(self.bits)
         span = float(np.ptp(theta)) or 1.0
         scale = (device.g_max - device.g_min) / span
-        g = device.write(device.g_min + scale * (theta - theta[0]), rng)
+        lead = () if chips is None else (as_count("chips", chips),)
+        targets = device.g_min + scale * (theta - theta[0])
+        g = device.write(np.broadcast_to(targets, (*lead, theta.size)), rng)
         zero = device.g_min - scale * float(theta[0])
         return Flash(self, c, site, device, g, scale, zero)
 
@@ -69,8 +77,10 @@ class Comparators(Columns):
 class Flash(Converter):
     """A flash converter as made.
 
-    g (k,): conductance that makes each level [S]; scale: siemens for a pre-activation of one; zero:
-    conductance of a pre-activation of zero, where it is subtracted [S]. t: age [s].
+    g (..., k): conductance that makes each level [S]; scale: siemens for a pre-activation of one;
+    zero: conductance of a pre-activation of zero, which is subtracted where there is one and fades
+    as the array does [S]. t: age [s]; written: the cells as they were written, None: as they stand;
+    nominal: the converter at the nominal temperature, where this one is not.
     """
 
     device: Device
@@ -79,6 +89,8 @@ class Flash(Converter):
     zero: float
     columns: Comparators = field(default_factory=Comparators, kw_only=True)
     t: float = field(default=0.0, kw_only=True)
+    written: Written | None = field(default=None, kw_only=True)
+    nominal: Flash | None = field(default=None, kw_only=True)
 
     @property
     def periods(self) -> int:
@@ -86,11 +98,11 @@ class Flash(Converter):
 
     @property
     def cells(self) -> int:
-        return self.g.size
+        return self.g.shape[-1]
 
     def shared_by(self, cols: int, rng: np.random.Generator, g_columns: Any = 0.0) -> Self:
         made = super().shared_by(cols, rng, g_columns)
-        late = np.zeros((cols, self.g.size))
+        late = np.zeros((cols, self.cells))
         for part in self.adc.imperfections:
             if isinstance(part, ComparatorOffset):
                 late = late + rng.normal(0.0, part.std, late.shape)
@@ -110,14 +122,14 @@ class Flash(Converter):
     def common(self) -> float:
         """The array's volts over those that are meant: its cells are taken to share what these
         cells do at the array's read voltage."""
-        return self._over(self.g, self.supply)[1]
+        return self._over(self.g, self.supply)[1] * self.fade
 
     @cached_property
     def shared(self) -> Array:
         """The levels that the memristors make, (k,) [V]."""
         supply = self.supply if self.adc.reference == "tracking" else 1.0
         seen, factor = self._over(self.g, supply)
-        return (seen - self.zero * factor) * (self.site.gain / self.scale)
+        return (seen - self.zero * factor * self.fade) * (self.site.gain / self.scale)
 
     @cached_property
     def levels(self) -> Array:
@@ -135,7 +147,7 @@ class Flash(Converter):
 
     @cached_property
     def _circuit(self) -> Circuit:
-        none = np.zeros(self.g.size)
+        none = np.zeros(self.cells)
         circuit = self.adc.circuit(self.site, self.g_columns, none, math.inf)
         sigma = self.device.read_sigma(self.g, self.t)
         return dataclasses.replace(
@@ -164,11 +176,18 @@ class Flash(Converter):
 
     def aged(self, t: float, rng: np.random.Generator) -> Flash:
         """The converter `t` seconds after programming: its cells drift as the array's do."""
-        return dataclasses.replace(self, g=self.device.age(self.g, t, rng), t=float(t))
+        base = self.nominal or self
+        past = base.written or Written.at(0.0, base.g)
+        g = past.aged(self.device, t, rng)
+        made = dataclasses.replace(base, g=g, t=float(t), written=past)
+        return made.behind(self.device.fade(t))
 
     def heated(self, temperature: float) -> Flash:
         """The converter at `temperature` [K]."""
-        return dataclasses.replace(self, g=self.device.heated(self.g, temperature))
+        base = self.nominal or self
+        g = self.device.heated(base.g, temperature)
+        fade = self.device.fade(self.t, temperature)
+        return dataclasses.replace(base, g=g, nominal=base).behind(fade)
 
     def __str__(self) -> str:
         worst = np.abs(self.inl()).max(initial=0.0)

@@ -55,10 +55,16 @@ class LinearRampADC(TableADC):
     """
 
     def program(
-        self, function: str | Curve, device: Device, rng: np.random.Generator, site: Site = ALONE
+        self,
+        function: str | Curve,
+        device: Device,
+        rng: np.random.Generator,
+        site: Site = ALONE,
+        chips: int | None = None,
     ) -> LinearRamp:
-        """The converter; it has no memristors, so nothing is written."""
-        return LinearRamp(self, curve(function), site)
+        """The converter; it has no memristors, so nothing is written and all chips are alike."""
+        lead = () if chips is None else (as_count("chips", chips),)
+        return LinearRamp(self, curve(function), site, lead)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +74,9 @@ class TableConverter(Converter):
 
     @property
     def common(self) -> float:
-        """The array's volts over those that are meant: they follow the supply, the levels do
-        not."""
-        return self.supply
+        """The array's volts over those that are meant: they follow the supply and the array's
+        cells, the levels do not."""
+        return self.supply * self.fade
 
     @cached_property
     def grid(self) -> Array:
@@ -105,6 +111,10 @@ class TableConverter(Converter):
     def levels(self) -> Array:
         return self.decisions[..., self._changes]
 
+    @property
+    def transitions(self) -> Array:
+        return self.crossings[..., self._changes]
+
     @cached_property
     def thresholds(self) -> Array:
         return self.levels / (self.site.gain * self.common)
@@ -124,7 +134,9 @@ class TableConverter(Converter):
 
 @dataclass(frozen=True, eq=False)
 class LinearRamp(TableConverter):
-    """A linear ramp as made."""
+    """A linear ramp as made. lead: chips that are alike, the first axes of every result."""
+
+    lead: tuple[int, ...] = ()
 
     @property
     def periods(self) -> int:
@@ -135,7 +147,8 @@ class LinearRamp(TableConverter):
         steps, c = np.full(self.grid.size - 1, self.step), self.site.c_array
         current = steps * c / self.adc.t_step
         rise = self.adc.waveform().levels(np.zeros(1), current, np.zeros(()), c)
-        return self.adc.decide(self.grid[0] * self.site.gain + rise, self._circuit)
+        levels = self.adc.decide(self.grid[0] * self.site.gain + rise, self._circuit)
+        return np.broadcast_to(levels, (*self.lead, levels.size))
 
     @cached_property
     def noise(self) -> Noise:

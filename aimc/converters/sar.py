@@ -13,7 +13,7 @@ import numpy as np
 from aimc.adc import ALONE, Site
 from aimc.converters.linear import TableADC, TableConverter
 from aimc.curves import curve
-from aimc.errors import as_number, must
+from aimc.errors import as_count, as_number, must
 from aimc.imperfections import Circuit, Columns, Noise
 
 if TYPE_CHECKING:
@@ -44,11 +44,17 @@ class SARADC(TableADC):
         as_number("unit_mismatch", self.unit_mismatch, minimum=0, maximum=0.3)
 
     def program(
-        self, function: str | Curve, device: Device, rng: np.random.Generator, site: Site = ALONE
+        self,
+        function: str | Curve,
+        device: Device,
+        rng: np.random.Generator,
+        site: Site = ALONE,
+        chips: int | None = None,
     ) -> SAR:
         """The converter of one column, its capacitors drawn; `shared_by` draws each column's."""
+        lead = () if chips is None else (as_count("chips", chips),)
         made = SAR(self, curve(function), site)
-        return dataclasses.replace(made, columns=made.capacitors(Columns(), (), rng))
+        return dataclasses.replace(made, columns=made.capacitors(Columns(), lead, rng))
 
 
 @dataclass(frozen=True)

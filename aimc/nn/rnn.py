@@ -87,7 +87,10 @@ class LSTM(Recurrent, torch.nn.LSTM):
         ends = [end for layer in range(self.num_layers) for end in self.ends(layer)]
         if self.cell_tanh == "ramp":
             ramps = {end: hardware.adc.program("tanh", hardware.device, rng) for end in ends}
-            self.ramps = {end: ramp.aged(hardware.age, rng) for end, ramp in ramps.items()}
+            # The state does not come from an array: nothing fades with the ramp.
+            self.ramps = {
+                end: ramp.aged(hardware.age, rng).behind(1.0) for end, ramp in ramps.items()
+            }
         return self
 
     @property

@@ -33,7 +33,7 @@ G_MAX, WRITE = 150e-6, 2.67e-6  # [S]
 SWING, V_READ, CLOCK = 0.5, 0.2, 1e-9  # [V], [V], [s]
 SIGMA, READS, COLS = 1.5, 100, 2000  # of the pre-activations; of each case
 DECK: dict[str, ADC] = {
-    "ramp": RampADC(5),
+    "ramp": RampADC(5, calibration="none"),
     "linear ramp of 8 bits": LinearRampADC(5, table_bits=8),
     "SAR of 8 bits": SARADC(5, table_bits=8),
     "flash": FlashADC(5),
@@ -116,7 +116,9 @@ def _shift(part: Imperfection, x: Array) -> float:
     """Mean code error [LSB] where the codes have room for it."""
     device, rng = Device(G_MAX), np.random.default_rng(0)
     plain = _program(RampADC(5), device, rng, x.shape[1]).convert(x * _SITE.gain)
-    late = _program(RampADC(5, (part,)), device, rng, x.shape[1]).convert(x * _SITE.gain)
+    late = _program(RampADC(5, (part,), calibration="none"), device, rng, x.shape[1]).convert(
+        x * _SITE.gain
+    )
     inner = (plain > 0) & (plain < 30)
     return float(np.mean((late - plain)[inner]))
 
@@ -126,13 +128,13 @@ def _settling(tau: float) -> tuple[float, float, float]:
     the start at once too, and pulses as long as the period."""
     device, rng = Device(G_MAX), np.random.default_rng(0)
     part = Settling(tau * CLOCK)
-    quick = RampADC(5, (part,), t_step=CLOCK / 1000, t_rest=CLOCK * 0.999)
+    quick = RampADC(5, (part,), calibration="none", t_step=CLOCK / 1000, t_rest=CLOCK * 0.999)
     ramp = quick.program("sigmoid", device, rng, _SITE)
     # Without its start the ramp rises from zero; there it stands as long as one likes.
     bare = dataclasses.replace(ramp, pulses=np.zeros_like(ramp.pulses))
     built = ramp.goal[0] + bare.thresholds
     settled = (ramp.curve.f(built) - ramp.curve.edges(5)) / ramp.lsb
-    whole = RampADC(5, (part,)).program("sigmoid", device, rng, _SITE)
+    whole = RampADC(5, (part,), calibration="none").program("sigmoid", device, rng, _SITE)
     return tuple(float(np.abs(inl).max()) for inl in (settled, ramp.inl(), whole.inl()))  # pyright: ignore[reportReturnType]
 
 

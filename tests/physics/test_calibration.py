@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+import aimc
 from aimc.device import Device, Drift, ReadNoise, StuckAt, WriteError
 from aimc.errors import ArgumentError
+from aimc.imperfections import ComparatorDelay, FiniteGain, Settling
 from aimc.ivcurve import Cubic
 from aimc.ramp import RampADC
 from aimc.wires import Wires
@@ -146,3 +148,82 @@ def test_nonlinear_cells_are_corrected_by_what_they_carry():
         "sigmoid", DEVICE, np.random.default_rng(0), chips=500
     )
     np.testing.assert_allclose(ramps.programmed, plain.programmed, atol=1e-9)
+
+
+@pytest.mark.parametrize("method", ["one-point", "multi-point", "closed-loop"])
+def test_calibrating_after_a_common_drift_has_nothing_to_mend(method):
+    """Array and ramp have faded alike, so that a ramp brought back to its first levels would
+    be wrong."""
+    device = Device(150e-6, on_age=(Drift(0.05),))
+    hardware = aimc.load("ideal-5bit").replace(device=device, rows=16, cols=8, calibration=method)
+    rng = np.random.default_rng(0)
+    macro = hardware.program(rng.normal(0, 0.5, (16, 8)), rng, "sigmoid")
+    again = macro.aged(1e5, rng).recalibrated(rng)
+    x = rng.uniform(-1, 1, (300, 16))
+    assert again.crossbar.g.max() < 0.6 * macro.crossbar.g.max()
+    assert np.mean(again.trace(x).code != macro.trace(x).code) < 0.02
+    assert np.abs(again.converters[0].inl()).max() < 0.1
+
+
+@pytest.mark.parametrize("method", ["one-point", "multi-point", "closed-loop"])
+def test_calibrating_an_aged_macro_mends_its_ramp_and_no_more(method):
+    hardware = aimc.load("pcm-256").replace(rows=64, cols=32, calibration=method)
+    rng = np.random.default_rng(0)
+    w, x = rng.normal(0, 0.3, (64, 32)), rng.uniform(-1, 1, (300, 64))
+    aged = hardware.program(w, rng, "tanh").aged(1e7, rng)
+    again = aged.recalibrated(rng)
+    faded = aged.converters[0].fade
+
+    def error(macro):
+        """Against the curve of what the faded array holds."""
+        return np.sqrt(np.mean((macro.trace(x).y - np.tanh(x @ macro.w / faded)) ** 2)) / macro.lsb
+
+    assert faded < 0.9
+    assert again.converters[0].report.writes > 0 or method == "multi-point"
+    before, after = (np.abs(each.converters[0].inl()).max() for each in (aged, again))
+    assert after < before
+    assert error(again) < 1.05 * error(aged)  # most of it is the array's own
+
+
+@pytest.mark.parametrize("ohm", [1.0, 5.0])
+def test_closed_loop_measures_through_the_wires_of_the_column(ohm):
+    wires = Wires(ohm, ohm, 20.0, 20.0)
+    adc = {method: RampADC(calibration=method, wires=wires) for method in ("none", "closed-loop")}
+    inl = {
+        method: np.abs(each.program("sigmoid", DEVICE, np.random.default_rng(0), chips=40).inl())
+        for method, each in adc.items()
+    }
+    assert inl["closed-loop"].max(-1).mean() < 0.5 * inl["none"].max(-1).mean()
+
+
+def test_read_noise_is_in_what_closed_loop_measures():
+    def spread(noise):
+        device = Device(150e-6, on_write=(WriteError(0.1e-6),), on_read=(ReadNoise(noise),))
+        adc = RampADC(calibration="closed-loop")
+        ramps = adc.program("sigmoid", device, np.random.default_rng(0), chips=500)
+        return (ramps.thresholds - ramps.goal).std()
+
+    assert spread(20e-6) > 3 * spread(0.0)
+
+
+@pytest.mark.parametrize("part", [Settling(300e-12), FiniteGain(5000.0), ComparatorDelay(0.3e-9)])
+@pytest.mark.parametrize("method", ["multi-point", "closed-loop"])
+def test_what_the_circuit_does_to_all_columns_is_calibrated_too(method, part):
+    """The start is the bias cells', and the last cells are full: closed-loop cannot mend these."""
+    device = Device(150e-6, on_write=(WriteError(0.1e-6),))
+    there = slice(None) if method == "multi-point" else slice(6, -1)
+    worst = []
+    for calibration in ("none", method):
+        adc = RampADC(calibration=calibration, imperfections=(part,))
+        chips = adc.program("sigmoid", device, np.random.default_rng(0), chips=50)
+        worst.append(np.abs(chips.inl()[:, there]).max(-1).mean())
+    assert worst[0] > 0.25
+    assert worst[1] < 0.3 * worst[0]
+
+
+def test_closed_loop_bills_the_cells_that_it_writes():
+    ramps = RampADC(calibration="closed-loop").program(
+        "sigmoid", STUCK, np.random.default_rng(0), chips=300
+    )
+    assert ramps.report.writes.max() == ramps.g_steps.shape[-1]
+    assert ramps.report.writes.min() < ramps.g_steps.shape[-1]

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import aimc
+from aimc import metrics
 from aimc.adc import Site
 from aimc.converters import SARADC, FlashADC, LinearRampADC
 from aimc.curves import curve
@@ -262,3 +263,51 @@ def test_a_description_says_all_that_it_is():
 def test_a_ramp_that_lags_and_rests_keeps_its_shape():
     lagging = RampADC(5, (Settling(0.2e-9),), t_rest=1e-9)
     assert lagging.program("sigmoid", IDEAL, np.random.default_rng(0), SITE).levels.shape == (31,)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_they_are_measured_as_a_ramp_is(kind):
+    """A table is no turn of the curve: what is linear before it rises after it."""
+    ramp = RampADC(5).program("sigmoid", IDEAL, np.random.default_rng(0), SITE)
+    other = made(kind, **fine(kind))
+    for measure in (metrics.enob, lambda each: np.array(metrics.errors(each))):
+        np.testing.assert_allclose(measure(other), measure(ramp), atol=0.01)
+    assert np.abs(metrics.code_density(other)).max() < 0.02
+    assert np.abs(metrics.inl(other, "best")).max() < 0.01
+    x = np.linspace(-3, 3, 301)
+    assert np.mean(metrics.transfer(other, x) != ramp(x)) < 0.02
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_many_chips_are_drawn_at_once(kind):
+    device = Device(150e-6, on_write=(WriteError(2e-6),))
+    fields = {"unit_mismatch": 0.02} if kind is SARADC else {}
+    chips = kind(5, **fields).program("sigmoid", device, np.random.default_rng(0), SITE, chips=40)
+    assert chips.inl().shape == (40, 31)
+    spread = chips.inl().std(axis=0).max()
+    assert spread == 0.0 if kind is LinearRampADC else spread > 0.0
+    assert metrics.enob(chips).shape == (40,)
+    with pytest.raises(ArgumentError):
+        kind(5).program("sigmoid", device, np.random.default_rng(0), SITE, chips=0)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, RampADC])
+def test_an_array_that_fades_is_a_gain_for_a_fixed_reference_only(kind):
+    device = Device(150e-6, on_age=(Drift(nu=0.05),))
+    hardware = aimc.load("ideal-5bit").replace(device=device, adc=kind(5), rows=16, cols=4)
+    rng = np.random.default_rng(0)
+    macro = hardware.program(rng.normal(0, 0.5, (16, 4)), rng, "sigmoid")
+    aged = macro.aged(1e6, rng)
+    x = rng.uniform(-1, 1, (200, 16))
+    same = np.mean(aged.trace(x).code == macro.trace(x).code)
+    inl = np.abs(aged.converters[0].inl()).max()
+    follows = kind in (FlashADC, RampADC)
+    assert same > 0.98 if follows else same < 0.8
+    assert inl < 0.1 if follows else inl > 1.0
+
+
+def test_age_of_a_flash_counts_from_programming():
+    flash = made(FlashADC, device=Device(150e-6, on_age=(Drift(0.05, 0.01),)))
+    at = [flash.aged(t, np.random.default_rng(0)) for t in (1e3, 1e6)]
+    again = at[0].heated(350.0).aged(1e6, np.random.default_rng(0))
+    np.testing.assert_array_equal(again.g, at[1].g)

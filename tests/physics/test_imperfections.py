@@ -10,8 +10,9 @@ from scipy.integrate import solve_ivp
 from scipy.stats import chi2, norm
 
 import aimc
+from aimc import metrics
 from aimc.adc import Site
-from aimc.device import Device, ReadNoise, TemperatureCoefficient, WriteError
+from aimc.device import Arrhenius, Device, Drift, ReadNoise, TemperatureCoefficient, WriteError
 from aimc.errors import ArgumentError
 from aimc.imperfections import (
     BOLTZMANN,
@@ -44,9 +45,11 @@ ZERO = (
 U = np.linspace(-0.3, 0.3, 4001)[:, None]
 
 
-def ramp(*parts, device=DEVICE, seed=0, site=SITE, **fields):
+def ramp(*parts, device=DEVICE, seed=0, site=SITE, calibration="none", **fields):
+    """Not calibrated: a calibration mends what the circuit does to all columns."""
     rng = np.random.default_rng(seed)
-    made = RampADC(imperfections=parts, **fields).program("sigmoid", device, rng, site)
+    adc = RampADC(imperfections=parts, calibration=calibration, **fields)
+    made = adc.program("sigmoid", device, rng, site)
     return made.shared_by(1, rng)
 
 
@@ -79,6 +82,27 @@ def test_a_delay_shows_the_ramp_as_it_stood(periods):
     late = ramp(ComparatorDelay(periods * 1e-9)).decisions
     wanted = np.interp(np.arange(31) - periods, np.arange(31), levels)
     np.testing.assert_allclose(late, wanted, atol=1e-15)
+
+
+def test_a_delay_within_the_rest_sees_the_ramp_stand_still():
+    def late(delay):
+        adc = RampADC(calibration="none", imperfections=(ComparatorDelay(delay),), t_rest=0.5e-9)
+        return adc.program("sigmoid", DEVICE, np.random.default_rng(0), SITE).decisions
+
+    np.testing.assert_array_equal(late(0.4e-9), late(0.0))
+    np.testing.assert_allclose(late(1.0e-9)[1:], (late(0.0)[1:] + late(0.0)[:-1]) / 2)
+    np.testing.assert_allclose(late(1.7e-9)[1:], late(0.0)[:-1])
+
+
+def test_jitter_of_the_edge_at_which_the_ramp_starts_is_in_every_level(rng):
+    """By pulses: every bias cell's charge with the one edge that they share, every step's own."""
+    made = ramp(ClockJitter(5e-12))
+    volts = SITE.v_read / made.c_fb
+    d = 5e-12 * rng.standard_normal((20000, 31))
+    bias = np.sign(made.pulses[:, 0]) * made.g_bias
+    charges = np.concatenate(([bias.sum()], made.g_steps))
+    spread = np.cumsum(charges * d * volts, axis=1).std(axis=0)
+    np.testing.assert_allclose(metrics.transition_noise(made), spread, rtol=0.03)
 
 
 def test_a_delay_of_one_period_is_one_code():
@@ -239,3 +263,32 @@ def test_a_chip_keeps_its_read_voltage_and_temperature_when_it_ages_or_is_calibr
 def test_what_cannot_be_is_refused(make, says):
     with pytest.raises(ArgumentError, match=says):
         make()
+
+
+@pytest.mark.parametrize("supply", [0.0, -1.0, float("nan")])
+def test_a_supply_is_a_positive_number(supply):
+    with pytest.raises(ArgumentError, match="supply"):
+        ramp().powered(supply)
+
+
+def test_what_is_converted_is_numbers():
+    with pytest.raises(ArgumentError, match="`u` must be real numbers"):
+        ramp().convert("a")
+
+
+def test_warm_storage_is_a_longer_time():
+    """Twice the temperature's share of the barrier, by Arrhenius' law written apart."""
+    barrier = 1.1 * 1.602176634e-19
+    aged = Device(150e-6, on_age=(Drift(0.05),), retention=Arrhenius(barrier))
+    card = aimc.load("ideal-5bit").replace(device=aged, rows=8, cols=4)
+    macro = card.program(np.eye(8, 4), np.random.default_rng(0), "tanh")
+    warm = macro.aged(1e3, np.random.default_rng(1), temperature=358.0)
+    longer = 1e3 * math.exp(barrier / 1.380649e-23 * (1 / 300 - 1 / 358))
+    assert longer > 1e5
+    cold = macro.aged(longer, np.random.default_rng(1))
+    np.testing.assert_allclose(warm.crossbar.g, cold.crossbar.g, rtol=1e-9)
+    assert macro.aged(1e3, np.random.default_rng(1), temperature=300.0).age == pytest.approx(1e3)
+    with pytest.raises(ArgumentError, match="device without retention"):
+        aimc.load("ideal-5bit").program(np.eye(2), np.random.default_rng(0)).aged(
+            1.0, np.random.default_rng(0), 350.0
+        )

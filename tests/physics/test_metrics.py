@@ -163,3 +163,10 @@ def test_codes_are_those_of_a_binary_search(seed, bits, rows):
     u = rng.choice([near, np.nextafter(near, np.inf), np.nextafter(near, -np.inf)])
     u[0] = [-np.inf, np.inf, 1e300, -0.0]
     np.testing.assert_array_equal(made.convert(u), np.searchsorted(levels, u, side="right"))
+
+
+def test_noise_takes_effective_bits_only_where_it_is_drawn():
+    made = ramp("linear", imperfections=(ComparatorNoise(20e-3),))
+    still = ramp("linear")
+    assert metrics.enob(made) == pytest.approx(metrics.enob(still))
+    assert metrics.enob(made, rng=np.random.default_rng(0)) < metrics.enob(still) - 0.1

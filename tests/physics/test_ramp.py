@@ -152,11 +152,34 @@ def test_steps_below_the_range_are_lifted_by_sharing_the_large_ones():
         ramp("sigmoid", 8, device)
 
 
-def test_a_common_drift_scales_every_threshold():
+def test_a_common_drift_scales_every_level_and_no_threshold():
+    """The array that the thresholds belong to fades as the ramp does."""
     device = Device(150e-6, 0.0, on_age=(Drift(nu=0.05),))
     programmed = ramp("tanh", device=device)
     aged = programmed.aged(100.0, np.random.default_rng(0))
-    np.testing.assert_allclose(aged.thresholds, programmed.thresholds * 100.0**-0.05, atol=1e-12)
+    np.testing.assert_allclose(aged.levels, programmed.levels * 100.0**-0.05, atol=1e-12)
+    np.testing.assert_allclose(aged.thresholds, programmed.thresholds, atol=1e-12)
+    x = np.linspace(-3, 3, 201)
+    np.testing.assert_array_equal(aged(x), programmed(x))
+
+
+def test_age_counts_from_programming_however_often_it_is_asked_for():
+    device = Device(150e-6, on_age=(Drift(nu=0.05, nu_std=0.01),))
+    new = ramp("tanh", device=device)
+    at = [new.aged(t, np.random.default_rng(0)) for t in (1e3, 1e6)]
+    again = at[0].aged(1e6, np.random.default_rng(0))
+    np.testing.assert_array_equal(again.g_steps, at[1].g_steps)
+    np.testing.assert_array_equal(again.g_bias, at[1].g_bias)
+    np.testing.assert_array_equal(at[1].aged(0.0, np.random.default_rng(0)).levels, new.levels)
+
+
+def test_a_cell_that_is_written_later_is_younger():
+    device = Device(150e-6, on_age=(Drift(nu=0.05),))
+    old = ramp("tanh", device=device).aged(1e6, np.random.default_rng(0))
+    mended = old.recalibrated(np.random.default_rng(1), "closed-loop")
+    later = mended.aged(3e6, np.random.default_rng(2))
+    np.testing.assert_allclose(later.g_steps, mended.g_steps * 2e6**-0.05, rtol=1e-9)
+    np.testing.assert_allclose(later.g_bias, old.g_bias * 3.0**-0.05, rtol=1e-9)
 
 
 def test_an_offset_moves_u_by_itself_and_only_in_its_column():

@@ -55,3 +55,28 @@ def test_what_cannot_be_fitted_is_refused(rng):
     turning, w, x = chip(rng, curve="gaussian")
     with pytest.raises(ArgumentError, match="turns"):
         trim.columns(turning, w, x, rng)
+
+
+@pytest.mark.parametrize("change", ["at_bits", "aged", "recalibrated", "at"])
+def test_a_trim_stays_whatever_else_is_asked_of_a_chip_off_its_read_voltage(change, rng):
+    macro, w, x = chip(rng)
+    done, _ = trim.columns(macro.at(v_read=0.18), w, x, rng)
+    later = {
+        "at_bits": lambda: done.at_bits(8), "aged": lambda: done.aged(1.0, rng),
+        "recalibrated": lambda: done.recalibrated(rng), "at": lambda: done.at(v_read=0.18),
+    }[change]()  # fmt: skip
+    np.testing.assert_array_equal(later.trace(x).code, done.trace(x).code)
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.5])
+def test_reads_that_are_all_alike_tell_nothing(alike, rng):
+    macro, w, x = chip(rng)
+    with pytest.raises(ArgumentError, match=r"`x` must spread each column's sums"):
+        trim.columns(macro, w, np.repeat(alike * x[:1], 50, axis=0), rng)
+
+
+def test_several_arrays_are_trimmed_one_by_one(rng):
+    card = aimc.load("ideal-5bit").replace(rows=16, cols=8)
+    w = rng.normal(0, 0.3, (32, 8))
+    with pytest.raises(ArgumentError, match="`macro` must be one array"):
+        trim.columns(aimc.tile(card, w, rng), w, rng.uniform(-1, 1, (50, 32)), rng)
