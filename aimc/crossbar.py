@@ -218,21 +218,18 @@ class Crossbar:
         as_rng(rng)
         if self.sigma is None or not self.sigma.any() or not len(v):
             return np.zeros((len(v), self.g.shape[1]))
-        if self.wires.ideal:
-            std = np.sqrt(v**2 @ self.sigma**2)
+        forms = self.noise_forms
+        if forms is not None:
+            std = noise.std(v, forms)
         else:
-            std = self._noise_std(v, self.sigma)
+            std = network.noise_std(self.g, v, self.sigma, self._noise_gain, *self._wires)
         return std * rng.standard_normal(std.shape)
 
-    def _noise_std(self, v: Array, sigma: Array) -> Array:
-        if self._noise_fields is not None:
-            return noise.std(v, *self._noise_fields, self.g.shape[1])
-        return network.noise_std(self.g, v, sigma, self._noise_gain, *self._wires)
-
     @cached_property
-    def _noise_fields(self) -> tuple[NDArray[np.float32], float] | None:
-        assert self.sigma is not None
-        return noise.fields(self.g, self.sigma, self._wires)
+    def noise_forms(self) -> noise.Forms | None:
+        """The noise of each column as a form of the row voltages, see `aimc.kernels.noise`; None
+        without noise, or where the array is too large or its wires take too much."""
+        return None if self.sigma is None else noise.forms(self.g, self.sigma, self._wires)
 
     @cached_property
     def _noise_gain(self) -> Array:

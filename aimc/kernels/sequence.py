@@ -1,7 +1,7 @@
 """Recurrent cells over many time steps, every gate read from an array, without Python in between.
 
 One read is that of `aimc.macro.Macro.trace`, operation for operation, so that in float64 the codes
-are the same: drive, one matrix product, noise of cells without wires, integrate, convert.
+are the same: drive, one matrix product, the cells' noise, integrate, convert.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ class Array(NamedTuple):
     variance  (rows, lines)       of each row's conductances in one read [S^2]; lines = 1: the same
                                   for all columns, 0: no noise, cols: of signed columns, 2 cols: of
                                   pairs, plus and minus
+    modes     (rows, m * lines)   what wires add to it: sign (v modes)^2, see `aimc.kernels.noise`
+    signs     (m * lines,)        +-1
     drawn                         normal numbers a read: 0, cols or 2 cols
     volts     (cols,)             comparator volts for a current of one [V/A]
     offset    (cols,)             of the comparators [V]
@@ -50,6 +52,8 @@ class Array(NamedTuple):
     v_bias: float
     matrix: Floats
     variance: Floats
+    modes: Floats
+    signs: Floats
     drawn: int
     volts: Floats
     offset: Floats
@@ -233,7 +237,20 @@ def _sums(v, variance, spread):
 
 
 @exact_inner
-def _noise(array, v, draws, power, spread, y, words, reals):
+def _add_modes(shares, signs, spread):
+    """spread (batch, lines) += sign share^2, of shares (batch, m * lines); none below zero."""
+    lines = spread.shape[1]
+    for b in range(spread.shape[0]):
+        for at in range(0, signs.size, lines):
+            for j in range(lines):
+                share = shares[b, at + j]
+                spread[b, j] += share * share * signs[at + j]
+        for j in range(lines):
+            spread[b, j] = max(spread[b, j], spread.dtype.type(0))
+
+
+@exact_inner
+def _noise(array, v, draws, power, spread, shares, y, words, reals):
     """y += what the cells' noise adds to currents, from volts v and normal numbers `draws`."""
     one = array.matrix.dtype.type
     cols, lines = y.shape[1], array.variance.shape[1]
@@ -244,6 +261,9 @@ def _noise(array, v, draws, power, spread, y, words, reals):
             for k in range(v.shape[1]):
                 power[b, k] = v[b, k] * v[b, k]
         gemm(one(1), power, False, array.variance, False, one(0), spread, words, reals)
+        if array.signs.size:
+            gemm(one(1), v, False, array.modes, False, one(0), shares, words, reals)
+            _add_modes(shares, array.signs, spread)
     for b in range(y.shape[0]):
         if array.drawn == cols and lines == 1:
             std = np.sqrt(spread[b, 0])
@@ -299,18 +319,18 @@ def _look_up(u, origin, density, bin_base, bins, edge, beside, code):
 
 
 @exact_inner
-def _read(array, x, s, draws, v, power, spread, code, y, words, reals):
+def _read(array, x, s, draws, v, power, spread, shares, code, y, words, reals):
     """y (batch, cols): one read of activations x (batch, .) and s (batch, .), side by side.
 
-    draws (batch, drawn) normal numbers. v, power (batch, rows), spread (batch, lines), code
-    (cols,), words, reals: scratch.
+    draws (batch, drawn) normal numbers. v, power (batch, rows), spread (batch, lines), shares
+    (batch, m * lines), code (cols,), words, reals: scratch.
     """
     one = array.matrix.dtype.type
     _quantise(x, 0, array, v)
     _quantise(s, x.shape[1], array, v)
     gemm(one(1), v, False, array.matrix, False, one(0), y, words, reals)
     if array.drawn:
-        _noise(array, v, draws, power, spread, y, words, reals)
+        _noise(array, v, draws, power, spread, shares, y, words, reals)
     volts, offset = array.volts, array.offset
     for b in range(y.shape[0]):
         for j in range(y.shape[1]):
@@ -330,6 +350,9 @@ def _read(array, x, s, draws, v, power, spread, code, y, words, reals):
         _search(y, array.base, array.levels, array.outputs, array.codes, code, y)
 
 
+_Y = 5  # where in the scratch the result of a read stands
+
+
 @exact_inner
 def _scratch(array, batch):
     """What `_read` works in, and where its result stands."""
@@ -340,6 +363,7 @@ def _scratch(array, batch):
         v,
         np.empty((batch, rows), kind),
         np.empty((batch, array.variance.shape[1]), kind),
+        np.empty((batch, array.modes.shape[1]), kind),
         np.empty(cols, np.uint32),
         np.empty((batch, cols), kind),
         np.empty(8, np.int32),
@@ -352,7 +376,7 @@ def read(array, draws, x, y):
     """y (batch, cols) = array(x) for activations x (batch, driven); draws (batch, drawn)."""
     work = _scratch(array, len(x))
     _read(array, x, x[:, :0], draws, *work)
-    y[:] = work[4]
+    y[:] = work[_Y]
 
 
 @exact
@@ -365,7 +389,7 @@ def rnn(array, draws, x, h, out):
     work = _scratch(array, x.shape[1])
     for t in range(len(x)):
         _read(array, x[t], h, draws[t], *work)
-        h[:] = work[4]
+        h[:] = work[_Y]
         out[t] = h
 
 
@@ -381,7 +405,7 @@ def lstm(array, draws, projection, projection_draws, x, h, c, out, cells, gain, 
     work, state = _scratch(array, batch), np.empty_like(c)
     projected = projection.matrix.size > 0
     more, none = _scratch(projection, batch), x[0, :, :0]
-    gate, first, code = work[4], np.zeros(size, np.uint32), np.empty(size, np.uint32)
+    gate, first, code = work[_Y], np.zeros(size, np.uint32), np.empty(size, np.uint32)
     for t in range(len(x)):
         _read(array, x[t], h, draws[t], *work)
         for b in range(batch):
@@ -401,7 +425,7 @@ def lstm(array, draws, projection, projection_draws, x, h, c, out, cells, gain, 
                     state[b, j] = gate[b, 3 * size + j] * kind(_tanh(float(c[b, j])))
         if projected:
             _read(projection, none, state, projection_draws[t], *more)
-            h[:] = more[4]
+            h[:] = more[_Y]
         else:
             h[:] = state
         out[t] = h
@@ -417,10 +441,10 @@ def gru(gates, draws, new, new_draws, x, h, out):
         _read(gates, x[t], h, draws[t], *work)
         for b in range(batch):
             for j in range(size):
-                reset[b, j] = work[4][b, j] * h[b, j]
+                reset[b, j] = work[_Y][b, j] * h[b, j]
         _read(new, x[t], reset, new_draws[t], *more)
         for b in range(batch):
-            gate, n, state = work[4][b], more[4][b], h[b]
+            gate, n, state = work[_Y][b], more[_Y][b], h[b]
             for j in range(size):
                 state[j] = n[j] + gate[size + j] * (state[j] - n[j])
         out[t] = h
@@ -438,7 +462,7 @@ def gru_after(gates, draws, new_x, x_draws, new_h, h_draws, x, h, out):
         _read(new_x, x[t], none, x_draws[t], *from_x)
         _read(new_h, none, h, h_draws[t], *from_h)
         for b in range(batch):
-            gate, a, r, state = work[4][b], from_x[4][b], from_h[4][b], h[b]
+            gate, a, r, state = work[_Y][b], from_x[_Y][b], from_h[_Y][b], h[b]
             for j in range(size):
                 n = kind(_tanh(float(a[j] + gate[j] * r[j])))
                 state[j] = n + gate[size + j] * (state[j] - n)

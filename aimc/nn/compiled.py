@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from aimc.adc import Converter
+    from aimc.kernels.noise import Forms
     from aimc.nn.bridge import Chip
 
 Tensor = torch.Tensor
@@ -50,9 +51,10 @@ class Compiled:
         macros = chip.macro.macros
         if not all(_plain(macro) for macro in macros):
             return None
-        variance = _variance(macros, dtype)
-        if variance is None:
+        noise = _forms(macros, dtype)
+        if noise is None:
             return None
+        variance, modes, signs = noise
         driver = macros[0].hardware.driver
         ramps = [pair for macro in macros for pair in macro.ramps]
         codes = ramps[0][1].outputs.size
@@ -77,6 +79,8 @@ class Compiled:
             v_bias=float(driver.drive(np.array(chip.x_max))),
             matrix=np.concatenate(currents, axis=1).astype(dtype),
             variance=variance.astype(dtype),
+            modes=np.ascontiguousarray(modes, dtype),
+            signs=signs.astype(dtype),
             drawn=0 if not variance.size else 2 * cols if dtype is np.float64 else cols,
             volts=np.concatenate(volts).astype(dtype),
             offset=np.concatenate(offset).astype(dtype),
@@ -146,6 +150,8 @@ class Buffers:
     scale: Tensor
     matrix: Tensor
     variance: Tensor
+    modes: Tensor
+    signs: Tensor
     volts: Tensor
     offset: Tensor
     levels: Tensor
@@ -158,8 +164,9 @@ class Buffers:
 
         codes = array.base.astype(np.int64)[:, None] + np.arange(array.codes)
         levels, outputs = array.levels[codes[:, :-1]], array.outputs[codes]
-        rest = (array.scale, array.matrix, array.variance, array.volts, array.offset)
-        return cls(array, *map(send, (*rest, levels, outputs)))
+        noise = (array.variance, array.modes, array.signs)
+        rest = (array.volts, array.offset, levels, outputs)
+        return cls(array, *map(send, (array.scale, array.matrix, *noise, *rest)))
 
     def __call__(self, z: Tensor, draws: Tensor) -> Tensor:
         """Outputs (batch, cols) for activations z (batch, driven); draws (batch, drawn)."""
@@ -170,7 +177,12 @@ class Buffers:
         v = torch.cat([q * array.v_read, still], dim=1)
         i = v @ self.matrix
         if array.drawn:
-            noise = torch.sqrt(v**2 @ self.variance)
+            spread = v**2 @ self.variance
+            if len(self.signs):
+                shares = (v @ self.modes) ** 2 * self.signs
+                shares = shares.reshape(len(v), -1, spread.shape[1]).sum(dim=1)
+                spread = torch.clamp(spread + shares, min=0)
+            noise = torch.sqrt(spread)
             if array.drawn == i.shape[1]:
                 i = i + noise * draws
             else:
@@ -238,16 +250,51 @@ def _plain(macro: Macro) -> bool:
     )
 
 
-def _variance(macros: tuple[Macro, ...], dtype: type) -> NDArray[np.float64] | None:
-    """As `Array.variance`; None where the noise is not that of independent pairs without wires."""
+def _forms(
+    macros: tuple[Macro, ...], dtype: type
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None:
+    """`variance`, `modes` and `signs` of an `Array`; None where the noise is not that of
+    independent pairs, or no form of the row voltages."""
+    rows = macros[0].shape[0]
     sigma = [m.crossbar.sigma for m in macros]
     if all(s is None or not s.any() for s in sigma):
-        return np.empty((macros[0].shape[0], 0))
+        return np.empty((rows, 0)), np.empty((rows, 0)), np.empty(0)
     if any(s is None or not s.any() for s in sigma) or not all(
-        m.hardware.wires.ideal and isinstance(m.hardware.mapping, DifferentialPair) for m in macros
+        isinstance(m.hardware.mapping, DifferentialPair) for m in macros
     ):
         return None
-    variance = np.concatenate([s**2 for s in sigma if s is not None], axis=1)
-    if np.all(variance == variance[:, :1]):
-        return variance[:, :1] if dtype is np.float64 else 2 * variance[:, :1]
-    return variance if dtype is np.float64 else variance[:, 0::2] + variance[:, 1::2]
+    found = [m.crossbar.noise_forms for m in macros]
+    if any(each is None for each in found):
+        return None
+    forms = [each for each in found if each is not None]
+    variance = np.concatenate([each.diagonal * each.scale**2 for each in forms], axis=1)
+    count = max(each.signs.size // each.diagonal.shape[1] for each in forms)
+    modes, signs = _side_by_side(forms, count)
+    double = dtype is np.float64
+    if not count and np.all(variance == variance[:, :1]):
+        return variance[:, :1] if double else 2 * variance[:, :1], modes[:, :0], signs[:0]
+    if double:
+        return variance, modes, signs
+    # One draw a signed column: its variance is that of both lines, and so are its modes.
+    order = np.arange(signs.size).reshape(count, variance.shape[1])
+    order = np.concatenate((order[:, 0::2], order[:, 1::2])).ravel()
+    return variance[:, 0::2] + variance[:, 1::2], modes[:, order], signs[order]
+
+
+def _side_by_side(
+    forms: list[Forms], count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Modes (rows, count * lines) and signs (count * lines,) of arrays beside each other [S], the
+    first of every line first; those that an array lacks are zero."""
+    rows = len(forms[0].diagonal)
+    modes, signs = [], []
+    for each in forms:
+        lines = each.diagonal.shape[1]
+        has = each.signs.size // lines
+        full = np.zeros((rows, count, lines))
+        full[:, :has] = each.modes.reshape(rows, has, lines) * each.scale
+        sign = np.ones((count, lines))
+        sign[:has] = each.signs.reshape(has, lines)
+        modes.append(full)
+        signs.append(sign)
+    return np.concatenate(modes, axis=2).reshape(rows, -1), np.concatenate(signs, axis=1).ravel()

@@ -7,7 +7,9 @@ medians of `--repeat` runs; `ratio` is to torch.nn.LSTM in
 float32 in the same run. Training is one forward and one backward pass. The floor is the arrays'
 matrix products alone, one a step, by the BLAS that the chip uses. "noise" is read noise of one
 sigma for all cells, whose sum is as cheap as a constant output noise; "own sigma" gives every cell
-one of its own, which takes a second matrix product. aihwkit's LSTM is added where it is installed:
+one of its own, which takes a second matrix product. The card has wires and read noise, arrays of
+128 x 64 weights, and where the rows take several arrays their partial sums are added digitally,
+step by step. aihwkit's LSTM is added where it is installed:
 tiles in torch (TorchInferenceRPUConfig), 32 steps in and out, output noise, no other imperfection.
 """
 
@@ -32,6 +34,7 @@ from aimc.device import ReadNoise
 
 SIZES = ((40, 32), (128, 512))
 STEPS, BATCH = 50, 64
+CARD = "taox-1t1r-128"
 Row = Callable[[torch.Tensor], torch.Tensor]
 
 
@@ -85,6 +88,8 @@ def rows(inputs: int, hidden: int) -> dict[str, tuple[Row, bool]]:
         "chip, float32": (chip(base, torch.float32), False),
         "chip, float32, own sigma": (chip(own, torch.float32), False),
         "chip, float64, noise": (chip(noisy, torch.float64), False),
+        f"{CARD}, float32": (chip(aimc.load(CARD), torch.float32), False),
+        f"{CARD}, float64": (chip(aimc.load(CARD), torch.float64), False),
         "floor: products, float32": (products(inputs, hidden), False),
         "aihwkit": (aihwkit(inputs, hidden, False), False),
         "training: torch.nn.LSTM": (lambda x: model(x)[0], True),

@@ -9,12 +9,14 @@ from aimc import nn
 from aimc.device import ReadNoise
 from aimc.imperfections import ComparatorOffset
 from aimc.kernels import sequence
+from aimc.wires import Wires
 
 IDEAL = aimc.load("ideal-5bit")
 NOISES = {
-    "quiet": (),
-    "one sigma": (ReadNoise(2e-6),),
-    "own sigma": (ReadNoise(1e-6, 0.02),),
+    "quiet": {},
+    "one sigma": {"on_read": (ReadNoise(2e-6),)},
+    "own sigma": {"on_read": (ReadNoise(1e-6, 0.02),)},
+    "through wires": {"on_read": (ReadNoise(1e-6, 0.02),), "wires": Wires(20.0, 20.0, 50.0, 9.0)},
 }
 KINDS = {
     "RNN": {},
@@ -46,7 +48,7 @@ def x():
 @pytest.mark.parametrize("bits", [1, 5, 8])
 def test_equal_to_the_macro_bit_for_bit(kind, noise, bits, x, monkeypatch):
     hardware = IDEAL.replace(
-        bits=bits, on_read=NOISES[noise], imperfections=(ComparatorOffset(2e-3),), cols=10
+        bits=bits, imperfections=(ComparatorOffset(2e-3),), cols=10, **NOISES[noise]
     )
     fast, slow = chips(kind, hardware)
     with torch.no_grad():
@@ -70,18 +72,20 @@ def test_float32_is_float64_up_to_ties(kind, x):
 def test_buffers_are_the_kernel(device, noise, dtype):
     if device == "cuda" and not torch.cuda.is_available():
         pytest.skip("torch sees no CUDA device")
-    chip = chips("LSTM", IDEAL.replace(on_read=NOISES[noise]), dtype=dtype)[0].chips["gates_l0"]
+    chip = chips("LSTM", IDEAL.replace(**NOISES[noise]), dtype=dtype)[0].chips["gates_l0"]
     compiled = chip.compiled(dtype)
     z = (2 * torch.rand(50, 10, generator=torch.Generator().manual_seed(3)) - 1).to(dtype)
     expected = compiled.read(z, np.random.default_rng(4))
     draws = torch.from_numpy(compiled.draws(1, 50, np.random.default_rng(4))[0]).to(device)
+    assert bool(compiled.array.signs.size) == (noise == "through wires")
     got = compiled.buffers(torch.device(device))(z.to(device), draws).cpu()
     agree = (got == expected).double().mean()
     assert agree == 1 if dtype == torch.float64 else agree > 0.99
 
 
-def test_float32_noise_has_the_macros_deviation():
-    device = IDEAL.replace(bits=12, on_read=(ReadNoise(1e-6, 0.02),))
+@pytest.mark.parametrize("noise", ["own sigma", "through wires"])
+def test_float32_noise_has_the_macros_deviation(noise):
+    device = IDEAL.replace(bits=12, **NOISES[noise])
     model = torch.nn.Linear(4, 6)
     x = torch.full((20000, 4), 0.5)
     spread = []

@@ -67,19 +67,35 @@ def test_without_wires_it_is_the_ideal_spread(rng):
 
 
 @pytest.mark.parametrize("drive", ["left", "both"])
-def test_fields_found_once_give_what_a_solve_for_each_read_gives(drive, rng):
+@pytest.mark.parametrize("ohm", [0.1, 3.0])
+def test_forms_found_once_give_what_a_solve_for_each_read_gives(drive, ohm, rng):
     g, sigma = rng.uniform(0, 1e-4, (40, 30)), rng.uniform(0, 1e-6, (40, 30))
-    v = rng.uniform(-0.2, 0.2, (70, 40))
-    wires = (3.0, 2.0, 5.0, 1.0, drive, "bottom")
+    inputs = [rng.uniform(-0.2, 0.2, (70, 40)), np.full((1, 40), 0.2), np.eye(40)[[0, 20, 39]]]
+    wires = (ohm, ohm, 5.0, 1.0, drive, "bottom")
     gain = network.noise_gain(g, *wires)
-    each = network.noise_std(g, v, sigma, gain, *wires, tol=1e-9)
-    found = noise.fields(g, sigma, wires)
-    np.testing.assert_allclose(noise.std(v, *found, 30), each, rtol=1e-5)
-    tiny = noise.std(v, *noise.fields(g, 1e-13 * sigma, wires), 30)
-    np.testing.assert_allclose(tiny, 1e-13 * each, rtol=1e-5)
+    found = noise.forms(g, sigma, wires)
+    small = noise.forms(g, 1e-13 * sigma, wires)
+    for v in inputs:
+        each = network.noise_std(g, v, sigma, gain, *wires, tol=1e-9)
+        np.testing.assert_allclose(noise.std(v, found), each, rtol=noise.TOLERANCE / 2)
+        np.testing.assert_allclose(noise.std(v, small), 1e-13 * each, rtol=noise.TOLERANCE / 2)
 
 
-def test_an_array_too_large_for_fields_solves_for_each_read(monkeypatch, rng):
+def test_every_mode_is_exact(monkeypatch, rng):
+    monkeypatch.setattr(noise, "TOLERANCE", 1e-7)
+    g, sigma = rng.uniform(0, 1e-4, (16, 12)), rng.uniform(0, 1e-6, (16, 12))
+    v = rng.uniform(-0.2, 0.2, (20, 16))
+    wires = (3.0, 2.0, 5.0, 1.0, "left", "bottom")
+    each = network.noise_std(g, v, sigma, network.noise_gain(g, *wires), *wires, tol=1e-10)
+    np.testing.assert_allclose(noise.std(v, noise.forms(g, sigma, wires)), each, rtol=1e-6)
+
+
+def test_wires_that_take_too_much_are_solved_for_each_read(rng):
+    g, sigma = rng.uniform(0, 1e-3, (120, 8)), rng.uniform(0, 1e-5, (120, 8))
+    assert noise.forms(g, sigma, (30.0, 30.0, 5.0, 1.0, "left", "bottom")) is None
+
+
+def test_an_array_too_large_solves_for_each_read(monkeypatch, rng):
     g, sigma = rng.uniform(0, 1e-4, (20, 10)), np.full((20, 10), 1e-6)
     v = rng.uniform(-0.2, 0.2, (5, 20))
     wires = Wires(3.0, 2.0, 5.0, 1.0)
