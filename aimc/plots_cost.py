@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from aimc.cost.price import COMPONENTS
+from aimc.cost.bill import COMPONENTS
 from aimc.errors import must
 from aimc.plots import BLUE, GREEN, GREY, ORANGE
 

@@ -156,6 +156,15 @@ class CostCard:
         return found
 
 
+def as_card(costs: Any) -> CostCard:
+    """A cost card, given itself, by its name or by its file. Raises as `load`."""
+    if isinstance(costs, CostCard):
+        return costs
+    if not isinstance(costs, str | Path):
+        raise must("costs", "be a cost card, its name or its file", f"is {costs!r}")
+    return load(costs)
+
+
 @functools.cache
 def load(card: str | Path = "puma-ramp") -> CostCard:
     """A shipped cost card, or a card file (a path ending in .toml).

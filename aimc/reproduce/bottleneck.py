@@ -19,7 +19,9 @@ def bills(cycles: int = 1, processors: int = PROCESSORS, **options: Any) -> dict
     card = cost.load().replace("look_up", cycles=float(cycles))
 
     def describe(converter: Converter) -> cost.Layer:
-        return cost.layer("lstm", hardware, HIDDEN, HIDDEN, converter=converter, tall=True)
+        return cost.layer(
+            "lstm", hardware, HIDDEN, HIDDEN, converter=converter, cell_tanh="ramp", tall=True
+        )
 
     return cost.compare(describe, card, processors=processors, **options)
 

@@ -59,7 +59,8 @@ class Column:
         hardware = cards.load(CARD).replace(bits=bits or self.bits)
         sizes = self.inputs, self.hidden
         projection = self.projection
-        return cost.layer("lstm", hardware, *sizes, projection=projection, tall=tall, **details)
+        options = {"cell_tanh": "ramp", "tall": tall, **details}
+        return cost.layer("lstm", hardware, *sizes, projection=projection, **options)
 
 
 _KWS, _NLP = ("KWS", 40, 32, 0, 1.125, 0.003), ("NLP", 129, 2016, 504, 623, 0.71)

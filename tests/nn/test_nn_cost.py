@@ -1,5 +1,7 @@
 """The bill of a programmed model is that of the layers it is made of, on the data that it sees."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,9 @@ import torch
 import aimc
 from aimc import cost, nn
 from aimc.errors import ArgumentError
+
+# Energies of picojoules and times of nanoseconds lie below the absolute tolerance of pytest.
+approx = partial(pytest.approx, rel=1e-9, abs=0.0)
 
 
 @pytest.fixture
@@ -30,10 +35,10 @@ def same(chip, told):
     assert [p.name.replace("_l0", "") for p in bill.phases] == [p.name for p in told.phases]
     for part in told.parts:
         mine = bill.part(part.name)
-        assert mine.area == pytest.approx(part.area), part.name
-        assert mine.latency == pytest.approx(part.latency), part.name
+        assert mine.area == approx(part.area), part.name
+        assert mine.latency == approx(part.latency), part.name
         if part.name not in ("cells", "ramp columns"):
-            assert mine.energy == pytest.approx(part.energy), part.name
+            assert mine.energy == approx(part.energy), part.name
 
 
 @pytest.mark.parametrize("tanh", ["digital", "ramp"])
@@ -55,7 +60,7 @@ def test_every_cell_of_a_stack_is_billed(x):
     many = cost.bill(chip)
     reads = [phase.name for phase in many.phases if phase.name.endswith(": read")]
     assert reads == [f"gates{end}: read" for end in ("_l0", "_l0_reverse", "_l1", "_l1_reverse")]
-    assert many.part("cells").area == pytest.approx(
+    assert many.part("cells").area == approx(
         sum(cost.bill([macro]).part("cells").area for macro in nn.macros(chip))
     )
     assert many.latency > 3 * one.latency
@@ -75,8 +80,8 @@ def test_watching_changes_nothing_and_counts_every_read(x):
     rows = np.concatenate([x.reshape(18, 20), state.reshape(18, 12)], axis=1) / scale
     trace = macro.trace(np.concatenate([rows, ones], axis=1))
     energy = cost.bill(macro, trace=trace).part("cells").energy
-    assert seen.mean(macro) == pytest.approx(energy, rel=1e-6)  # torch hands on float32
-    assert cost.bill(chip, trace=seen).part("cells").energy == pytest.approx(energy, rel=1e-6)
+    assert seen.mean(macro) == approx(energy, rel=1e-6)  # torch hands on float32
+    assert cost.bill(chip, trace=seen).part("cells").energy == approx(energy, rel=1e-6)
 
 
 def test_a_model_that_was_not_watched_has_no_trace(x):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,6 +11,9 @@ from typer.testing import CliRunner
 import aimc
 from aimc import cards, cost
 from aimc.cli import app
+
+# Energies of picojoules and times of nanoseconds lie below the absolute tolerance of pytest.
+approx = partial(pytest.approx, rel=1e-9, abs=0.0)
 
 
 def run(*args):
@@ -43,7 +47,7 @@ def test_what_it_writes_is_what_it_prints(tmp_path):
     assert over_bits["ramp"]["4"] == record["bills"]["ramp"]
     with (out / "cost.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert sum(float(row["energy [J]"]) for row in rows) == pytest.approx(bill.energy)
+    assert sum(float(row["energy [J]"]) for row in rows) == approx(bill.energy)
     for name in ("parts.png", "timeline.png", "efficiency.png"):
         assert (out / name).stat().st_size > 1000
 

@@ -1,6 +1,7 @@
 """Figures of bills show the numbers of the bills."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,6 +10,9 @@ import aimc
 from aimc import cost, plots, plots_cost
 from aimc.errors import ArgumentError
 from aimc.plots_cost import Point
+
+# Energies of picojoules and times of nanoseconds lie below the absolute tolerance of pytest.
+approx = partial(pytest.approx, rel=1e-9, abs=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +29,7 @@ def test_parts_stack_up_to_the_totals(bills, tmp_path):
         for k, bill in enumerate(bills.values()):
             bars = [bar for bar in axes.patches if abs(bar.get_x() + 0.31 - k) < 1e-9]
             height = sum(bar.get_height() for bar in bars)
-            assert height == pytest.approx(getattr(bill, what) * scale)
+            assert height == approx(getattr(bill, what) * scale)
     assert plots.save(figure, tmp_path / "parts.png").stat().st_size > 1000
 
 
@@ -37,14 +41,14 @@ def test_the_timeline_shows_when_each_component_is_busy(bills, tmp_path):
     for name in ("cells", "comparators and counters", "element-wise units"):
         bars = [bar for bar in axes.patches if round(bar.get_y() + 0.35) == names.index(name)]
         busy = sum(phase.latency for phase in bill.phases if name in phase.busy)
-        assert sum(bar.get_width() for bar in bars) == pytest.approx(busy * 1e9)
+        assert sum(bar.get_width() for bar in bars) == approx(busy * 1e9)
     assert plots.save(plots_cost.timeline(bill), tmp_path / "t.svg").stat().st_size > 1000
 
 
 def test_efficiency_shows_every_bill(bills):
     figure = plots_cost.efficiency({name: [bill] for name, bill in bills.items()})
     for line, bill in zip(figure.axes[0].lines, bills.values(), strict=True):
-        assert line.get_ydata() == pytest.approx([bill.tops_per_watt])
+        assert line.get_ydata() == approx([bill.tops_per_watt])
         assert line.get_xdata() == [5]
 
 
