@@ -3,6 +3,7 @@ what it is made of.
 """
 
 import dataclasses
+import time
 from functools import partial
 
 import numpy as np
@@ -239,6 +240,18 @@ def test_a_described_matrix_is_billed_as_the_programmed_one(hardware, rng):
         assert told.part(part.name).latency == approx(part.latency), part.name
 
 
+def test_many_arrays_are_billed_as_quickly_as_few(hardware):
+    """4 million arrays: kinds of blocks are counted, not walked through."""
+    h = hardware.replace(rows=128, cols=64)
+    start = time.perf_counter()
+    bill = cost.bill_of(cost.layer("lstm", h, 100_000, 100_000))
+    assert time.perf_counter() - start < 5
+    assert bill.ops == 2 * 200_000 * 400_000
+    wide, narrow = (cost.bill_of(cost.layer("linear", h, n, n)) for n in (1280, 640))
+    for name in ("cells", "comparators and counters", "integrators"):
+        assert wide.part(name).energy == approx(4 * narrow.part(name).energy)
+
+
 def test_tall_arrays_sum_in_one_column(hardware):
     tall = cost.bill_of(cost.layer("rnn", hardware, 100, 8, tall=True))
     assert tall.part("partial sums").energy == tall.part("look-up units").energy == 0
@@ -288,6 +301,30 @@ def test_what_cannot_be_billed_is_refused(hardware):
         cost.layer("cnn", hardware, 3, 4)
     with pytest.raises(ArgumentError, match="`projection` must be 0 but for an LSTM"):
         cost.layer("gru", hardware, 3, 4, projection=2)
+    for given in (np.zeros((3, 16)), 5, [5], "x"):
+        with pytest.raises(ArgumentError, match="`trace` must be a Trace"):
+            cost.bill(macro, trace=given)
+    trace = macro.trace(np.zeros((2, 16)))
+    with pytest.raises(ArgumentError, match="`trace` must hold a trace of every macro, but holds"):
+        cost.bill(macro, trace=[trace, trace])
+    with pytest.raises(ArgumentError, match="`trace` must have 16 rows"):
+        cost.bill(macro, trace=dataclasses.replace(trace, v=trace.v[:, :3]))
+    with pytest.raises(ArgumentError, match="`trace` must hold a read or more"):
+        cost.bill(macro, trace=macro.trace(np.zeros((0, 16))))
+    for costs in (None, 5):
+        with pytest.raises(ArgumentError, match="`costs` must be a cost card"):
+            cost.bill(macro, costs)
+    with pytest.raises(ArgumentError, match="arrays alone"):
+        cost.bill(macro, steps=51)
+    with pytest.raises(ArgumentError, match="`hardware` must be a Hardware"):
+        cost.layer("lstm", "taox-1t1r-128", 3, 4)
+    with pytest.raises(ArgumentError, match="`cell_tanh` must be 'digital' or 'ramp'"):
+        cost.layer("lstm", hardware, 3, 4, cell_tanh="nope")
+    for layers in ([], [3]):
+        with pytest.raises(ArgumentError, match="`layers` must hold a Layer or more"):
+            cost.bill_of(layers)
+    with pytest.raises(ArgumentError, match="`name` must be one of cells, drivers"):
+        cost.bill(macro).part("cell")
     three = cost.layer("lstm", hardware.replace(bits=3), 3, 4, converter="one-step")
     with pytest.raises(ArgumentError, match="`bits` must be 5"):
         cost.bill_of(three)
