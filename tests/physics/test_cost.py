@@ -301,9 +301,9 @@ def test_what_cannot_be_billed_is_refused(hardware):
         cost.layer("cnn", hardware, 3, 4)
     with pytest.raises(ArgumentError, match="`projection` must be 0 but for an LSTM"):
         cost.layer("gru", hardware, 3, 4, projection=2)
-    for given in (np.zeros((3, 16)), 5, [5], "x"):
+    for wrong in (np.zeros((3, 16)), 5, [5], "x"):
         with pytest.raises(ArgumentError, match="`trace` must be a Trace"):
-            cost.bill(macro, trace=given)
+            cost.bill(macro, trace=wrong)
     trace = macro.trace(np.zeros((2, 16)))
     with pytest.raises(ArgumentError, match="`trace` must hold a trace of every macro, but holds"):
         cost.bill(macro, trace=[trace, trace])
