@@ -16,6 +16,39 @@ def rows():
     return {row.what: row for row in reproduce.run("table1").rows}
 
 
+def test_the_figure_shows_every_column_of_every_quantity():
+    """Small and large networks on logarithmic axes, as printed; no two stand at the same place."""
+    table = reproduce.run("table1")
+    rows = {row.what: row for row in table.rows}
+    figure = table.draw()
+    for axes, what in zip(
+        figure.axes, ("memory", "area", "power", "throughput", "efficiency", "by area"), strict=True
+    ):
+        own = [rows[f"{column.label}: {what}"] for column in table1.COLUMNS]
+        published, simulated = axes.lines
+        assert list(published.get_ydata()) == [row.expected for row in own]
+        assert list(simulated.get_ydata()) == [row.measured for row in own]
+        assert axes.get_yscale() == "log"
+        low, high = axes.get_ylim()
+        assert all(low < row.measured < high for row in own)
+
+
+def test_the_figure_of_the_bottleneck_shows_the_published_range_and_every_bill():
+    figure = reproduce.run("bottleneck").draw()
+    ratios, *panels = figure.axes
+    band = ratios.patches[0]
+    assert (band.get_y(), band.get_y() + band.get_height()) == bottleneck.PUBLISHED
+    for line, kind in zip(ratios.lines, ("linear ramp", "sar"), strict=False):
+        told = [bottleneck.nonlinear(bottleneck.bills(n)[kind]) for n in (1, 2, 3, 4)]
+        assert list(line.get_ydata()) == told
+    bills = bottleneck.bills(4)
+    for axes, what, scale in zip(
+        panels, ("latency", "energy", "area"), (1e9, 1e9, 1e6), strict=True
+    ):
+        top = max(bar.get_y() + bar.get_height() for bar in axes.patches)
+        assert top == approx(max(getattr(b, what) for b in bills.values()) * scale)
+
+
 def test_memory_is_exact(rows):
     """1.125 kB is exact; 633 x 8064 / 8 / 1024 = 623.1 rounds to the 623 that is printed."""
     for bits in (5, 8):
