@@ -45,7 +45,7 @@ def bill(
 
         known = constants.of("one_step", "bits") == with_bits
         kinds = CONVERTERS if known else CONVERTERS[:-1]
-        kinds = (mine, *(kind for kind in kinds if kind != mine))
+        kinds = sorted(kinds, key=lambda kind: kind != mine)  # the card's own first
         return cost.compare(layers, constants, kinds, processors=processors, steps=steps)
 
     found = bills(hardware.adc.bits)
