@@ -202,7 +202,8 @@ def draw(rows: Sequence[Row]) -> Figure:
     places = range(len(COLUMNS))
     for axes, (what, label) in zip(each, shown.items(), strict=True):
         own = [found[f"{c.label}: {what}"] for c in COLUMNS]
-        axes.plot(places, [r.expected or 0.0 for r in own], "D", ms=8, mfc="none", mew=1.4, color=ORANGE,
+        published = [r.expected or 0.0 for r in own]
+        axes.plot(places, published, "D", ms=8, mfc="none", mew=1.4, color=ORANGE,
                   label="published")  # fmt: skip
         axes.plot(places, [r.measured for r in own], "o", ms=4.5, color=BLUE, label="this card")
         for place, r in zip(places, own, strict=True):
