@@ -161,8 +161,8 @@ class Converter(ABC):
         return 0
 
     @property
-    def on_conductance(self) -> float:
-        """Conductance times clock periods that memristors are pulsed in one conversion [S]."""
+    def cell_energy(self) -> float:
+        """What its memristors take in one conversion, at their read voltage [J]."""
         return 0.0
 
     @property

@@ -60,6 +60,14 @@ class Driver(ABC):
         Both have the shape of `x`; their product is `drive(x)`. All pulses begin together.
         """
 
+    @abstractmethod
+    def lengths(self, v: Array, supply: float = 1.0) -> Array:
+        """Length of each row's pulse, a share of the window, from its mean voltage `v` [V].
+
+        supply: read voltage over its nominal value. Nothing is rounded, so that pulses whose ends
+        are late keep their length; zero where `v` is.
+        """
+
     @property
     @abstractmethod
     def window(self) -> float:
@@ -78,7 +86,10 @@ class VoltageDriver(Driver):
 
     def pulses(self, x: Array) -> tuple[Array, Array]:
         v = self.drive(x)
-        return (v != 0.0).astype(float), v
+        return self.lengths(v), v
+
+    def lengths(self, v: Array, supply: float = 1.0) -> Array:
+        return (v != 0.0).astype(float)
 
     @property
     def window(self) -> float:
@@ -101,6 +112,9 @@ class PulseDriver(Driver):
     def pulses(self, x: Array) -> tuple[Array, Array]:
         x = self.quantise(x)
         return np.abs(x), np.copysign(self.v_read, x)
+
+    def lengths(self, v: Array, supply: float = 1.0) -> Array:
+        return np.abs(v) / (self.v_read * supply)
 
     @property
     def window(self) -> float:

@@ -164,10 +164,14 @@ class ProgrammedRamp(Converter):
         return max(2**self.bits, self._kept.size)
 
     @property
-    def on_conductance(self) -> float:
-        """Conductance times clock periods, over the pulses of one conversion [S]."""
-        on = np.abs(self.pulses).sum(axis=-1) * self.g_bias
-        return float(self.g_steps.sum() + on.sum())
+    def cell_energy(self) -> float:
+        """sum v i(v) t_step over the pulses of one conversion, to the last level that is read
+        [J]."""
+        steps, bias = self.pulsed
+        last = self._kept[-1]
+        on = np.abs(self.pulses[..., : last + 1]).sum(axis=-1) * bias
+        total = float(steps[..., : self.counts[:last].sum()].sum() + on.sum())
+        return total * self.site.v_read**2 * self.supply * self.adc.t_step
 
     @property
     def c_fb(self) -> float:

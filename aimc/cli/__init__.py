@@ -232,6 +232,10 @@ def cost(
     tall: Annotated[
         bool, typer.Option("--tall", help="Arrays with as many rows as the matrix.")
     ] = False,
+    cell_tanh: Annotated[
+        str,
+        typer.Option(help="tanh of an LSTM's cell state: digital, as in `aimc bench`, or ramp."),
+    ] = "digital",
     activity: Annotated[
         float, typer.Option(min=0, max=1, help="Mean share of a full activation's energy.")
     ] = 0.5,
@@ -248,14 +252,15 @@ def cost(
 ) -> None:
     """Energy, area and latency of a network layer, component by component, with the schedule.
 
-    Nothing is programmed: the layer is described, and compared with the same one whose converters
-    are linear ramps, successive approximation or one-step, where look-ups apply the functions.
+    Nothing is programmed: the layer is described with the card's own converters, and compared with
+    the same one behind others: ramps and flash, which apply the functions themselves, linear ramps,
+    successive approximation and one-step, behind which look-ups do.
     """
     from aimc.cli import costs as command
 
     command.bill(
-        card, model, inputs, hidden, projection, steps, tall, activity, processors, costs, bits,
-        json, out,
+        card, model, inputs, hidden, projection, steps, tall, cell_tanh, activity, processors,
+        costs, bits, json, out,
     )  # fmt: skip
 
 

@@ -89,13 +89,13 @@ def measure(
     evaluate: Callable[[Any], tuple[float, Any]],
     lower: bool,
     digital: Collection[str] = (),
-    steps: int | None = None,
+    steps: int = 1,
 ) -> list[tuple[dict[str, Any], Any]]:
     """A row for each case, with the sum of what `evaluate(chip)` gives beside its value.
 
     Chip k has the seed `seed` + k in every case; without any effect all would be the same, and one
     is measured. lower: lower values are better. steps: of an inference, whose energy is that of the
-    first chip on the data it sees; None: of one step, rows half on.
+    first chip on the data it sees; what stays digital is left out.
     """
     rows = []
     counts = [chips if effects(case.hardware) else 1 for case in wanted]
@@ -107,9 +107,8 @@ def measure(
             for chip_seed in range(seed, seed + count):
                 rng = np.random.default_rng(chip_seed)
                 chip = nn.program(case.model, case.hardware, rng, digital=digital)
-                if energy or not steps:
+                if energy:
                     value, more = evaluate(chip)
-                    energy = energy or cost.bill(chip).record()
                 else:
                     with cost.watch(chip) as seen:
                         value, more = evaluate(chip)

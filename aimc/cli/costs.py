@@ -11,7 +11,7 @@ import aimc
 from aimc import cards, cost, plots, plots_cost
 from aimc.cli import show
 from aimc.cost.bill import as_table
-from aimc.cost.reads import CONVERTERS, Converter
+from aimc.cost.reads import CONVERTERS, CURVED, Converter, own
 from aimc.cost.stages import Kind
 from aimc.errors import ArgumentError
 from aimc.units import show as quantity
@@ -21,8 +21,8 @@ BITS = range(2, 9)
 
 def bill(
     card: str, model: str, inputs: int, hidden: int, projection: int, steps: int, tall: bool,
-    activity: float, processors: int | None, costs: str, bits: int | None, json: bool,
-    out: Path | None,
+    cell_tanh: str, activity: float, processors: int | None, costs: str, bits: int | None,
+    json: bool, out: Path | None,
 ) -> None:  # fmt: skip
     """Prints the bill, the schedule and the comparison; CSV, JSON and figures into `out`."""
     hardware = cards.load(card)
@@ -31,6 +31,7 @@ def bill(
     constants = cost.load(costs)
     if out is not None:
         show.folder(out)
+    mine = own(hardware.adc)
 
     def bills(with_bits: int) -> dict[str, cost.Bill]:
         h = hardware.replace(bits=with_bits)
@@ -38,26 +39,28 @@ def bill(
         def layers(converter: Converter) -> cost.Layer:
             return cost.layer(
                 cast("Kind", model), h, inputs, hidden, projection=projection,
-                converter=converter, tall=tall, activity=activity,
+                converter=converter, cell_tanh=cast("Any", cell_tanh), tall=tall,
+                activity=activity,
             )  # fmt: skip
 
         known = constants.of("one_step", "bits") == with_bits
         kinds = CONVERTERS if known else CONVERTERS[:-1]
+        kinds = sorted(kinds, key=lambda kind: kind != mine)  # the card's own first
         return cost.compare(layers, constants, kinds, processors=processors, steps=steps)
 
     found = bills(hardware.adc.bits)
-    mine = found["ramp"]
     record = {
         "card": hardware.name, "digest": cards.digest(hardware), "costs": constants.name,
         "model": model, "inputs": inputs, "hidden": hidden, "projection": projection,
-        "steps": steps, "tall": tall, "activity": activity, "processors": processors,
-        "version": aimc.__version__, "fitted_or_unverified": constants.doubts(),
+        "steps": steps, "tall": tall, "cell_tanh": cell_tanh, "activity": activity,
+        "processors": processors, "converter": mine, "version": aimc.__version__,
+        "fitted_or_unverified": constants.doubts(),
         "bills": {name: each.as_dict() for name, each in found.items()},
     }  # fmt: skip
     if json:
         typer.echo(show.as_json(record))
     else:
-        typer.echo(_text(mine, found, constants))
+        typer.echo(_text(mine, found, constants, model))
     if out is None:
         return
     swept = _swept(bills)
@@ -66,12 +69,12 @@ def bill(
     }
     figures = {
         "parts.png": plots_cost.parts(found),
-        "timeline.png": plots_cost.timeline(mine),
+        "timeline.png": plots_cost.timeline(found[mine]),
         "efficiency.png": plots_cost.efficiency(swept),
     }
     files = [plots.save(figure, out / name) for name, figure in figures.items()]
     files.append(show.write_text(out / "cost.json", show.as_json(record) + "\n"))
-    files.append(show.write_text(out / "cost.csv", mine.csv()))
+    files.append(show.write_text(out / "cost.csv", found[mine].csv()))
     typer.echo("wrote " + ", ".join(map(str, files)), err=True)
 
 
@@ -89,7 +92,7 @@ def _swept(bills: Any) -> dict[str, list[cost.Bill]]:
     return swept
 
 
-def _text(mine: cost.Bill, found: dict[str, cost.Bill], constants: cost.CostCard) -> str:
+def _text(mine: str, found: dict[str, cost.Bill], constants: cost.CostCard, model: str) -> str:
     lines: list[tuple[str, ...]] = [
         ("", "energy", "area", "latency", "power", "TOPS", "TOPS/W", "TOPS/mm2")
     ]
@@ -101,9 +104,29 @@ def _text(mine: cost.Bill, found: dict[str, cost.Bill], constants: cost.CostCard
             quantity(each.power, "W"), *(f"{rate:.4g}" for rate in rates),
         ))  # fmt: skip
     schedule = [("phase", "start", "cycles", "busy")]
-    for phase in mine.phases:
+    for phase in found[mine].phases:
         cycles = f"{phase.latency * constants.frequency:.4g}"
         schedule.append((phase.name, quantity(phase.start, "s"), cycles, ", ".join(phase.busy)))
-    note = "ramp: applies the curve; the others leave it to look-ups"
-    tables = mine.table(), as_table(schedule, left=(0, 3)), as_table(lines)
-    return "\n\n".join((*tables, f"{note}. Cost card: {constants.name}"))
+    tables = found[mine].table(), as_table(schedule, left=(0, 3)), as_table(lines)
+    return "\n\n".join((*tables, "\n".join(_notes(mine, found[mine], constants, model))))
+
+
+def _notes(mine: str, bill: cost.Bill, constants: cost.CostCard, model: str) -> list[str]:
+    """Who applies the functions, as the bill's own schedule has it, and what is left out."""
+    names = {phase.name for phase in bill.phases}
+    notes = []
+    if mine not in CURVED and model != "linear":
+        notes.append(f"{mine}: linear, so that look-ups apply the functions")
+    elif any(name.endswith(": look up") for name in names):
+        notes.append(
+            f"{mine}: rows fill several arrays, whose partial sums are linear, so that look-ups "
+            "apply the functions; --tall: one array"
+        )
+    elif model != "linear":
+        notes.append(f"{mine}: applies the functions of a product itself")
+    if model == "lstm":
+        ramp = "tanh(c): convert" in names
+        how = "a ramp of its own" if ramp else "look-ups; --cell-tanh ramp: by a ramp"
+        notes.append(f"tanh of the cell state: by {how}")
+    left = "digital layers beside this one are not billed"
+    return [*notes, f"cost card: {constants.name}; {left}"]

@@ -160,8 +160,8 @@ def _print(record: dict[str, Any], remark: str) -> None:
     out.print(
         "loss: bits above the float model; interval: of the mean over chips, for these trained "
         "models and this text\n"
-        f"embedding{' and readout' if kept else ''} digital; energy: one step, rows half on, "
-        "the cells' arithmetic included"
+        "energy: one character on the first chip, from the currents of this text, arithmetic "
+        f"included; embedding{' and readout' if kept else ''} digital and not billed"
     )
     if remark:
         out.print(remark)

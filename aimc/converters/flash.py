@@ -100,6 +100,13 @@ class Flash(Converter):
     def cells(self) -> int:
         return self.g.shape[-1]
 
+    @property
+    def cell_energy(self) -> float:
+        """sum v i(v) t_step of the levels' memristors, read once [J]."""
+        supply = self.supply if self.adc.reference == "tracking" else 1.0
+        seen, _ = self._over(self.g, supply)
+        return float(seen.sum()) * self.site.v_read**2 * supply * self.adc.t_step
+
     def shared_by(self, cols: int, rng: np.random.Generator, g_columns: Any = 0.0) -> Self:
         made = super().shared_by(cols, rng, g_columns)
         late = np.zeros((cols, self.cells))

@@ -8,20 +8,42 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from aimc.errors import must
 from aimc.units import show
+
+COMPONENTS = {
+    "cells": "cell",
+    "drivers": "driver",
+    "DACs": "dac",
+    "integrators": "integrator",
+    "sample and hold": "sample_hold",
+    "ramp columns": "cell",
+    "comparators and counters": "converter",
+    "flash levels": "cell",
+    "flash comparators": "converter",
+    "SAR converters": "sar",
+    "one-step converters": "one_step",
+    "partial sums": "adder",
+    "look-up units": "look_up",
+    "element-wise units": "alu",
+    "buffers": "buffer",
+    "routing": "routing",
+}
+"""Each component of a bill, and the element of the card that it is made of."""
 
 
 @dataclass(frozen=True)
 class Phase:
     """What happens from start to stop [s], and the components that are busy with it.
 
-    The first of them sets how long it takes.
+    The first of them sets how long it takes. times: how often it comes in an inference.
     """
 
     name: str
     start: float
     stop: float
     busy: tuple[str, ...]
+    times: float = 1
 
     @property
     def latency(self) -> float:
@@ -99,7 +121,12 @@ class Bill:
         return self.tops / (self.area * 1e6)
 
     def part(self, name: str) -> Part:
-        """The component of that name; nothing but zeros where the bill has none."""
+        """The component of that name; nothing but zeros where the bill has none.
+
+        Raises ArgumentError where no bill has such a component.
+        """
+        if name not in COMPONENTS:
+            raise must("name", f"be one of {', '.join(COMPONENTS)}", f"is {name!r}")
         for part in self.parts:
             if part.name == name:
                 return part

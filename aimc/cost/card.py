@@ -27,6 +27,8 @@ UNITS = {
     "bits": "1",
 }  # fmt: skip
 _HEAD = {"node": "m", "voltage": "V", "frequency": "Hz"}
+_WHOLE = ("shared", "serves", "processors", "cycles", "bits")
+_LARGEST = 10e-6  # the node of the first microprocessors [m]
 ELEMENTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "cell": ("area",),
     "driver": ("power", "area"),
@@ -63,12 +65,16 @@ class Element:
     fitted: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        as_number("node", self.node, above=0)
+        as_number("node", self.node, above=0, maximum=_LARGEST)
         as_number("voltage", self.voltage, above=0)
+        if not isinstance(self.scales, bool):
+            raise must("scales", "be true or false", f"is {self.scales!r}")
         for name, value in self.values.items():
             if name not in UNITS:
                 raise must("values", f"be of {', '.join(UNITS)}", f"hold {name}")
-            as_number(name, value, minimum=0)
+            as_number(name, value, minimum=1 if name in _WHOLE else 0)
+            if name in _WHOLE and value != int(value):
+                raise must(name, "be a whole number", f"is {value:g}")
             if not str(self.source.get(name, "")).strip():
                 raise ArgumentError(f"`source` must name the source of {name}, but does not.")
         for name in (*self.unverified, *self.fitted):
@@ -112,7 +118,8 @@ class CostCard:
 
     def __post_init__(self) -> None:
         for name in _HEAD:
-            as_number(name, getattr(self, name), above=0)
+            most = _LARGEST if name == "node" else None
+            as_number(name, getattr(self, name), above=0, maximum=most)
             if not str(self.source.get(name, "")).strip():
                 raise ArgumentError(f"`source` must name the source of {name}, but does not.")
         for name in self.unverified:
@@ -137,13 +144,35 @@ class CostCard:
         """Of the digital clock [s]."""
         return 1.0 / self.frequency
 
-    def at(self, **fields: float) -> CostCard:
-        """This card at another `node` [m], `voltage` [V] or `frequency` [Hz]."""
+    def at(
+        self,
+        node: float | None = None,
+        voltage: float | None = None,
+        frequency: float | None = None,
+    ) -> CostCard:
+        """This card at another `node` [m], `voltage` [V] or `frequency` [Hz] of its digital
+        circuits.
+
+        node and voltage move what `scales` alone: cells, analog circuits and routing stay.
+        frequency moves the phases that count clock periods: sums, look-ups, element-wise
+        operations. A read, a ramp and the macro's own converters keep the times of the hardware
+        (`hardware.replace(t_step=...)`), and energies stay: they are of operations.
+        """
+        given = {"node": node, "voltage": voltage, "frequency": frequency}
+        fields: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
         return dataclasses.replace(self, **fields)
 
     def replace(self, element: str, **values: float) -> CostCard:
-        """This card with other values of one element, as its source would state them."""
+        """This card with other values of one element, as its source would state them.
+
+        Raises ArgumentError where there is no such element or quantity.
+        """
+        if element not in self.elements:
+            raise must("element", f"be one of {', '.join(self.elements)}", f"is {element!r}")
         e = self.elements[element]
+        for name in values:
+            if name not in e.values:
+                raise must("values", f"be of {', '.join(e.values)}", f"hold {name}")
         changed = dataclasses.replace(e, values=MappingProxyType({**e.values, **values}))
         elements = MappingProxyType({**self.elements, element: changed})
         return dataclasses.replace(self, elements=elements)
@@ -154,6 +183,15 @@ class CostCard:
         for name, e in self.elements.items():
             found += [f"{name}.{q} ({e.mark(q)})" for q in e.values if e.mark(q)]
         return found
+
+
+def as_card(costs: Any) -> CostCard:
+    """A cost card, given itself, by its name or by its file. Raises as `load`."""
+    if isinstance(costs, CostCard):
+        return costs
+    if not isinstance(costs, str | Path):
+        raise must("costs", "be a cost card, its name or its file", f"is {costs!r}")
+    return load(costs)
 
 
 @functools.cache
@@ -210,7 +248,7 @@ def _element(
             MappingProxyType(source),
             _parse(f"{name}.node", table["node"], "m") if "node" in table else node,
             _parse(f"{name}.voltage", table["voltage"], "V") if "voltage" in table else voltage,
-            bool(table.get("scales", False)),
+            table.get("scales", False),
             tuple(table.get("unverified", ())),
             tuple(table.get("fitted", ())),
         )

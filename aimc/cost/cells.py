@@ -30,7 +30,6 @@ def delivered(crossbar: Crossbar, duration: Array, pulse: Array) -> Array:
     Where currents are not linear in the voltages, or the network changes as rows fall silent, it is
     the sum over time slices of what `Crossbar.solve` says is delivered.
     """
-    duration, pulse = slices.as_pulses(duration, pulse, crossbar.g.shape[0])
     if not crossbar.linear or crossbar.wires.drive == "both":
         return _slices(crossbar, duration, pulse)
     if crossbar.wires.ideal:
@@ -46,6 +45,7 @@ def delivered(crossbar: Crossbar, duration: Array, pulse: Array) -> Array:
 
 
 def _slices(crossbar: Crossbar, duration: Array, pulse: Array) -> Array:
+    duration, pulse = slices.as_pulses(duration, pulse, crossbar.g.shape[0])
     parts = slices.slices(duration)
     result = np.zeros(len(pulse))
     step = max(1, _AT_ONCE // (8 * crossbar.g.size))
@@ -68,9 +68,14 @@ def row_powers(crossbar: Crossbar, v_read: float) -> Array:
 
 
 def energies(macro: Macro, v: Array) -> Array:
-    """Energy of each read (reads,) [J], for mean row voltages v (reads, rows) [V] of a trace."""
-    driver = macro.hardware.driver
-    duration, pulse = driver.pulses(np.asarray(v, dtype=float) / driver.v_read)
+    """Energy of each read (reads,) [J], for mean row voltages v (reads, rows) [V] of a trace.
+
+    Cells as they stand at the macro's age and temperature, rows at its read voltage. The cells'
+    read noise, which is as often too much as too little, is left out.
+    """
+    driver, v = macro.hardware.driver, np.asarray(v, dtype=float)
+    duration = driver.lengths(v, macro.supply)
+    pulse = np.divide(v, duration, out=np.zeros_like(v), where=duration > 0.0)
     return driver.window * delivered(macro.crossbar, duration, pulse)
 
 
@@ -82,4 +87,5 @@ def average(macro: Macro, activity: float) -> float:
     over rows alone, an estimate.
     """
     driver = macro.hardware.driver
-    return driver.window * activity * float(row_powers(macro.crossbar, driver.v_read).sum())
+    powers = row_powers(macro.crossbar, driver.v_read * macro.supply)
+    return driver.window * activity * float(powers.sum())

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import dataclasses
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aimc.cost import cells
 from aimc.cost.bill import Bill
-from aimc.cost.card import CostCard, load
+from aimc.cost.card import CostCard, as_card
 from aimc.cost.price import price
-from aimc.cost.reads import Converter, held, programmed
+from aimc.cost.reads import CURVED, Converter, held, programmed
 from aimc.cost.stages import Layer, Product, gru, lstm
 from aimc.cost.watch import Watched
 from aimc.errors import as_count, as_number, must
@@ -29,44 +30,58 @@ def bill(
     trace: Traces | None = None,
     activity: float = 0.5,
     steps: int = 1,
+    every_step: Collection[str] = (),
 ) -> Bill:
     """What a read of macros costs, or an inference of a programmed model.
 
-    model: a Macro; a Tiled, with its digital sums; several, read at the same time, the arrays
-    alone; or a model of `nn.program`: its layers one after the other, with the arithmetic and
-    look-ups between arrays, buffers and routing. steps: of the sequence; recurrent layers run once
-    in each. costs: a cost card, its name or its file.
+    model: a Macro; a Tiled, with its digital sums; several, read at the same time, the arrays with
+    their converters alone; or a model of `nn.program`: its layers one after the other, with the
+    arithmetic and look-ups between arrays, buffers and routing. Each is billed as it stands: with
+    its kind of converter and its resolution, at its read voltage, temperature and age. Modules that
+    stayed digital are left out. costs: a cost card, its name or its file.
+
+    steps: of the sequence; layers with a state run once in each. Others run once in an inference,
+    but for those that `every_step` names, or as often as `trace` saw where that is of `watch`.
 
     trace: what the macros are read with: a trace of each, in the order of `nn.macros`, or what
-    `watch` saw of a model. The cells' energy is then exact, and the mean over its reads. Without,
+    `watch` saw of a model. The cells' energy is then that of these reads, in the mean. Without,
     `activity` in [0, 1] is what a row uses of the energy of a full activation: E|x| for pulses,
     E[x^2] for voltages; see `cells.average`. Energy counts the rows and columns in use, area the
-    whole arrays. Raises ArgumentError where there is no macro.
+    whole arrays. Raises ArgumentError where there is no macro, or what is given does not fit it.
     """
-    card = costs if isinstance(costs, CostCard) else load(costs)
+    card = as_card(costs)
     activity = as_number("activity", activity, minimum=0, maximum=1)
     as_count("steps", steps, 1)
-    energy = _meter(trace, activity)
+    energy, left = _meter(trace, activity)
 
-    def product(name: str, tiled: Any, curved: bool = False) -> Product:
+    def product(name: str, tiled: Any) -> Product:
         reads = tuple(programmed(m, energy(m)) for m in tiled.macros)
         splits = len(getattr(tiled, "tiles", (0,)))
         inputs, outputs = tiled.shape
-        return Product(name, reads, inputs, outputs, splits, curved)
+        applied = splits == 1 and reads[0].converter in CURVED
+        return Product(name, reads, inputs, outputs, splits, 0 if applied else _curved(tiled))
 
     if hasattr(model, "named_modules"):
-        layers, data = list(_layers(model, product)), True
+        layers = list(_layers(model, product))
+        if not layers:
+            hint = "`nn.program` programs a model."
+            raise must("model", "hold a macro or more", "holds none", hint)
+        layers = _timed(layers, model, trace, steps, every_step)
     else:
-        products = [product("arrays", each, _curved(each)) for each in _flat(model)]
+        if steps != 1 or every_step:
+            raise must("steps, every_step", "be left out where there are arrays alone",
+                       f"are {steps}, {every_step}")  # fmt: skip
+        products = [product("arrays", each) for each in _flat(model)]
         if not products:
             raise must("model", "hold a macro or more", "holds none")
-        reads = tuple(read for each in products for read in each.reads)
         if len(products) > 1:
-            products = [Product("arrays", reads, 0, 0)]
-        layers, data = [Layer("arrays", tuple(products))], False
-    if not layers:
-        raise must("model", "hold a macro or more", "holds none", "`nn.program` programs a model.")
-    return price(layers, card, steps=steps, data=data)
+            reads = tuple(read for each in products for read in each.reads)
+            looked = sum(each.looked for each in products if each.splits == 1)
+            products = [Product("arrays", reads, 0, 0, looked=looked)]
+        layers = [Layer("arrays", tuple(products))]
+    if left():
+        raise must("trace", "hold a trace of every macro", "holds more")
+    return price(layers, card, steps=steps, data=hasattr(model, "named_modules"))
 
 
 def bill_of(
@@ -79,13 +94,17 @@ def bill_of(
 ) -> Bill:
     """What an inference of layers that are described by `cost.layer` costs; nothing is programmed.
 
-    processors: look-up units, and element-wise ones (None: as the card says). steps: see `bill`.
+    processors: look-up units, and element-wise ones (None: as the card says). steps: of a sequence,
+    in each of which layers with a state run once, and others as `cost.layer(every_step=...)` says.
     """
     if processors is not None:
         as_count("processors", processors, 1)
     as_count("steps", steps, 1)
-    card = costs if isinstance(costs, CostCard) else load(costs)
+    card = as_card(costs)
     every = (layers,) if isinstance(layers, Layer) else tuple(layers)
+    if not every or not all(isinstance(each, Layer) for each in every):
+        came = f"hold {[type(each).__name__ for each in every]}" if every else "hold none"
+        raise must("layers", "hold a Layer or more", came, "`cost.layer` describes one.")
     return price(every, card, processors=processors, steps=steps, name=name)
 
 
@@ -103,26 +122,66 @@ def compare(
 
 def _layers(model: Any, product: Callable[..., Product]) -> Iterable[Layer]:
     """The layers of a programmed model that stand on arrays; a cell of a stack is a layer."""
-    for name, module in model.named_modules():
-        chips = getattr(module, "chips", None)
-        if not chips:
-            continue
+    for name, module in _analog(model):
         label = name or type(module).__name__
         if not hasattr(module, "hidden_size"):
-            products = (
-                product(key, chip.macro, _curved(chip.macro)) for key, chip in chips.items()
-            )
+            products = (product(key, chip.macro) for key, chip in module.chips.items())
             yield Layer(label, tuple(products))
             continue
         hardware, size = module.hardware, module.hidden_size
-        ends = [end for depth in range(module.num_layers) for end in module.ends(depth)]
-        for end in ends:
-            own = [
-                product(key, chip.macro, _curved(chip.macro))
-                for key, chip in chips.items()
-                if key.endswith(end)
+        for end in _ends(module):
+            mine = [
+                product(key, chip.macro) for key, chip in module.chips.items() if key.endswith(end)
             ]
-            yield Layer(label + end, tuple(_stages(module, own, hardware, size, end)), True)
+            stages = _stages(module, mine, hardware, size, end)
+            yield Layer(label + end, tuple(stages), None)
+
+
+def _analog(model: Any) -> list[tuple[str, Any]]:
+    """Names and modules that stand on arrays."""
+    return [(name, m) for name, m in model.named_modules() if getattr(m, "chips", None)]
+
+
+def _ends(module: Any) -> list[str]:
+    """How the names of a recurrent module's cells end, in the order in which they run."""
+    return [end for depth in range(module.num_layers) for end in module.ends(depth)]
+
+
+def _timed(
+    layers: list[Layer], model: Any, trace: Any, steps: int, every_step: Collection[str]
+) -> list[Layer]:
+    """`layers` with how often those without a state run: as seen, or as the caller says.
+
+    What was seen is counted in inferences, of which each read a cell with a state `steps` times;
+    in a model without any, its least read layer once.
+    """
+    stateless = [layer.name for layer in layers if layer.times is not None]
+    named = {every_step} if isinstance(every_step, str) else set(every_step)
+    unknown = sorted(named.difference(stateless))
+    if unknown:
+        raise must("every_step", f"name layers without a state ({', '.join(stateless) or 'none'})",
+                   f"names {unknown[0]}")  # fmt: skip
+    if len(stateless) == len(layers) and steps != 1 and not named:
+        raise must("steps", "be 1 where no layer has a state", f"are {steps}",
+                   "`every_step` names the layers that run in every step.")  # fmt: skip
+    if not isinstance(trace, Watched):
+        return [
+            dataclasses.replace(layer, times=None) if layer.name in named else layer
+            for layer in layers
+        ]
+    reads: dict[str, int] = {}
+    for name, module in _analog(model):
+        label = name or type(module).__name__
+        macro = next(iter(module.chips.values())).macro.macros[0]
+        for end in _ends(module) if hasattr(module, "hidden_size") else [""]:
+            reads[label + end] = trace.reads(macro)
+    seen = [reads[layer.name] for layer in layers if layer.times is None]
+    inferences = max(seen) / steps if seen else min(reads.values())
+    return [
+        layer if layer.times is None
+        else dataclasses.replace(layer, times=reads[layer.name] / inferences)
+        for layer in layers
+    ]  # fmt: skip
 
 
 def _stages(module: Any, own: list[Product], hardware: Hardware, size: int, end: str) -> list[Any]:
@@ -133,9 +192,12 @@ def _stages(module: Any, own: list[Product], hardware: Hardware, size: int, end:
     return gru(own[0], own[1:], size) if "GRU" in kinds else list(own)
 
 
-def _curved(tiled: Any) -> bool:
-    curves = getattr(tiled, "curves", None) or [ramp.curve for _, ramp in tiled.ramps]
-    return any(curve.name != "linear" for curve in curves)
+def _curved(tiled: Any) -> int:
+    """Columns with a function other than a line."""
+    curves = getattr(tiled, "curves", None) or [
+        ramp.curve for place, ramp in tiled.ramps for _ in range(place.start, place.stop)
+    ]
+    return sum(curve.name != "linear" for curve in curves)
 
 
 def _flat(macros: Any) -> Iterable[Any]:
@@ -150,18 +212,29 @@ def _flat(macros: Any) -> Iterable[Any]:
                    f"is a {type(macros).__name__}")  # fmt: skip
 
 
-def _meter(trace: Traces | None, activity: float) -> Callable[[Macro], float]:
-    """Gives the energy of the cells in a read of one macro after the other."""
+def _meter(
+    trace: Traces | None, activity: float
+) -> tuple[Callable[[Macro], float], Callable[[], bool]]:
+    """What gives the energy of the cells in a read of one macro after the other, and what says
+    whether traces are left over."""
     if trace is None:
-        return lambda macro: cells.average(macro, activity)
+        return lambda macro: cells.average(macro, activity), lambda: False
     if isinstance(trace, Watched):
-        return trace.mean
-    left = iter((trace,) if isinstance(trace, Trace) else trace)
+        return trace.mean, lambda: False
+    given = [trace] if isinstance(trace, Trace) else trace
+    if not isinstance(given, Sequence) or not all(isinstance(each, Trace) for each in given):
+        raise must("trace", "be a Trace, one of each macro, or what `watch` gives",
+                   f"is a {type(trace).__name__}", "`macro.trace(x)` gives one.")  # fmt: skip
+    ahead = list(reversed(given))
 
     def following(macro: Macro) -> float:
-        each = next(left, None)
-        if each is None:
+        if not ahead:
             raise must("trace", "hold a trace of every macro", "holds fewer")
-        return float(cells.energies(macro, each.v).mean())
+        v = ahead.pop().v
+        if v.shape[1] != macro.shape[0]:
+            raise must("trace", f"have {macro.shape[0]} rows, as its macro", f"has {v.shape[1]}")
+        if not len(v):
+            raise must("trace", "hold a read or more", "holds none")
+        return float(cells.energies(macro, v).mean())
 
-    return following
+    return following, lambda: bool(ahead)

@@ -5,33 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from aimc.cost.bill import Bill, Part, Phase
+from aimc.cost.bill import COMPONENTS, Bill, Part, Phase
 from aimc.cost.card import CostCard
 from aimc.cost.reads import Converter, Read
 from aimc.cost.stages import ElementWise, Layer, LookUp, Product
 
-COMPONENTS = {
-    "cells": "cell",
-    "drivers": "driver",
-    "DACs": "dac",
-    "integrators": "integrator",
-    "sample and hold": "sample_hold",
-    "ramp columns": "cell",
-    "comparators and counters": "converter",
-    "SAR converters": "sar",
-    "one-step converters": "one_step",
-    "partial sums": "adder",
-    "look-up units": "look_up",
-    "element-wise units": "alu",
-    "buffers": "buffer",
-    "routing": "routing",
-}
-"""Each component of a bill, and the element of the card that it is made of."""
 ALUS = 4  # of an element-wise processor: an LSTM's three products and one sum, one unit a cycle
-_CONVERTER = {"sar": "SAR converters", "one-step": "one-step converters"}
+_CONVERTERS: dict[Converter, tuple[str, ...]] = {
+    "ramp": ("comparators and counters", "ramp columns"),
+    "linear ramp": ("comparators and counters",),
+    "sar": ("SAR converters",),
+    "flash": ("flash comparators", "flash levels"),
+    "one-step": ("one-step converters",),
+}
+"""The components of each kind of converter: what decides, and the memristors of its levels."""
 _FORMULAS = {
     "cells": "sum v i T, from the currents",
-    "ramp columns": "sum g v_read^2 t_step, from the column's cells",
+    "ramp columns": "sum v i t_step, from the column's cells",
+    "flash levels": "sum v i t_step, from the levels' cells",
 }
 
 
@@ -47,32 +38,27 @@ class Account:
         self.phases: list[Phase] = []
         self.now = 0.0
         self.bits_moved = 0.0  # over the chip, weighted by how often
-        self.ops = 0
+        self.ops = 0.0
 
-    def phase(self, name: str, latency: float, times: int, *busy: str) -> None:
+    def phase(self, name: str, latency: float, times: float, *busy: str) -> None:
         """Lasts `latency` [s]; the first of `busy` sets the pace."""
         if latency > 0:
-            self.phases.append(Phase(name, self.now, self.now + latency, busy))
+            self.phases.append(Phase(name, self.now, self.now + latency, busy, times))
             self.now += latency
             self.latency[busy[0]] += times * latency
 
-    def product(self, stage: Product, kind: Converter, times: int) -> None:
+    def product(self, stage: Product, times: float) -> None:
         """A product: rows driven and currents integrated, then the columns converted."""
         c = self.card
-        if not any(read.rows for read in stage.reads):
-            kind = "ramp"  # held values are converted by the curved ramp or not at all
-        ramped = kind in ("ramp", "linear ramp")
-        digitised = "comparators and counters" if ramped else _CONVERTER[kind]
         for read in stage.reads:
-            self._array(read, kind, digitised, times)
-        slowest = max(stage.reads, key=lambda read: read.window + read.conversion(kind, c))
+            self._array(read, times)
+        slowest = max(stage.reads, key=lambda read: read.window + read.conversion(c))
         drivers = "drivers" if slowest.pulsed else "DACs"
         first = ("cells", drivers) if slowest.rows else ("integrators",)
         self.phase(f"{stage.name}: read", slowest.window, times,
                    *dict.fromkeys((*first, "integrators")))  # fmt: skip
-        busy = (digitised, "ramp columns") if ramped else (digitised,)
-        self.phase(f"{stage.name}: convert", slowest.conversion(kind, c), times,
-                   *busy, "integrators", "sample and hold")  # fmt: skip
+        self.phase(f"{stage.name}: convert", slowest.conversion(c), times,
+                   *_CONVERTERS[slowest.converter], "integrators", "sample and hold")  # fmt: skip
         if stage.splits > 1:
             sums = (stage.splits - 1) * stage.outputs
             self.energy["partial sums"] += times * sums * c.of("adder", "energy")
@@ -84,10 +70,10 @@ class Account:
         self._move(moved, times)
         self._keep(stage.inputs * bits_in + stage.outputs * bits)
 
-    def _array(self, read: Read, kind: Converter, digitised: str, times: int) -> None:
+    def _array(self, read: Read, times: float) -> None:
         c, n = self.card, read.count * times
         rows, cols, lines = read.array
-        on = read.window + read.conversion(kind, c)
+        on = read.window + read.conversion(c)
         e, a = self.energy, self.area
         e["cells"] += n * read.cells
         a["cells"] += read.count * rows * lines * c.of("cell", "area")
@@ -101,17 +87,18 @@ class Account:
         a["integrators"] += read.count * cols * c.of("integrator", "area")
         e["sample and hold"] += n * read.lines * c.of("sample_hold", "power") * on
         a["sample and hold"] += read.count * lines * c.of("sample_hold", "area")
-        uses = {"sar": read.bits, "one-step": 1}.get(kind, read.periods)
-        part = COMPONENTS[digitised]
-        e[digitised] += n * read.cols * uses * c.of(part, "energy")
-        a[digitised] += read.count * read.converters(kind, c, whole=True) * c.of(part, "area")
-        if part == "converter":
-            e["ramp columns"] += n * read.ramp
-            a["ramp columns"] += read.count * read.ramp_cells * c.of("cell", "area")
+        deciding, *levels = _CONVERTERS[read.converter]
+        element = COMPONENTS[deciding]
+        e[deciding] += n * read.cols * read.uses * c.of(element, "energy")
+        stand = read.converters(c, whole=True) * read.parallel
+        a[deciding] += read.count * stand * c.of(element, "area")
+        for component in levels:
+            e[component] += n * read.reference
+            a[component] += read.count * read.reference_cells * c.of("cell", "area")
         self.ops += n * 2 * read.rows * read.cols
 
     def look_up(
-        self, name: str, count: int, bits: int, processors: int, times: int, moved: int = 2
+        self, name: str, count: int, bits: int, processors: int, times: float, moved: int = 2
     ) -> None:
         """A function of `count` values, `cycles` periods each, by so many units. moved: words that
         travel for each value; a product's results have travelled already.
@@ -127,7 +114,7 @@ class Account:
         self._move(moved * count * bits, times)
 
     def element_wise(
-        self, stage: ElementWise, bits: int, processors: int | None, times: int
+        self, stage: ElementWise, bits: int, processors: int | None, times: float
     ) -> None:
         """Products and sums, `ALUS` operations of a processor in a period."""
         c = self.card
@@ -140,11 +127,11 @@ class Account:
         self.phase(stage.name, turns * c.period, times, "element-wise units", "buffers")
         self._touch((stage.ops + 2) * stage.units * bits, times)
 
-    def _touch(self, bits: float, times: int) -> None:
+    def _touch(self, bits: float, times: float) -> None:
         if self.data:
             self.energy["buffers"] += times * bits * self.card.of("buffer", "energy")
 
-    def _move(self, bits: float, times: int) -> None:
+    def _move(self, bits: float, times: float) -> None:
         if self.data:
             self.bits_moved += times * bits
 
@@ -167,7 +154,7 @@ class Account:
                     source = f"energy: {_FORMULAS[component]}; {source}"
                 doubts = self.card.elements[element].doubts()
                 parts.append(Part(component, energy, area, latency, source, doubts))
-        return Bill(name, tuple(parts), tuple(self.phases), self.ops, bits)
+        return Bill(name, tuple(parts), tuple(self.phases), round(self.ops), bits)
 
 
 def price(
@@ -182,19 +169,19 @@ def price(
     """The bill of layers that run one after the other.
 
     processors: look-up units, and element-wise ones (None: as the card says). steps: of a sequence,
-    in each of which recurrent layers run once. data: whether buffers and routing are billed.
+    in each of which layers without `times` run once. data: whether buffers and routing are billed.
     """
     account, bits = Account(card, data), 0
     look_ups = processors or int(card.of("look_up", "processors"))
     for layer in layers:
-        times = steps if layer.recurrent else 1
+        times = steps if layer.times is None else layer.times
         bits = next((s.reads[0].bits for s in layer.stages if isinstance(s, Product)), bits)
         for stage in layer.stages:
             if isinstance(stage, Product):
-                account.product(stage, layer.converter, times)
-                if stage.curved and (layer.converter != "ramp" or stage.splits > 1):
+                account.product(stage, times)
+                if stage.looked:
                     label = f"{stage.name}: look up"
-                    account.look_up(label, stage.outputs, bits, look_ups, times, moved=1)
+                    account.look_up(label, stage.looked, bits, look_ups, times, moved=1)
             elif isinstance(stage, LookUp):
                 account.look_up(stage.name, stage.count, bits, look_ups, times)
             else:

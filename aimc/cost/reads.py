@@ -6,24 +6,33 @@ import dataclasses
 import functools
 import itertools
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from aimc.adc import ADC, Site
+from aimc.adc import Converter as Made
+from aimc.converters import SARADC, FlashADC, LinearRampADC
 from aimc.driver import PulseDriver
 from aimc.errors import as_count, as_number, must
+from aimc.macro import Hardware
+from aimc.ramp import RampADC
 
 if TYPE_CHECKING:
-    from aimc.adc import Converter as AnyConverter
     from aimc.cost.card import CostCard
-    from aimc.macro import Hardware, Macro
+    from aimc.macro import Macro
 
-Converter = Literal["ramp", "linear ramp", "sar", "one-step"]
-CONVERTERS: tuple[Converter, ...] = ("ramp", "linear ramp", "sar", "one-step")
-"""ramp: applies the curve itself. The others are linear, and a look-up applies it."""
-_SHARED = {"sar": "sar", "one-step": "one_step"}
+Converter = Literal["ramp", "linear ramp", "sar", "flash", "one-step"]
+CONVERTERS: tuple[Converter, ...] = ("ramp", "linear ramp", "sar", "flash", "one-step")
+CURVED: tuple[Converter, ...] = ("ramp", "flash")
+"""Those that apply the curve themselves. The others are linear, and a look-up applies it."""
+_OWN: dict[type[ADC], Converter] = {
+    RampADC: "ramp", LinearRampADC: "linear ramp", SARADC: "sar", FlashADC: "flash",
+}  # fmt: skip
+_ELEMENTS = {"sar": "sar", "one-step": "one_step"}
 
 
 @dataclass(frozen=True)
@@ -31,10 +40,15 @@ class Read:
     """One read of an array with its converters, or of `count` such arrays at the same time.
 
     rows, cols, lines: rows, columns of weights and columns of cells in use; array: those that the
-    array has. pulsed: whether rows carry pulses of one voltage, or a voltage each. window, t_step
-    [s]: of the read, and of the ramp; periods: clock periods of the ramp. bits_in, bits: of an
-    activation and of a conversion. cells, ramp: energy in the cells of the array and of its ramp
-    columns [J]; ramp_cells: how many those are.
+    array has. pulsed: whether rows carry pulses of one voltage, or a voltage each. window [s]: of
+    the read. bits_in, bits: of an activation and of a conversion's result. cells: energy in the
+    cells of the array [J].
+
+    converter: its kind. periods, slot: clock periods of a conversion, and one of them with the rest
+    behind it [s]; no periods where converters of the card serve several columns in turn. uses: what
+    the card's energy is counted for in a conversion of a column: clock periods, bits or
+    comparators; parallel: elements that a column has. reference, reference_cells: energy in the
+    memristors that make the levels [J], and how many those are.
     """
 
     rows: int
@@ -43,38 +57,61 @@ class Read:
     array: tuple[int, int, int]
     pulsed: bool
     window: float
-    t_step: float
-    periods: int
     bits_in: int
     bits: int
     cells: float
-    ramp: float
-    ramp_cells: int
+    converter: Converter
+    periods: int
+    slot: float
+    uses: int
+    parallel: int
+    reference: float
+    reference_cells: int
     count: int = 1
 
-    def conversion(self, converter: Converter, card: CostCard) -> float:
+    def conversion(self, card: CostCard) -> float:
         """Time until every column is converted [s]."""
-        if converter not in _SHARED:
-            return self.periods * self.t_step
-        if converter == "one-step" and self.bits != card.of("one_step", "bits"):
+        if self.periods:
+            return self.periods * self.slot
+        if self.converter == "one-step" and self.bits != card.of("one_step", "bits"):
             only = card.of("one_step", "bits")
             raise must("bits", f"be {only:g}, for which the one-step converter's cost is known",
                        f"are {self.bits}")  # fmt: skip
-        turns = math.ceil(self.cols / self.converters(converter, card))
-        return turns * card.of(_SHARED[converter], "latency")
+        turns = math.ceil(self.cols / self.converters(card))
+        return turns * card.of(_ELEMENTS[self.converter], "latency")
 
-    def converters(self, converter: Converter, card: CostCard, whole: bool = False) -> int:
+    def converters(self, card: CostCard, whole: bool = False) -> int:
         """Converters of the columns in use, or of the `whole` array: one each, or for several."""
         cols = self.array[1] if whole else self.cols
-        if converter not in _SHARED:
+        if self.periods:
             return cols
-        return math.ceil(cols / card.of(_SHARED[converter], "shared"))
+        return math.ceil(cols / card.of(_ELEMENTS[self.converter], "shared"))
+
+
+def own(adc: ADC) -> Converter:
+    """The kind of a converter that is simulated. Raises ArgumentError where no cost is known."""
+    for kind, name in _OWN.items():
+        if isinstance(adc, kind):
+            return name
+    known = ", ".join(kind.__name__ for kind in _OWN)
+    raise must("adc", f"be one of {known}, whose cost is known", f"is a {type(adc).__name__}")
+
+
+def with_converter(hardware: Hardware, converter: Converter) -> Hardware:
+    """`hardware` with such a converter of as many bits and the same clock; itself where it has one.
+
+    SAR and one-step converters that it has not are those of the card, and change nothing here.
+    """
+    if converter in (own(hardware.adc), *_ELEMENTS):
+        return hardware
+    kind = next(kind for kind, name in _OWN.items() if name == converter)
+    adc = kind(bits=hardware.adc.bits, t_step=hardware.adc.t_step)
+    return dataclasses.replace(hardware, adc=adc)
 
 
 def programmed(macro: Macro, energy: float) -> Read:
     """A read of a programmed macro whose cells take `energy` [J]."""
-    ramps = macro.converters
-    return _read(macro.hardware, *macro.shape, macro.crossbar.g.shape[1], energy, ramps)
+    return _read(macro.hardware, *macro.shape, macro.crossbar.g.shape[1], energy, macro.converters)
 
 
 def described(
@@ -82,6 +119,7 @@ def described(
     rows: int,
     cols: int,
     curves: Sequence[str] = ("linear",),
+    converter: Converter | None = None,
     *,
     activity: float = 0.5,
     fill: float = 0.2,
@@ -89,40 +127,41 @@ def described(
 ) -> tuple[Read, ...]:
     """Reads of a matrix that is not programmed, array by array, as `aimc.tile` would split it.
 
-    fill: mean |w| / w_max; wires are left out. The default is 0.2, as in the recurrent layer of the
-    trained keyword spotter (0.198), whose weights training bounds. Ramps are those of an ideal
-    write. tall: arrays have as many rows as the matrix, so that one integrator takes the charge of
-    a whole column; otherwise rows beyond the array's make linear partial sums.
+    converter: None is the hardware's own. fill: mean |w| / w_max; wires are left out. The default
+    is 0.2, as in the recurrent layer of the trained keyword spotter (0.198), whose weights training
+    bounds. References are those of an ideal write. tall: arrays have as many rows as the matrix, so
+    that one integrator takes the charge of a whole column; otherwise rows beyond the array's make
+    linear partial sums.
     """
     as_count("rows", rows, 1)
     as_count("cols", cols, 1)
     activity = as_number("activity", activity, minimum=0, maximum=1)
     fill = as_number("fill", fill, minimum=0, maximum=1)
-    h = hardware.replace(rows=rows) if tall else hardware
+    converter = converter or own(hardware.adc)
+    h = with_converter(hardware.replace(rows=rows) if tall else hardware, converter)
     down, across = blocks(rows, h.rows), blocks(cols, h.cols)
-    names = [curves[k * len(curves) // cols] for k in range(cols)] if len(down) == 1 else ()
-    g = h.mapping.to_conductance(np.array([[fill, -fill]]), h.device, 1.0).mean()
-    power = float(g) * h.driver.v_read**2 * activity
-    found: dict[Any, Read] = {}
-    for high, (start, wide) in itertools.product(down, zip(_starts(across), across, strict=True)):
-        own = tuple(dict.fromkeys(names[start : start + wide])) or ("linear",)
-        kind = high, wide, own
-        if kind in found:
-            found[kind] = dataclasses.replace(found[kind], count=found[kind].count + 1)
-            continue
+    power = activity * _cell_power(h, fill)
+    kinds = Counter(_kinds(across, curves if len(down) == 1 else ("linear",)))
+    found = []
+    for (high, tall_ones), ((wide, names), wide_ones) in itertools.product(
+        Counter(down).items(), kinds.items()
+    ):
         lines = h.mapping.lines(wide)
         energy = power * h.driver.window * high * lines
-        found[kind] = _read(h, high, wide, lines, energy, [_ideal_ramp(h, name) for name in own])
-    return tuple(found.values())
+        made = () if _of_the_card(h, converter) else [_ideal(h, name) for name in names]
+        read = _read(h, high, wide, lines, energy, made, converter)
+        found.append(dataclasses.replace(read, count=tall_ones * wide_ones))
+    return tuple(found)
 
 
-def held(hardware: Hardware, units: int, ramp: AnyConverter | None = None) -> Read:
-    """The conversion of `units` digital values by a tanh ramp of their own, as of a cell state:
-    each is driven as a pulse onto an integrator, without weights.
+def held(hardware: Hardware, units: int, made: Made | None = None) -> Read:
+    """The conversion of `units` digital values by a tanh converter of their own, as of a cell
+    state: each is driven as a pulse onto an integrator, without weights.
     """
-    ramp = ramp or _ideal_ramp(hardware, "tanh")
+    made = made or _ideal(hardware, "tanh")
+    site = dataclasses.replace(made.site, v_read=hardware.driver.v_read)
     one = hardware.replace(rows=1, cols=units)
-    read = _read(one, 0, units, units, 0.0, [ramp])
+    read = _read(one, 0, units, units, 0.0, [dataclasses.replace(made, site=site)])
     return dataclasses.replace(read, array=(0, units, units))
 
 
@@ -133,24 +172,55 @@ def blocks(length: int, most: int) -> list[int]:
     return [b - a for a, b in itertools.pairwise(edges)]
 
 
-def _starts(lengths: Sequence[int]) -> list[int]:
-    return [sum(lengths[:k]) for k in range(len(lengths))]
+def _kinds(across: Sequence[int], curves: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Width of each column block, and the curves that its columns have."""
+    cols, start = sum(across), 0
+    for wide in across:
+        first, last = (k * len(curves) // cols for k in (start, start + wide - 1))
+        yield wide, tuple(dict.fromkeys(curves[first : last + 1]))
+        start += wide
+
+
+def _cell_power(h: Hardware, fill: float) -> float:
+    """Mean power of a cell at the read voltage [W]."""
+    v = h.driver.v_read
+    g = h.mapping.to_conductance(np.array([[fill, -fill]]), h.device, 1.0)
+    if h.device.iv is None:
+        return float(g.mean()) * v**2
+    return float(np.mean(h.device.iv.evaluate(g, np.full_like(g, v))[0])) * v
 
 
 @functools.lru_cache(maxsize=64)
-def _ideal_ramp(h: Hardware, name: str) -> AnyConverter:
+def _ideal(h: Hardware, name: str) -> Made:
     device = dataclasses.replace(h.device, on_write=(), on_read=(), on_age=())
-    return h.adc.program(name, device, np.random.default_rng(0))
+    return h.adc.program(name, device, np.random.default_rng(0), Site(v_read=h.driver.v_read))
+
+
+def _of_the_card(h: Hardware, converter: Converter) -> bool:
+    """Whether the converter is one of the card, not the hardware's own."""
+    return converter in _ELEMENTS and converter != own(h.adc)
 
 
 def _read(
-    h: Hardware, rows: int, cols: int, lines: int, energy: float, ramps: Sequence[AnyConverter]
+    h: Hardware,
+    rows: int,
+    cols: int,
+    lines: int,
+    energy: float,
+    made: Sequence[Made],
+    converter: Converter | None = None,
 ) -> Read:
-    bits_in = h.driver.bits or h.adc.bits
+    """made: the converters as they stand, each once; none where they are of the card."""
+    kind = converter or own(h.adc)
+    bits = max((each.bits for each in made), default=h.adc.bits)
+    periods = max((each.periods for each in made), default=0)
+    resolution = getattr(h.adc, "resolution", bits) if made else bits
+    levels = 2**bits - 1
+    uses = {"sar": resolution, "flash": levels, "one-step": 1}.get(kind, periods)
     return Read(
         rows, cols, lines, (h.rows, h.cols, h.mapping.lines(h.cols)),
-        isinstance(h.driver, PulseDriver), h.driver.window, h.adc.t_step,
-        max(ramp.periods for ramp in ramps), bits_in, h.adc.bits, energy,
-        h.driver.v_read**2 * h.adc.t_step * sum(ramp.on_conductance for ramp in ramps),
-        sum(ramp.cells for ramp in ramps),
+        isinstance(h.driver, PulseDriver), h.driver.window, h.driver.bits or h.adc.bits, bits,
+        energy, kind, periods, h.adc.t_step + getattr(h.adc, "t_rest", 0.0), uses,
+        levels if kind == "flash" else 1, sum(each.cell_energy for each in made),
+        sum(each.cells for each in made),
     )  # fmt: skip

@@ -8,13 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
-from aimc.cost.reads import CONVERTERS, Converter, Read, blocks, described, held
+from aimc.cost.reads import (
+    CONVERTERS,
+    CURVED,
+    Converter,
+    Read,
+    blocks,
+    described,
+    held,
+    own,
+    with_converter,
+)
 from aimc.errors import as_count, must
-
-if TYPE_CHECKING:
-    from aimc.macro import Hardware
+from aimc.macro import Hardware
 
 Kind = Literal["lstm", "gru", "rnn", "linear"]
 KINDS: tuple[Kind, ...] = ("lstm", "gru", "rnn", "linear")
@@ -29,7 +37,7 @@ class Product:
     """Reads of several arrays at the same time, which give `outputs` digital results.
 
     inputs: activations that come in. splits: row blocks, whose partial sums are added digitally.
-    curved: whether a function other than a line is to be applied.
+    looked: how many of the results a look-up applies a function to, where converters do not.
     """
 
     name: str
@@ -37,7 +45,7 @@ class Product:
     inputs: int
     outputs: int
     splits: int = 1
-    curved: bool = False
+    looked: int = 0
 
 
 @dataclass(frozen=True)
@@ -62,12 +70,13 @@ Stage = Product | LookUp | ElementWise
 
 @dataclass(frozen=True)
 class Layer:
-    """What a layer does in a step. recurrent: whether it does so in every step of a sequence."""
+    """What a layer does when it runs. times: how often it does in an inference; None: in every step
+    of a sequence.
+    """
 
     name: str
     stages: tuple[Stage, ...]
-    recurrent: bool = False
-    converter: Converter = "ramp"
+    times: float | None = 1
 
 
 def layer(
@@ -78,33 +87,47 @@ def layer(
     *,
     projection: int = 0,
     bias: bool = False,
-    converter: Converter = "ramp",
-    cell_tanh: Literal["ramp", "digital"] = "ramp",
+    converter: Converter | None = None,
+    cell_tanh: Literal["digital", "ramp"] = "digital",
+    every_step: bool | None = None,
     name: str = "",
-    **details: Any,
+    activity: float = 0.5,
+    fill: float = 0.2,
+    tall: bool = False,
 ) -> Layer:
     """A layer that is described, not programmed.
 
     inputs, size: features of the input, and of the state or output. projection: of an LSTM's
-    output. cell_tanh: the tanh of an LSTM's cell state by a ramp, or by a look-up; always the
-    latter where the converter is linear. details: activity, fill and tall; see `described`.
+    output. converter: one of `CONVERTERS` in place of the hardware's own, which None is; see
+    `with_converter`. cell_tanh: the tanh of an LSTM's cell state by a look-up, or by a "ramp" of
+    its own, as in `nn.program`; always the former where converters are linear. every_step: whether
+    the layer runs in every step of a sequence; None: where it has a state. activity, fill, tall:
+    see `described`.
     """
     if kind not in KINDS:
         raise must("kind", f"be one of {', '.join(KINDS)}", f"is {kind!r}")
+    if not isinstance(hardware, Hardware):
+        raise must("hardware", "be a Hardware", f"is {hardware!r}", "`aimc.load(name)` gives one.")
+    converter = own(hardware.adc) if converter is None else converter
     if converter not in CONVERTERS:
         raise must("converter", f"be one of {', '.join(CONVERTERS)}", f"is {converter!r}")
+    if cell_tanh not in ("digital", "ramp"):
+        raise must("cell_tanh", "be 'digital' or 'ramp'", f"is {cell_tanh!r}")
     as_count("inputs", inputs, 1)
     as_count("size", size, 1)
     as_count("projection", projection, 0)
     if projection and kind != "lstm":
         raise must("projection", "be 0 but for an LSTM", f"is {projection}")
-    applied = converter == "ramp"
+    applied = converter in CURVED
 
     def product(label: str, rows: int, cols: int, curves: tuple[str, ...] = ("linear",)) -> Product:
         shown = curves if applied else ("linear",)
-        reads = described(hardware, rows, cols, shown, **details)
-        splits = 1 if details.get("tall") else len(blocks(rows, hardware.rows))
-        return Product(label, reads, rows, cols, splits, curves != ("linear",))
+        reads = described(
+            hardware, rows, cols, shown, converter, activity=activity, fill=fill, tall=tall
+        )
+        splits = 1 if tall else len(blocks(rows, hardware.rows))
+        looked = 0 if curves == ("linear",) or (applied and splits == 1) else cols
+        return Product(label, reads, rows, cols, splits, looked)
 
     state = projection or size
     rows = inputs + bias + (0 if kind == "linear" else state)
@@ -115,8 +138,9 @@ def layer(
         stages = [product("state", rows, size, CURVES["rnn"])]
     elif kind == "lstm":
         gates = product("gates", rows, 4 * size, CURVES["lstm"])
-        ramp = held(hardware, size) if applied and cell_tanh == "ramp" else None
-        stages = lstm(gates, size, ramp)
+        by_ramp = applied and cell_tanh == "ramp"
+        tanh = held(with_converter(hardware, converter), size) if by_ramp else None
+        stages = lstm(gates, size, tanh)
         if projection:
             stages.append(product("projection", size, projection))
     else:
@@ -126,12 +150,16 @@ def layer(
             product("new_h", state + bias, size),
         )
         stages = gru(gates, parts, size)
-    return Layer(name or kind, tuple(stages), kind != "linear", converter)
+    recurrent = kind != "linear" if every_step is None else every_step
+    return Layer(name or kind, tuple(stages), None if recurrent else 1)
 
 
-def lstm(gates: Product, size: int, ramp: Read | None) -> list[Stage]:
-    """c' = f c + i g, h' = o tanh(c'): the tanh by `ramp`, or by a look-up where that is None."""
-    tanh = Product("tanh(c)", (ramp,), size, size) if ramp else LookUp("tanh(c)", size)
+def lstm(gates: Product, size: int, held: Read | None) -> list[Stage]:
+    """c' = f c + i g, h' = o tanh(c'): the tanh by a converter of its own, which reads the `held`
+    state, or by a look-up where that is None."""
+    tanh: Stage = LookUp("tanh(c)", size)
+    if held is not None:
+        tanh = Product("tanh(c)", (held,), size, size, 1, 0 if held.converter in CURVED else size)
     return [gates, ElementWise("c = f c + i g", size, 3), tanh,
             ElementWise("h = o tanh(c)", size, 1)]  # fmt: skip
 

@@ -25,8 +25,13 @@ class Watched:
     def add(self, macro: Macro, x: np.ndarray) -> None:
         """Reads of activations x (reads, rows)."""
         energy, reads = self._seen.get(id(macro), (0.0, 0))
-        energy += float(cells.energies(macro, macro.hardware.driver.drive(x)).sum())
+        v = macro.supply * macro.hardware.driver.drive(x)
+        energy += float(cells.energies(macro, v).sum())
         self._seen[id(macro)] = energy, reads + len(x)
+
+    def reads(self, macro: Macro) -> int:
+        """How often `macro` was read."""
+        return self._seen.get(id(macro), (0.0, 0))[1]
 
     def mean(self, macro: Macro) -> float:
         """Of a read of `macro` [J]. Raises ArgumentError where it was never read."""

@@ -4,13 +4,21 @@ Fig. 1).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aimc import cards, cost
+from matplotlib.figure import Figure
+
+from aimc import cards, cost, plots_cost
 from aimc.cost.reads import Converter
+from aimc.plots import BLUE, GREY, ORANGE
 from aimc.reproduce.table import Row, Table
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 HIDDEN, PROCESSORS = 512, 32
+PUBLISHED = 2.0, 5.0
+"""How much longer than the product nonlinear operations take with 32 processors."""
 
 
 def bills(cycles: int = 1, processors: int = PROCESSORS, **options: Any) -> dict[str, cost.Bill]:
@@ -19,7 +27,9 @@ def bills(cycles: int = 1, processors: int = PROCESSORS, **options: Any) -> dict
     card = cost.load().replace("look_up", cycles=float(cycles))
 
     def describe(converter: Converter) -> cost.Layer:
-        return cost.layer("lstm", hardware, HIDDEN, HIDDEN, converter=converter, tall=True)
+        return cost.layer(
+            "lstm", hardware, HIDDEN, HIDDEN, converter=converter, cell_tanh="ramp", tall=True
+        )
 
     return cost.compare(describe, card, processors=processors, **options)
 
@@ -54,4 +64,34 @@ def run(seed: int) -> Table:
         "processors nonlinear operations take 2 to 5 times longer, without the cycles it counts",
         tuple(rows),
         {"hidden": HIDDEN, "processors": PROCESSORS, "bits": 5, "costs": cost.load().name},
+        figure=draw,
     )
+
+
+def draw() -> Figure:
+    """Look-ups over the product as cycles grow, beside the published range; then where time, energy
+    and area of a step with four cycles go.
+    """
+    figure = Figure(figsize=(11.0, 4.2), layout="constrained")
+    first, *panels = figure.subplots(1, 4, width_ratios=(1.25, 1, 1, 1))
+    _ratios(first)
+    found = bills(4)
+    for axes, what in zip(panels, ("latency", "energy", "area"), strict=True):
+        plots_cost.stack(axes, found, what)
+    panels[1].set_title(f"{HIDDEN} units, {PROCESSORS} processors, 4 cycles", fontsize=9)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=8)
+    return figure
+
+
+def _ratios(axes: Axes) -> None:
+    cycles = (1, 2, 3, 4)
+    axes.axhspan(*PUBLISHED, color=GREY, alpha=0.2, lw=0, label="published, cycles not stated")
+    for kind, marker, colour in (("linear ramp", "o", BLUE), ("sar", "s", ORANGE)):
+        ratio = [nonlinear(bills(n)[kind]) for n in cycles]
+        axes.plot(cycles, ratio, marker, ls="-", lw=1.2, ms=5, color=colour, label=kind)
+    axes.axhline(1.0, color=GREY, lw=0.8, ls=":")
+    axes.set(xlabel="cycles of a look-up", ylabel="look-ups over product", xticks=cycles,
+             ylim=(0, 7))  # fmt: skip
+    axes.legend(frameon=False, fontsize=8, loc="upper left")
+    axes.spines[["top", "right"]].set_visible(False)

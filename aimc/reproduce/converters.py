@@ -15,8 +15,9 @@ EXPECTED = {"ramp": (32.0, 42.82, None), "one-step": (0.66, 1.61, 777.28), "sar"
 
 
 def run(seed: int) -> Table:
-    """One conversion of 128 columns at 5 bits; nothing is drawn, `seed` is not used."""
-    hardware = cards.load("taox-1t1r-128").replace(bits=5)
+    """One conversion of the 128 columns of an array at 5 bits; nothing is drawn, `seed` is not
+    used."""
+    hardware = cards.load("taox-1t1r-128").replace(bits=5, cols=COLUMNS)
     rows, found = [], {}
     for kind, (time, energy, area) in EXPECTED.items():
         layer = cost.layer("rnn", hardware, 1, COLUMNS, converter=kind, tall=True)  # pyright: ignore
@@ -40,4 +41,8 @@ def run(seed: int) -> Table:
         "only the count; the one-step converter's are the card's single conversion, counted",
         tuple(rows),
         {"columns": COLUMNS, "bits": 5, "costs": cost.load().name},
+        notes=(
+            "a SAR of the card serves 128 columns in turn, 100 ns and 1200 um2 whatever the bits, "
+            "as its source has it; its energy is linear in the bits",
+        ),
     )

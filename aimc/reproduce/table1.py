@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from scipy import optimize
 
-from aimc import cards, cost
+from aimc import cards, cost, plots_cost
+from aimc.plots import BLUE, ORANGE
+from aimc.reproduce.figures import panels
 from aimc.reproduce.table import Row, Table
 
 CARD = "taox-1t1r-128"
@@ -59,7 +62,8 @@ class Column:
         hardware = cards.load(CARD).replace(bits=bits or self.bits)
         sizes = self.inputs, self.hidden
         projection = self.projection
-        return cost.layer("lstm", hardware, *sizes, projection=projection, tall=tall, **details)
+        options = {"cell_tanh": "ramp", "tall": tall, **details}
+        return cost.layer("lstm", hardware, *sizes, projection=projection, **options)
 
 
 _KWS, _NLP = ("KWS", 40, 32, 0, 1.125, 0.003), ("NLP", 129, 2016, 504, 623, 0.71)
@@ -179,5 +183,37 @@ def run(seed: int) -> Table:
         "owe nothing to the two energies",
         tuple(rows),
         {"card": CARD, "costs": card.name, "activity": 0.5, "fill": 0.2,
-         "fitted and unverified": card.doubts()},
+         "cell_tanh": "ramp", "fitted and unverified": card.doubts()},
+        figure=lambda: draw(rows),
     )  # fmt: skip
+
+
+def draw(rows: Sequence[Row]) -> Figure:
+    """Each quantity of the four columns beside what is published, on an axis of its own, and by how
+    many percent they differ.
+    """
+    shown = {
+        "memory": "memory [kB]", "area": "area [mm$^2$]", "power": "power [mW]",
+        "throughput": "throughput [TOPS]", "efficiency": "efficiency [TOPS/W]",
+        "by area": "by area [TOPS/mm$^2$]",
+    }  # fmt: skip
+    found = {row.what: row for row in rows}
+    figure, each = panels((12.4, 3.7), 1, len(shown))
+    places = range(len(COLUMNS))
+    for axes, (what, label) in zip(each, shown.items(), strict=True):
+        own = [found[f"{c.label}: {what}"] for c in COLUMNS]
+        published = [r.expected or 0.0 for r in own]
+        axes.plot(places, published, "D", ms=8, mfc="none", mew=1.4, color=ORANGE,
+                  label="published")  # fmt: skip
+        axes.plot(places, [r.measured for r in own], "o", ms=4.5, color=BLUE, label="this card")
+        for place, r in zip(places, own, strict=True):
+            off, top = round(100 * (r.difference or 0)), max(r.measured, r.expected or 0)
+            axes.annotate(f"{off:+d} %", (place, top), (0, 8),
+                          textcoords="offset points", ha="center", fontsize=7)  # fmt: skip
+        axes.set(yscale="log", ylabel=label, xlim=(-0.6, len(COLUMNS) - 0.4))
+        axes.set_xticks(places, [f"{c.name}\n{c.bits} b" for c in COLUMNS], fontsize=8)
+        axes.margins(y=0.15)
+        plots_cost.plain(axes.yaxis)
+    handles, labels = each[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=2, frameon=False, fontsize=8)
+    return figure

@@ -1,5 +1,7 @@
 """The bill of a programmed model is that of the layers it is made of, on the data that it sees."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,9 @@ import torch
 import aimc
 from aimc import cost, nn
 from aimc.errors import ArgumentError
+
+# Energies of picojoules and times of nanoseconds lie below the absolute tolerance of pytest.
+approx = partial(pytest.approx, rel=1e-9, abs=0.0)
 
 
 @pytest.fixture
@@ -30,10 +35,10 @@ def same(chip, told):
     assert [p.name.replace("_l0", "") for p in bill.phases] == [p.name for p in told.phases]
     for part in told.parts:
         mine = bill.part(part.name)
-        assert mine.area == pytest.approx(part.area), part.name
-        assert mine.latency == pytest.approx(part.latency), part.name
+        assert mine.area == approx(part.area), part.name
+        assert mine.latency == approx(part.latency), part.name
         if part.name not in ("cells", "ramp columns"):
-            assert mine.energy == pytest.approx(part.energy), part.name
+            assert mine.energy == approx(part.energy), part.name
 
 
 @pytest.mark.parametrize("tanh", ["digital", "ramp"])
@@ -55,7 +60,7 @@ def test_every_cell_of_a_stack_is_billed(x):
     many = cost.bill(chip)
     reads = [phase.name for phase in many.phases if phase.name.endswith(": read")]
     assert reads == [f"gates{end}: read" for end in ("_l0", "_l0_reverse", "_l1", "_l1_reverse")]
-    assert many.part("cells").area == pytest.approx(
+    assert many.part("cells").area == approx(
         sum(cost.bill([macro]).part("cells").area for macro in nn.macros(chip))
     )
     assert many.latency > 3 * one.latency
@@ -75,8 +80,8 @@ def test_watching_changes_nothing_and_counts_every_read(x):
     rows = np.concatenate([x.reshape(18, 20), state.reshape(18, 12)], axis=1) / scale
     trace = macro.trace(np.concatenate([rows, ones], axis=1))
     energy = cost.bill(macro, trace=trace).part("cells").energy
-    assert seen.mean(macro) == pytest.approx(energy, rel=1e-6)  # torch hands on float32
-    assert cost.bill(chip, trace=seen).part("cells").energy == pytest.approx(energy, rel=1e-6)
+    assert seen.mean(macro) == approx(energy, rel=1e-6)  # torch hands on float32
+    assert cost.bill(chip, trace=seen).part("cells").energy == approx(energy, rel=1e-6)
 
 
 def test_a_model_that_was_not_watched_has_no_trace(x):
@@ -87,3 +92,70 @@ def test_a_model_that_was_not_watched_has_no_trace(x):
         cost.bill(chip, trace=seen)
     with pytest.raises(ArgumentError, match="holds none"):
         cost.bill(torch.nn.Linear(3, 4))
+
+
+class Tagger(torch.nn.Module):
+    """An LSTM and a readout, of every step or of the last alone."""
+
+    def __init__(self, every):
+        super().__init__()
+        self.lstm = torch.nn.LSTM(20, 12, batch_first=True)
+        self.readout = torch.nn.Linear(12, 5)
+        self.every = every
+
+    def forward(self, x):
+        states, _ = self.lstm(x)
+        return self.readout(states if self.every else states[:, -1])
+
+
+@pytest.mark.parametrize("every", [True, False])
+def test_a_layer_without_state_is_billed_as_often_as_it_runs(x, every):
+    """6 steps: the readout 6 times or once, as seen or as said; by hand from bills of arrays."""
+    hardware = aimc.load("ideal-5bit").replace(rows=64, cols=24)
+    chip = nn.program(Tagger(every), hardware, np.random.default_rng(0))
+    with torch.no_grad(), cost.watch(chip) as seen:
+        chip(x)
+    readout = nn.macros(chip)[-1]
+    assert seen.reads(readout) == (18 if every else 3)
+    runs = 6 if every else 1
+    gates = [macro for macro in nn.macros(chip) if macro is not readout]
+    once = cost.bill([*gates]).part("integrators").energy
+    last = cost.bill(readout).part("integrators").energy
+    told = cost.bill(chip, trace=seen, steps=6)
+    assert told.part("integrators").energy == approx(6 * once + runs * last)
+    cells = sum(6 * seen.mean(macro) for macro in gates) + runs * seen.mean(readout)
+    assert told.part("cells").energy == approx(cells)
+    said = cost.bill(chip, steps=6, every_step=("readout",) if every else ())
+    assert said.latency == approx(told.latency)
+    assert said.ops == told.ops
+    times = {phase.name: phase.times for phase in told.phases}
+    assert times["weight: read"] == runs
+    assert times["gates_l0: read"] == 6
+
+
+def test_steps_of_nothing_are_refused(x):
+    hardware = aimc.load("ideal-5bit").replace(rows=64, cols=24)
+    chip = nn.program(torch.nn.Linear(20, 5), hardware, np.random.default_rng(0))
+    with pytest.raises(ArgumentError, match="`steps` must be 1 where no layer has a state"):
+        cost.bill(chip, steps=6)
+    assert cost.bill(chip, steps=6, every_step=("Linear",)).ops == 6 * cost.bill(chip).ops
+    with pytest.raises(ArgumentError, match="`every_step` must name layers without a state"):
+        cost.bill(chip, steps=6, every_step=("lstm",))
+
+
+def test_a_cell_state_behind_a_table_is_looked_up(x):
+    """tanh(c) by a SAR of its own: its conversion, and a look-up of each unit."""
+    hardware = aimc.load("ideal-5bit").replace(rows=64, cols=24)
+    adc = aimc.converters.SARADC(5, table_bits=8)
+    model = torch.nn.LSTM(20, 12, bias=False)
+    chip = nn.program(model, hardware.replace(adc=adc), np.random.default_rng(0), cell_tanh="ramp")
+    bill, card = cost.bill(chip), cost.load()
+    assert bill.part("look-up units").energy == approx(5 * 12 * card.of("look_up", "energy"))
+    assert bill.part("SAR converters").energy == approx(5 * 12 * 8 * card.of("sar", "energy"))
+
+
+def test_defaults_of_program_and_description_agree(x):
+    """The bill of a programmed LSTM is that of the described one, with no option given."""
+    hardware = aimc.load("ideal-5bit").replace(rows=64, cols=24)
+    chip = nn.program(torch.nn.LSTM(20, 12, bias=False), hardware, np.random.default_rng(0))
+    same(chip, cost.layer("lstm", hardware, 20, 12))

@@ -1,14 +1,52 @@
 """Published energy, area and time beside those of the cost card."""
 
+from functools import partial
+
 import pytest
 
 from aimc import cost, reproduce
 from aimc.reproduce import bottleneck, table1
 
+# Energies of picojoules and times of nanoseconds lie below the absolute tolerance of pytest.
+approx = partial(pytest.approx, rel=1e-9, abs=0.0)
+
 
 @pytest.fixture(scope="module")
 def rows():
     return {row.what: row for row in reproduce.run("table1").rows}
+
+
+def test_the_figure_shows_every_column_of_every_quantity():
+    """Small and large networks on logarithmic axes, as printed; no two stand at the same place."""
+    table = reproduce.run("table1")
+    rows = {row.what: row for row in table.rows}
+    figure = table.draw()
+    for axes, what in zip(
+        figure.axes, ("memory", "area", "power", "throughput", "efficiency", "by area"), strict=True
+    ):
+        own = [rows[f"{column.label}: {what}"] for column in table1.COLUMNS]
+        published, simulated = axes.lines
+        assert list(published.get_ydata()) == [row.expected for row in own]
+        assert list(simulated.get_ydata()) == [row.measured for row in own]
+        assert axes.get_yscale() == "log"
+        low, high = axes.get_ylim()
+        assert all(low < row.measured < high for row in own)
+
+
+def test_the_figure_of_the_bottleneck_shows_the_published_range_and_every_bill():
+    figure = reproduce.run("bottleneck").draw()
+    ratios, *panels = figure.axes
+    band = ratios.patches[0]
+    assert (band.get_y(), band.get_y() + band.get_height()) == bottleneck.PUBLISHED
+    for line, kind in zip(ratios.lines, ("linear ramp", "sar"), strict=False):
+        told = [bottleneck.nonlinear(bottleneck.bills(n)[kind]) for n in (1, 2, 3, 4)]
+        assert list(line.get_ydata()) == told
+    bills = bottleneck.bills(4)
+    for axes, what, scale in zip(
+        panels, ("latency", "energy", "area"), (1e9, 1e9, 1e6), strict=True
+    ):
+        top = max(bar.get_y() + bar.get_height() for bar in axes.patches)
+        assert top == approx(max(getattr(b, what) for b in bills.values()) * scale)
 
 
 def test_memory_is_exact(rows):
@@ -39,7 +77,7 @@ def test_the_fit_gives_the_numbers_on_the_card():
     for element, quantity in (("integrator", "power"), ("routing", "wire_energy"),
                               ("alu", "serves")):  # fmt: skip
         fitted = found.elements[element].values[quantity]
-        assert card.elements[element].values[quantity] == pytest.approx(fitted, rel=1e-4)
+        assert card.elements[element].values[quantity] == approx(fitted, rel=1e-4)
         assert quantity in card.elements[element].fitted
 
 
@@ -81,11 +119,19 @@ def test_a_ramp_beside_a_one_step_converter():
         assert abs(row.difference) < 0.05, row
 
 
+def test_a_shared_sar_takes_what_its_source_says():
+    """100 ns and 0.0012 mm2 for the 128 columns of an array, 2 mW at 8 bits, linear in them."""
+    rows = {row.what: row.measured for row in reproduce.run("converters").rows}
+    assert rows["sar: time"] == approx(100)
+    assert rows["sar: area"] == approx(1200)
+    assert rows["sar: energy"] == approx(2e-3 * 5 / 8 * 100e-9 * 1e12)
+
+
 def test_look_ups_take_two_to_five_times_the_product():
     """5 H N_cyc / k cycles beside a read and a ramp of 2^5 each: 1.25 N_cyc."""
     for cycles in (1, 2, 3, 4):
         bill = bottleneck.bills(cycles)["linear ramp"]
-        assert bottleneck.nonlinear(bill) == pytest.approx(1.25 * cycles)
+        assert bottleneck.nonlinear(bill) == approx(1.25 * cycles)
     assert 2 <= 1.25 * 2 < 1.25 * 4 <= 5
 
 
