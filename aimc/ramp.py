@@ -154,8 +154,8 @@ class ProgrammedRamp(Converter):
 
     @property
     def cells(self) -> int:
-        """Cells of one column."""
-        return self.g_steps.shape[-1] + self.g_bias.shape[-1]
+        """Cells of one column, spares included."""
+        return self.g_steps.shape[-1] + self.g_bias.shape[-1] + self.adc.spare_cells
 
     @property
     def periods(self) -> int:
