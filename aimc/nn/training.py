@@ -24,7 +24,18 @@ from aimc.cards import digest
 from aimc.errors import DataError, as_count, must
 from aimc.macro import Hardware
 from aimc.nn import checkpoint as files
-from aimc.nn.program import _check_model, _converted, _layers, _within
+from aimc.nn.convert import (
+    _within,
+)
+from aimc.nn.convert import (
+    check as _check_model,
+)
+from aimc.nn.convert import (
+    converted as _converted,
+)
+from aimc.nn.convert import (
+    layers as _layers,
+)
 from aimc.nn.recipe import Recipe, State, Task
 from aimc.nn.twin import Twin
 

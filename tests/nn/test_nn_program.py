@@ -8,6 +8,7 @@ from copy import deepcopy
 import numpy as np
 import pytest
 import torch
+import torch.nn.utils.prune
 
 import aimc
 from aimc import nn
@@ -321,3 +322,45 @@ def test_options_are_checked():
         nn.Linear(3, 2, x_scale=0.0)
     with pytest.raises(ArgumentError, match="curve"):
         nn.Linear(3, 2, curve="relu")
+
+
+def test_what_torch_calls_around_a_layer_is_not_lost(fine):
+    """A hook that makes the output ten times as large would be: so it is refused."""
+    layer = torch.nn.Linear(3, 2)
+    hook = layer.register_forward_hook(lambda module, inputs, output: 10 * output)
+    for convert in (
+        lambda: nn.program(torch.nn.Sequential(layer), fine, np.random.default_rng(0)),
+        lambda: nn.calibrate(torch.nn.Sequential(layer), torch.zeros(1, 3)),
+    ):
+        with pytest.raises(ArgumentError, match="`0` must have no hooks .* but has forward_hooks"):
+            convert()
+    hook.remove()
+    chip = nn.program(torch.nn.Sequential(layer), fine, np.random.default_rng(0))
+    x = torch.full((1, 3), 0.5)
+    with torch.no_grad():
+        plain = chip(x)
+        chip[0].register_forward_hook(lambda module, inputs, output: 10 * output)
+        torch.testing.assert_close(chip(x), 10 * plain)
+    layer.forward = lambda x: x
+    with pytest.raises(ArgumentError, match="a forward of its own"):
+        nn.program(torch.nn.Sequential(layer), fine, np.random.default_rng(0))
+
+
+def test_a_transformer_layer_alone_has_nothing_for_an_array(fine):
+    """Its fast path reads the weights inside, so layers put there would never be read."""
+    for model in (torch.nn.TransformerEncoderLayer(8, 2), torch.nn.MultiheadAttention(8, 2)):
+        with pytest.raises(ArgumentError, match="`model` must hold a Linear"):
+            nn.program(model.eval(), fine, np.random.default_rng(0))
+
+
+def test_weights_computed_before_every_call_are_refused(fine):
+    layer = torch.nn.Linear(3, 2)
+    torch.nn.utils.prune.random_unstructured(layer, "weight", 0.5)
+    for convert in (
+        lambda: nn.program(layer, fine, np.random.default_rng(0)),
+        lambda: nn.calibrate(layer, torch.zeros(1, 3)),
+    ):
+        with pytest.raises(ArgumentError, match=r"`model` must be one that can be copied.*prune"):
+            convert()
+    torch.nn.utils.prune.remove(layer, "weight")
+    assert nn.program(layer, fine, np.random.default_rng(0)).chips

@@ -15,7 +15,7 @@ import aimc
 from aimc import Wires, nn
 from aimc.device import Device, StuckAt, WriteError
 from aimc.errors import ArgumentError, DataError
-from aimc.nn.program import _converted
+from aimc.nn.convert import converted
 from aimc.nn.twin import Twin
 
 HERE = Path(__file__).parent
@@ -56,7 +56,7 @@ def net(kind="LSTM", seed=0):
 
 def twinned(model, hardware, strength=1.0, seed=0):
     """The model with twins for chips, drawn once."""
-    model = _converted(model, ())
+    model = converted(model, ())
     rng = np.random.default_rng(seed)
     for layer in model.modules():
         if isinstance(layer, nn.AnalogLayer):
