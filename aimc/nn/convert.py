@@ -1,4 +1,4 @@
-"""From torch's layers to layers on arrays: which are replaced, which stay digital, what is refused."""
+"""From torch's layers to layers on arrays: which are replaced, which stay digital."""
 
 from __future__ import annotations
 
@@ -51,6 +51,16 @@ def check(model: object) -> None:
         raise must("model", "be a torch.nn.Module", f"is {type(model).__name__}")
 
 
+def named(model: torch.nn.Module, digital: Collection[str]) -> None:
+    """ArgumentError where `digital` names what is no module of `model`."""
+    if isinstance(digital, str):
+        raise must("digital", "be a collection of names", f"is the string {digital!r}")
+    names = dict(model.named_modules())
+    for name in digital:
+        if name not in names:
+            raise must("digital", "name modules of the model", f"names {name!r}")
+
+
 def copied(model: Model) -> Model:
     """A copy of `model`; ArgumentError where torch cannot make one."""
     try:
@@ -72,12 +82,7 @@ def _within(name: str, parents: Collection[str]) -> bool:
 
 def converted(model: Any, digital: Collection[str], cell_tanh: str = "digital") -> Any:
     """`model` with torch's layers replaced by those of this room; changes `model`."""
-    if isinstance(digital, str):
-        raise must("digital", "be a collection of names", f"is the string {digital!r}")
-    names = dict(model.named_modules())
-    for name in digital:
-        if name not in names:
-            raise must("digital", "name modules of the model", f"names {name!r}")
+    named(model, digital)
     fresh: dict[int, AnalogLayer] = {}
     whole: list[str] = list(digital)
     for name, module in list(model.named_modules(remove_duplicate=False)):
@@ -138,12 +143,12 @@ def _replacement(name: str, module: torch.nn.Module, cell_tanh: str) -> AnalogLa
 
 
 def _unwatched(label: str, module: torch.nn.Module) -> None:
-    """ArgumentError where something is called around `module` that an analog layer would not call."""
+    """ArgumentError where torch calls something around `module`: it would be lost."""
     found = [kind.strip("_") for kind in _HOOKS if getattr(module, kind)]
     found += ["a forward of its own"] if "forward" in vars(module) else []
     if found:
         raise ArgumentError(
             f"`{label}` must have no hooks to go on an array, where they would be lost, but has "
-            f"{', '.join(found)}. Remove them, or name the layer in `digital`; hooks of a programmed "
-            "model are called as torch does."
+            f"{', '.join(found)}. Remove them, or name the layer in `digital`; a programmed "
+            "model calls the hooks that it is given."
         )

@@ -36,8 +36,8 @@ def program(
 
     digital: names of modules that stay in floating point, with all that they hold. Other kinds of
     modules stay digital too; `report` lists both. Raises ArgumentError on a recurrent or linear
-    layer that cannot go on an array (a ReLU RNN, a cell, a subclass, one with hooks), and where none
-    can.
+    layer that cannot go on an array (a ReLU RNN, a cell, a subclass, one with hooks), and where
+    none can.
     cell_tanh: of torch's LSTMs, "digital" or "ramp", see `aimc.nn.LSTM`. dtype: of reads; float64
     gives what `macro` gives, float32 is faster.
     """

@@ -332,7 +332,7 @@ def test_what_torch_calls_around_a_layer_is_not_lost(fine):
         lambda: nn.program(torch.nn.Sequential(layer), fine, np.random.default_rng(0)),
         lambda: nn.calibrate(torch.nn.Sequential(layer), torch.zeros(1, 3)),
     ):
-        with pytest.raises(ArgumentError, match="`0` must have no hooks .* but has forward_hooks"):
+        with pytest.raises(ArgumentError, match=r"`0` must have no hooks .* but has forward_hooks"):
             convert()
     hook.remove()
     chip = nn.program(torch.nn.Sequential(layer), fine, np.random.default_rng(0))
