@@ -313,6 +313,32 @@ def test_bad_states_are_refused(fine):
         layer(torch.zeros(2, 5, 3, 4))
 
 
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_a_state_that_rows_cannot_carry_is_refused(fine, kind):
+    """Not what an LSTM's cell holds: that stays digital."""
+    layer = getattr(torch.nn, kind)(4, 6, num_layers=2)
+    chip = nn.program(layer, fine, np.random.default_rng(0))
+    x, h, c = torch.zeros(5, 3, 4), torch.ones(2, 3, 6), torch.full((2, 3, 6), 3.0)
+    chip(x, (h, c) if kind == "LSTM" else h)
+    h[1, 2, 3] = -1.5
+    with pytest.raises(ArgumentError, match=r"`hx` must have an output state within \+-1.*1\.5"):
+        chip(x, (h, c) if kind == "LSTM" else h)
+
+
+@pytest.mark.filterwarnings("ignore:LSTM with projections")
+def test_a_projected_state_goes_as_far_as_its_converter_unless_calibrated(fine):
+    layer = torch.nn.LSTM(4, 6, proj_size=2)
+    x, c = torch.rand(5, 3, 4), torch.zeros(1, 3, 6)
+    chip = nn.program(layer, fine, np.random.default_rng(0))
+    full = float(chip.chips["gates_l0"].scale[-1])
+    chip(x, (torch.full((1, 3, 2), full), c))
+    with pytest.raises(ArgumentError, match="`hx` must have an output state"):
+        chip(x, (torch.full((1, 3, 2), 1.1 * full), c))
+    nn.calibrate(layer, x)
+    chip = nn.program(layer, fine, np.random.default_rng(0))
+    chip(x, (torch.full((1, 3, 2), 9.0), c))
+
+
 def test_options_are_checked():
     with pytest.raises(ArgumentError, match="`reset` must be"):
         nn.GRU(3, 2, reset="never")
