@@ -68,9 +68,9 @@ class Corpus:
         for name, split in self.splits.items():
             found.update(f"{name} {split.speakers}".encode())
             for part in (split.labels, split.waves):
-                found.update(np.ascontiguousarray(part))
+                found.update(np.ascontiguousarray(part).data)
         for recording in self.noise:
-            found.update(np.ascontiguousarray(recording))
+            found.update(np.ascontiguousarray(recording).data)
         return found.hexdigest()
 
 

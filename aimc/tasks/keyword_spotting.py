@@ -94,6 +94,25 @@ class KeywordSpotting:
             }
         return self._lessons[key]
 
+    def recipe(
+        self,
+        quick: bool | None = None,
+        epochs: int | None = None,
+        weight_noise: float | None = None,
+    ) -> nn.Recipe:
+        """How a float model is trained.
+
+        quick: the short recipe, `training.QUICK`; None takes it for synthetic clips alone, which
+        are learnt sooner. epochs, weight_noise: None takes the recipe's. Raises ArgumentError where
+        a value is out of range.
+        """
+        recipe = QUICK if (self.synthetic if quick is None else quick) else FULL
+        if epochs is not None:
+            recipe = replace(recipe, epochs=as_count("epochs", epochs))
+        if weight_noise is not None:
+            recipe = replace(recipe, weight_noise=as_number("weight_noise", weight_noise, 0))
+        return recipe
+
     def train(
         self,
         model: KeywordNet,
@@ -106,17 +125,9 @@ class KeywordSpotting:
     ) -> KeywordNet:
         """A trained copy of `model`, calibrated for chips; the same for a seed and thread count.
 
-        quick: the short recipe, `training.QUICK`; None takes it for synthetic clips alone, which
-        are learnt sooner. epochs, weight_noise: None takes the recipe's. checkpoint: as in
-        `nn.train`.
-        weight_noise: sigma of random weight errors while training, relative to each tensor's
-        largest weight. Raises ArgumentError where a value is out of range.
+        epochs, quick, weight_noise: see `recipe`. checkpoint: as in `nn.train`.
         """
-        recipe = QUICK if (self.synthetic if quick is None else quick) else FULL
-        if epochs is not None:
-            recipe = replace(recipe, epochs=as_count("epochs", epochs))
-        if weight_noise is not None:
-            recipe = replace(recipe, weight_noise=as_number("weight_noise", weight_noise, 0))
+        recipe = self.recipe(quick, epochs, weight_noise)
         trained = nn.train(
             model, self, seed=seed, recipe=recipe, checkpoint=checkpoint, progress=progress
         )

@@ -46,7 +46,7 @@ class Text:
         found = hashlib.sha256("".join(self.symbols).encode())
         for name, codes in self.splits.items():
             found.update(f"{name} {len(codes)}".encode())
-            found.update(codes)
+            found.update(np.ascontiguousarray(codes).data)
         return found.hexdigest()
 
     def encode(self, text: str) -> NDArray[np.uint8]:
