@@ -4,7 +4,8 @@ A `Twin` stands where a layer has its `Chip`. Nothing of the hardware is modelle
 weights are what the mapping and the device make of the layer's present parameters, drawn anew for
 every step; converters, offsets and the wires' share are those of arrays that are programmed now and
 then. What the wires do to a write error is taken to first order, read noise is that of the average
-column, nonlinear cells are taken at their slope at 0 V.
+column, a converter's noise is one draw of each column's voltage a read, nonlinear cells are taken
+at their slope at 0 V.
 """
 
 from __future__ import annotations
@@ -43,13 +44,15 @@ class Converters:
 
     @classmethod
     def of(cls, ramps: list[tuple[int, Curve, int, Any, Any]]) -> Converters:
-        """ramps: for neighbouring columns their count, curve, bits, thresholds and offsets."""
+        """ramps: for neighbouring columns their count, curve, bits, thresholds (k,) or (k, count),
+        and offsets."""
         parts: list[list[np.ndarray]] = [[], [], [], []]
         for count, function, bits, thresholds, offset in ramps:
             y = function.outputs(bits)
             if not np.allclose(np.diff(y), y[1] - y[0]):
                 raise must("curve", "rise or fall all along", f"{function.name} does not")
-            built = np.maximum.accumulate(thresholds)[:, None] + np.broadcast_to(offset, count)
+            each = thresholds[:, None] if np.ndim(thresholds) == 1 else thresholds
+            built = np.maximum.accumulate(each) + np.broadcast_to(offset, count)
             parts[0].append(np.tile(function.thresholds(bits)[:, None], count))
             parts[1].append(built)
             parts[2].append(np.full(count, y[0]))
@@ -102,16 +105,26 @@ class Tile:
 
     @property
     def ramps(self) -> list[tuple[int, Curve, int, Any, Any]]:
-        return [
-            (
-                place.stop - place.start,
-                ramp.curve,
-                ramp.adc.bits,
-                ramp.thresholds,
-                ramp.offset / ramp.gain,
-            )
-            for place, ramp in self.macro.ramps
-        ]
+        """As `Converters.of` takes them; each column's capacitor, charge and comparator count."""
+        found = []
+        for place, ramp in self.macro.ramps:
+            columns, volts = ramp.columns, ramp.gain * ramp.common
+            thresholds = ramp.thresholds[:, None] / np.atleast_1d(columns.ratio)
+            offset = (columns.offset / columns.ratio - columns.shift) / volts
+            found.append((place.stop - place.start, ramp.curve, ramp.bits, thresholds, offset))
+        return found
+
+    @property
+    def drawn(self) -> np.ndarray:
+        """Variance of a pre-activation in one read that the converters add, (cols,)."""
+        found = []
+        for place, ramp in self.macro.ramps:
+            noise, cols = ramp.noise, place.stop - place.start
+            steps = np.cumsum(np.broadcast_to(np.square(noise.steps), len(ramp.thresholds) - 1))
+            level = noise.start**2 + steps.sum() / len(ramp.thresholds)  # of the average one
+            variance = noise.decision**2 + np.square(noise.sample) + level
+            found.append(np.broadcast_to(variance / (ramp.gain * ramp.common) ** 2, cols))
+        return np.concatenate(found)
 
     @property
     def noise(self) -> np.ndarray:
@@ -185,9 +198,10 @@ class Twin:
                 col += macro.shape[1]
             converters = Converters.of([ramp for tile in tiles for ramp in tile.ramps])
             noise = torch.from_numpy(np.mean([tile.noise for tile in tiles], axis=0)).float()
+            drawn = torch.from_numpy(np.concatenate([tile.drawn for tile in tiles])).float()
             row += line[0].shape[0]
             self.tiles += tiles
-            self.blocks.append((tiles[0].rows, converters, noise if noise.any() else None))
+            self.blocks.append((tiles[0].rows, converters, noise, drawn))
         bits, count = self.hardware.adc.bits, matrix.weight.shape[0] // len(curves)
         functions = [curve(c) for c in curves]
         self.digital = Converters.of([(count, f, bits, f.thresholds(bits), 0.0) for f in functions])
@@ -205,7 +219,7 @@ class Twin:
             y = self._convert(self._product(x, 0), self.blocks[0][1], self.strength)
         else:
             parts = []
-            for k, (_, converters, _) in enumerate(self.blocks):
+            for k, (_, converters, *_) in enumerate(self.blocks):
                 u = self._product(x, k)
                 low, high = converters.ideal[0], converters.ideal[-1]
                 ideal = torch.minimum(torch.maximum(u, low), high)
@@ -214,12 +228,13 @@ class Twin:
         return y.to(z.dtype)
 
     def _product(self, x: Tensor, block: int) -> Tensor:
-        rows, _, noise = self.blocks[block]
+        rows, _, noise, drawn = self.blocks[block]
         x = x[:, rows]
         u = x @ self.w[rows]
-        if noise is not None and self.strength:
-            std = self.strength * (x.detach().square() @ noise).sqrt()
-            u = u + std[:, None] * torch.randn(u.shape, generator=self.generator)
+        if self.strength and (noise.any() or drawn.any()):
+            variance = (x.detach().square() @ noise)[:, None] + drawn
+            draws = torch.randn(u.shape, generator=self.generator)
+            u = u + self.strength * variance.sqrt() * draws
         return u
 
     def _convert(self, u: Tensor, converters: Converters, strength: float) -> Tensor:

