@@ -1,6 +1,7 @@
 """Training of models with more in them than trained weights on arrays: buffers, dropout, frozen."""
 
 import dataclasses
+from copy import deepcopy
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ import torch
 import aimc
 from aimc import nn
 from aimc.errors import ArgumentError, DataError
+from aimc.nn.checkpoint import fingerprint
 
 
 class Sign:
@@ -160,6 +162,18 @@ def test_a_checkpoint_of_any_other_run_is_refused(tmp_path):
     frozen[0].bias.requires_grad_(False)
     with pytest.raises(DataError, match="is another's: trained differs"):
         train(**{**base, "start": frozen}, checkpoint=path)
+
+
+def test_options_of_analog_layers_tell_models_apart():
+    """Whose weights are equal: a checkpoint of one is not the other's."""
+    made = [nn.Linear(3, 2), nn.Linear(3, 2, x_scale=2.0), nn.Linear(3, 2, curve="tanh")]
+    for layer in made:
+        layer.load_state_dict(made[0].state_dict())
+    assert len({fingerprint(layer) for layer in made}) == 3
+    assert fingerprint(made[1]) == fingerprint(deepcopy(made[1]))
+    hidden = [nn.LSTM(3, 2, cell_tanh=how) for how in ("digital", "ramp")]
+    hidden[1].load_state_dict(hidden[0].state_dict())
+    assert fingerprint(hidden[0]) != fingerprint(hidden[1])
 
 
 def test_other_data_of_the_same_label_are_told_by_their_digest(tmp_path):
