@@ -150,7 +150,8 @@ def _print(record: dict[str, Any], remarks: list[str]) -> None:
         out.print(results.table(record["origins"], "accuracy", reference, ".2%", -100, "clip"))
     out.print(
         "loss: points below the float model; interval: of the mean over chips, for these trained "
-        "models and clips; a clip whose\nhighest k scores are equal counts as a k-th\n"
+        "models and clips\n"
+        "ties: a clip whose k highest scores are equal is a k-th in each of their classes\n"
         "energy: one clip on the first chip, from the currents of these clips, arithmetic included"
         + ("; readout digital and not billed" if record["settings"]["digital"] else "")
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import tempfile
@@ -102,3 +103,14 @@ def _hash(tensors: Iterable[tuple[str, Tensor]], said: str) -> str:
         plain = value.detach().cpu().contiguous().reshape(-1)
         found.update(plain.view(torch.uint8).numpy().tobytes())
     return found.hexdigest()
+
+
+def differing(here: str, there: str | None) -> str:
+    """What of a run, described in JSON, differs in another's description, as text."""
+    wanted = json.loads(here)
+    try:
+        found = json.loads(there or "{}")
+        names = [name for name in wanted if found.get(name) != wanted[name]]
+    except (ValueError, AttributeError):
+        names = list(wanted)
+    return f"{', '.join(names)} {'differs' if len(names) == 1 else 'differ'}"

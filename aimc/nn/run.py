@@ -222,10 +222,10 @@ class Run:
         """Continue from a file of `save`; DataError where it is damaged or another run's."""
         tensors, about = files.read(path)
         if about.get("format") != FORMAT or about.get("about") != self.about:
+            what = files.differing(self.about, about.get("about"))
             raise DataError(
-                f"{path} must be a checkpoint of this very run, but is another's: "
-                f"{self._differing(about.get('about'))}. Give another path, or delete it to start "
-                "anew."
+                f"{path} must be a checkpoint of this very run, but is another's: {what}. Give "
+                "another path, or delete it to start anew."
             )
         try:
             self.step = int(about["step"])
@@ -244,13 +244,3 @@ class Run:
             ]
         except (KeyError, ValueError, RuntimeError) as error:
             raise DataError(f"{path} must be a whole checkpoint, but is not ({error}).") from error
-
-    def _differing(self, about: str | None) -> str:
-        """What of another run is not that of this one, as text."""
-        here = json.loads(self.about)
-        try:
-            there = json.loads(about or "{}")
-            names = [name for name in here if there.get(name) != here[name]]
-        except (ValueError, AttributeError):
-            names = list(here)
-        return f"{', '.join(names)} {'differs' if len(names) == 1 else 'differ'}"

@@ -4,10 +4,10 @@
 
 Embedding 128, LSTM of 2016 cells projected to 504: 633 x 8064 weights with the bias, the size of
 Nat. Commun. 2025, s41467-025-56254-6, Table 1, as its 623 kB suggest. The weights are random and
-untrained, so that bits per character say nothing but that chip and float model agree; weights,
-chip and characters are those of the seed. `--streams` texts are read side by side, one character of
-each a step. Memory is the largest of this process, all that Python and torch take included; needs
-Linux or macOS.
+untrained, so that bits per character are about those of a guess; what the chip does to the scores
+is their rms difference from the float model's, over their spread. Weights, chip and characters are
+those of the seed. `--streams` texts are read side by side, one character of each a step. Memory is
+the largest of this process, all that Python and torch take included; needs Linux or macOS.
 """
 
 from __future__ import annotations
@@ -47,15 +47,16 @@ def measure(card: str, steps: int, streams: int, seed: int) -> dict[str, Any]:
     started = time.perf_counter()
     chip = nn.program(model, aimc.load(card), np.random.default_rng(seed))
     programming = time.perf_counter() - started
-    bits, seconds = {}, {}
+    bits, seconds, outputs = {}, {}, {}
     with torch.no_grad():
         for name, each in (("float", model), ("chip", chip)):
             each(codes[:, :1])  # compiles, and finds what the wires do
             started = time.perf_counter()
-            scores, _ = each(codes[:, :-1])
+            outputs[name] = scores = each(codes[:, :-1])[0]
             seconds[name] = (time.perf_counter() - started) / steps
             loss = torch.nn.functional.cross_entropy(scores.flatten(0, 1), codes[:, 1:].flatten())
             bits[name] = float(loss) / np.log(2)
+    error = (outputs["chip"] - outputs["float"]).square().mean().sqrt()
     macros = nn.macros(chip)
     return {
         "card": card,
@@ -70,6 +71,7 @@ def measure(card: str, steps: int, streams: int, seed: int) -> dict[str, Any]:
         "torch [s a step]": seconds["float"],
         "peak memory [GB]": peak(),
         "bits per character": bits,
+        "rms difference over spread": float(error / outputs["float"].std()),
     }
 
 
@@ -97,8 +99,9 @@ def main() -> None:
     print(f"a step of {args.streams} texts: {found['chip [s a step]']:.2f} s on the chip, "
           f"{found['torch [s a step]']:.4f} s in torch")  # fmt: skip
     print(f"peak memory {found['peak memory [GB]']:.1f} GB")
-    bits = found["bits per character"]
+    bits, apart = found["bits per character"], found["rms difference over spread"]
     print(f"bits per character: {bits['chip']:.3f} on the chip, {bits['float']:.3f} in torch")
+    print(f"scores differ by {apart:.0%} of their spread (rms)")
     if args.json:
         args.json.write_text(json.dumps({**machine, **found}, indent=2) + "\n", encoding="utf-8")
 

@@ -7,7 +7,8 @@ import torch
 import aimc
 from aimc import imperfections, nn
 from aimc.curves import CURVES, Curve
-from aimc.nn.twin import Converters, Twin
+from aimc.nn.tiles import Converters
+from aimc.nn.twin import Twin
 
 
 @pytest.mark.parametrize("bits", [1, 3, 5, 6, 7, 9])
