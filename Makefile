@@ -8,7 +8,7 @@ TORCH ?= torch==2.13.0
 # One thread each for BLAS and OpenMP: the arrays are small, and the test files use the cores themselves.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MPLBACKEND=Agg
 CHECK := check taox-1t1r-128 --rows 8 --cols 4 --seed 7 --out demo-results
-DEMO := bench kws --quick --card ideal-5bit --card taox-1t1r-128 --chips 10 --out demo-results
+DEMO := bench kws --quick --card ideal-5bit --card taox-1t1r-128 --chips 10 --out demo-results --force
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint bench clean ngspice

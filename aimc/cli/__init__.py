@@ -286,6 +286,15 @@ Hours = Annotated[
 Origins = Annotated[
     bool, typer.Option("--origins", help="Also one effect on, and one off, at a time.")
 ]
+DigitalReadout = Annotated[
+    bool, typer.Option("--digital-readout", help="Keep the last layer off the arrays.")
+]
+Checkpoint = Annotated[
+    Path | None,
+    typer.Option(help="Folder in which trainings keep their state, to go on where they stood."),
+]
+Results = Annotated[Path, typer.Option(help="Folder for models, figures and JSON.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace files of another run.")]
 
 
 @bench.command(cls=Many)
@@ -310,9 +319,12 @@ def kws(
     hardware_aware: Aware = False,
     hours: Hours = None,
     origins: Origins = False,
+    digital_readout: DigitalReadout = False,
+    checkpoint: Checkpoint = None,
     seed: Seed = 0,
     json: Json = False,
-    out: Annotated[Path, typer.Option(help="Folder for figures and JSON.")] = Path("results"),
+    out: Results = Path("results"),
+    force: Force = False,
 ) -> None:
     """Keyword spotting (12 classes) with an LSTM: its accuracy in floating point and on chips.
 
@@ -320,14 +332,17 @@ def kws(
     none is named), each with errors of its own, and evaluates every chip on the test words: with
     the card's rounding alone, with the noise of its device, and with all its effects. Without
     `--data` the words are spoken by a synthesiser, and every output says so. `--pretrained` trains
-    nothing that the checkout holds, and so takes neither `--hidden` nor `--quick`.
+    nothing that the checkout holds, and so takes neither `--hidden` nor `--quick`. Results of
+    another run are not replaced without `--force`.
     """
     from aimc.cli import keywords
+    from aimc.cli.options import CARD, Options
 
-    keywords.bench(
-        card or ["taox-1t1r-128"], bits or [], chips, data, pretrained, quick, hidden,
-        hardware_aware, hours or [], origins, seed, json, out,
+    options = Options(
+        card or [CARD], bits or [], chips, data, pretrained, quick, hardware_aware, hours or [],
+        origins, digital_readout, checkpoint, seed, json, out, force,
     )  # fmt: skip
+    keywords.bench(options, hidden)
 
 
 @bench.command(cls=Many)
@@ -359,12 +374,12 @@ def lm(
     hardware_aware: Aware = False,
     hours: Hours = None,
     origins: Origins = False,
-    digital_readout: Annotated[
-        bool, typer.Option("--digital-readout", help="Keep the last layer off the arrays.")
-    ] = False,
+    digital_readout: DigitalReadout = False,
+    checkpoint: Checkpoint = None,
     seed: Seed = 0,
     json: Json = False,
-    out: Annotated[Path, typer.Option(help="Folder for models and JSON.")] = Path("results"),
+    out: Results = Path("results"),
+    force: Force = False,
 ) -> None:
     """Character language model with a projected LSTM: bits per character, in floating point and on
     chips, and what it writes.
@@ -374,11 +389,13 @@ def lm(
     `--epochs`.
     """
     from aimc.cli import language
+    from aimc.cli.options import CARD, Options
 
-    language.bench(
-        card or ["taox-1t1r-128"], bits or [], chips, data, size, epochs, characters, pretrained,
-        quick, hardware_aware, hours or [], origins, digital_readout, seed, json, out,
+    options = Options(
+        card or [CARD], bits or [], chips, data, pretrained, quick, hardware_aware, hours or [],
+        origins, digital_readout, checkpoint, seed, json, out, force,
     )  # fmt: skip
+    language.bench(options, size, epochs, characters)
 
 
 @app.command()

@@ -1,33 +1,31 @@
-"""What the benchmarks of networks share: which chips are measured, statistics, tables, records."""
+"""What the benchmarks of networks share: which chips are measured, with which models."""
 
 from __future__ import annotations
 
-import dataclasses
-import datetime
-import os
-import platform
+import math
+import sys
 from collections.abc import Callable, Collection, Iterator
-from importlib import metadata
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import typer
-from rich.table import Table
-from scipy import stats
 
 import aimc
 from aimc import cards, cost, nn
 from aimc.cli import show
+from aimc.cli.options import Chosen, Options
+from aimc.cli.results import keep, say, statistics
 from aimc.errors import DataError
 from aimc.macro import Hardware
 from aimc.tasks.effects import effects, levels, one_at_a_time
-from aimc.units import show as quantity
 
 FOLDER = "benchmarks/checkpoints"
 
+Models = dict[tuple[str, int], Any]
 
-@dataclasses.dataclass(frozen=True)
+
+@dataclass(frozen=True)
 class Case:
     """Hardware to be measured with one model; effects: which of the card's it has."""
 
@@ -40,21 +38,9 @@ class Case:
     model: Any
 
 
-def hardware(names: list[str], bits: list[int]) -> dict[tuple[str, int], Hardware]:
-    """Each card with each number of bits, in and out; its own where none is given."""
-    loaded = {name: cards.load(name) for name in dict.fromkeys(names)}
-    if not bits:
-        return {(name, each.adc.bits): each for name, each in loaded.items()}
-    return {
-        (name, b): each.replace(bits=b)
-        for name, each in loaded.items()
-        for b in dict.fromkeys(bits)
-    }
-
-
 def cases(
-    chosen: dict[tuple[str, int], Hardware],
-    models: dict[str, dict[tuple[str, int], Any]],
+    chosen: Chosen,
+    models: dict[str, Models],
     hours: list[float],
     quick: bool,
 ) -> Iterator[Case]:
@@ -72,9 +58,7 @@ def cases(
                 yield Case(name, bits, training, "all effects", hour, aged, model)
 
 
-def origins(
-    chosen: dict[tuple[str, int], Hardware], models: dict[str, dict[tuple[str, int], Any]]
-) -> Iterator[Case]:
+def origins(chosen: Chosen, models: dict[str, Models]) -> Iterator[Case]:
     """One effect on, and one off, at a time; of the last kind of training."""
     training, trained = list(models.items())[-1]
     for (name, bits), each in chosen.items():
@@ -94,8 +78,9 @@ def measure(
     """A row for each case, with the sum of what `evaluate(chip)` gives beside its value.
 
     Chip k has the seed `seed` + k in every case; without any effect all would be the same, and one
-    is measured. lower: lower values are better. steps: of an inference, whose energy is that of the
-    first chip on the data it sees; what stays digital is left out.
+    is measured. lower: lower values are better, and have no upper end; others are shares of one.
+    steps: of an inference, whose energy is that of the first chip on the data it sees; what stays
+    digital is left out.
     """
     rows = []
     counts = [chips if effects(case.hardware) else 1 for case in wanted]
@@ -116,6 +101,10 @@ def measure(
                 values.append(value)
                 extra = more if extra is None else extra + more
                 bar.advance(every)
+                if not sys.stderr.isatty():
+                    what = f"{case.card}, {case.bits} bits, {case.training}, {case.effects}"
+                    at = "" if case.hours is None else f", {case.hours:g} h"
+                    say(f"{what}{at}: chip {len(values)} of {count}, {value:.4f}")
             row = {
                 "card": case.card,
                 "bits": case.bits,
@@ -126,59 +115,13 @@ def measure(
                 "seeds": list(range(seed, seed + count)),
                 "values": values,
                 **energy,
-                **statistics(values, lower),
+                **statistics(values, lower, (0.0, math.inf if lower else 1.0)),
             }
             rows.append((row, extra))
     return rows
 
 
-def statistics(values: list[float], lower: bool = False) -> dict[str, Any]:
-    """Mean, sample standard deviation, 95 % t-interval of the mean, worst and best of the chips.
-
-    Spread and interval are None for a single chip. lower: lower values are better.
-    """
-    found = np.asarray(values)
-    n, mean = found.size, float(found.mean())
-    ends = [float(found.min()), float(found.max())]
-    worst, best = reversed(ends) if lower else ends
-    summary = {"mean": mean, "worst": worst, "best": best}
-    if n < 2:
-        return {**summary, "std": None, "interval_95": None}
-    std = float(found.std(ddof=1))
-    half = float(stats.t.ppf(0.975, n - 1)) * std / np.sqrt(n)
-    return {**summary, "std": std, "interval_95": [mean - half, mean + half]}
-
-
-def table(
-    rows: list[dict[str, Any]], name: str, reference: float, text: str, unit: float, per: str
-) -> Table:
-    """Rows beside the float model's value; `text` formats a value, `unit` scales the loss; `per`
-    names an inference."""
-    aged = any(row["hours"] is not None for row in rows)
-    trained = any(row["training"] != "plain" for row in rows)
-    head = ("card", "bits", *(["training"] if trained else []), "effects",
-            *(["hours"] if aged else []), "chips", name, "loss", "std", "95 % interval", "worst",
-            "best", f"energy/{per}")  # fmt: skip
-    shown = Table(*head, box=None, padding=(0, 2, 0, 0))
-    skip = ["", *([""] if trained else []), *([""] if aged else [])]
-    shown.add_row("float", *skip, "", "", format(reference, text))
-    places = 2 if abs(unit) > 1 else 3
-    for r in rows:
-        low, high = r["interval_95"] or (None, None)
-        hours = "" if r["hours"] is None else f"{r['hours']:g}"
-        shown.add_row(
-            r["card"], str(r["bits"]), *([r["training"]] if trained else []), r["effects"],
-            *([hours] if aged else []), str(len(r["values"])), format(r["mean"], text),
-            f"{round(unit * (r['mean'] - reference), places) + 0.0:.{places}f}",
-            "" if r["std"] is None else format(r["std"], text),
-            "" if low is None else f"{format(low, text)} to {format(high, text)}",
-            format(r["worst"], text), format(r["best"], text),
-            quantity(r["energy_per_inference"], "J", 3),
-        )  # fmt: skip
-    return shown
-
-
-def no_ageing(chosen: dict[tuple[str, int], Hardware], hours: list[float]) -> str:
+def no_ageing(chosen: Chosen, hours: list[float]) -> str:
     """A remark where hours were asked for and the cells of a card do not age."""
     still = sorted({name for (name, _), each in chosen.items() if not each.device.on_age})
     return (
@@ -199,52 +142,77 @@ def checkpoint(file: str) -> Path:
 
 
 def adapted(
-    chosen: dict[tuple[str, int], Hardware],
-    shipped: str | None,
+    options: Options,
+    chosen: Chosen,
     task: Any,
-    adapt: Callable[[Hardware], Any],
-    stem: Path,
-    files: list[Path],
-) -> dict[tuple[str, int], Any]:
+    model: str,
+    shipped: str | None,
+    adapt: Callable[[Hardware, Path | None], Any],
+    written: list[Path],
+) -> Models:
     """A model for each card and number of bits: from the checkout, or made by `adapt` and saved.
 
-    shipped: the float model's file in the checkout, beside which those for hardware lie; None
-    takes none of them. stem: how the saved files begin; they are added to `files`.
+    model: name of the float model's file, with which those of the others begin; saved ones are
+    added to `written`. shipped: the float model's file in the checkout, beside which those for
+    hardware lie; None takes none of them. adapt: takes the file to keep the training's state in.
+    Raises DataError where a model of the checkout was trained for other hardware.
     """
-    found = {}
-    for (name, bits), each in chosen.items():
-        ending = f"-{Path(name).stem}-{bits}bit.safetensors"
-        path = None
-        if shipped:
-            path = checkpoint(shipped).with_name(f"{Path(shipped).stem}{ending}")
-        if path and path.is_file():
-            found[name, bits] = task.load(path)
+    found: Models = {}
+    for key, each in chosen.items() if shipped else ():
+        name = aware_file(Path(str(shipped)).stem, key, options)
+        path = checkpoint(str(shipped)).with_name(name)
+        if not path.is_file():
             continue
-        say(f"training for {name}, {bits} bits")
-        found[name, bits] = adapt(each)
-        files.append(stem.with_name(f"{stem.name}-aware{ending}"))
-        task.save(found[name, bits], files[-1])
+        found[key] = task.load(path)
+        if found[key].info.get("hardware") != cards.digest(each):
+            raise DataError(
+                f"{FOLDER}/{name} must be trained for {key[0]} as it is to be measured on it, but "
+                "was trained for other numbers. Leave --pretrained out to train for them."
+            )
+    for key, each in chosen.items():
+        if key not in found:
+            say(f"training for {key[0]}, {key[1]} bits")
+            name = aware_file(model, key, options)
+            found[key] = adapt(each, options.run_file(Path(name).stem))
+            written.append(options.out / name)
+            task.save(found[key], written[-1])
     return found
 
 
-def record(benchmark: str, **fields: Any) -> dict[str, Any]:
-    """A benchmark's record: what was measured, when, where, and with which versions."""
-    return {
-        "benchmark": benchmark,
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "version": aimc.__version__,
-        **fields,
-        "machine": {
-            "platform": platform.platform(),
-            "cpus": os.cpu_count(),
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "torch": metadata.version("torch"),
-        },
-    }
+def infos(models: dict[str, Models]) -> dict[str, Any]:
+    """How the float model and those for hardware were trained."""
+    fitted = models.get("hardware-aware", {})
+    floating = next(iter(models["plain"].values()))
+    each = {f"{card}, {bits} bits": model.info for (card, bits), model in fitted.items()}
+    return {"float": floating.info, **each}
 
 
-def say(text: str) -> None:
-    """A line on stderr, so that stdout is left to the results."""
-    if text:
-        typer.echo(text, err=True)
+def aware_file(model: str, key: tuple[str, int], options: Options) -> str:
+    """Of a model that was trained from `model` for a card and a number of bits."""
+    kept = "-digital" if options.digital else ""
+    return f"{model}-{Path(key[0]).stem}-{key[1]}bit{kept}.safetensors"
+
+
+def keep_models(
+    options: Options,
+    chosen: Chosen,
+    model: str,
+    info: dict[str, Any],
+    fitted: dict[str, Any],
+    start: dict[str, Any] | None = None,
+) -> None:
+    """DataError where a file that this run would write holds a model of another.
+
+    info, fitted: what the float model and those for hardware will say of their training. start:
+    what the float model of the checkout says, where it is taken.
+    """
+    if start is None:
+        keep(options.out / f"{model}.safetensors", info, options.force)
+    for key, each in chosen.items() if options.hardware_aware else ():
+        said = {
+            **fitted,
+            "hardware": cards.digest(each),
+            "digital": list(options.digital),
+            "started from": info if start is None else start,
+        }
+        keep(options.out / aware_file(model, key, options), said, options.force)

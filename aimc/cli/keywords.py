@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,68 +13,68 @@ import typer
 from rich.text import Text
 
 from aimc import nn, plots, tasks
-from aimc.cli import benchmark, show
-from aimc.errors import ArgumentError
+from aimc.cli import benchmark, results, show
+from aimc.cli.options import Options
 from aimc.tasks.features import FRAMES
 from aimc.tasks.training import AWARE, QUICK_AWARE
 
 CHECKPOINT = "kws-lstm32.safetensors"
 
 
-def bench(
-    names: list[str],
-    bits: list[int],
-    chips: int,
-    data: Path | None,
-    pretrained: bool,
-    quick: bool,
-    hidden: int | None,
-    aware: bool,
-    hours: list[float],
-    origins: bool,
-    seed: int,
-    json: bool,
-    out: Path,
-) -> None:
+def bench(options: Options, hidden: int | None) -> None:
     """Float accuracy, then `chips` chips of each case; prints, and writes JSON and figures."""
-    if pretrained and (quick or hidden is not None):
-        option = "--quick" if quick else "--hidden"
-        raise ArgumentError(
-            f"`--pretrained` evaluates a trained model as it is, so `{option}` has no effect. "
-            "Leave one of the two out."
-        )
-    chosen = benchmark.hardware(names, bits)
-    checkpoint = benchmark.checkpoint(CHECKPOINT) if pretrained else None
-    show.folder(out)
+    options.alone(quick=options.quick, hidden=hidden)
+    chosen = options.hardware()
+    checkpoint = benchmark.checkpoint(CHECKPOINT) if options.pretrained else None
+    show.folder(options.out)
     rich.reconfigure(stderr=True)  # the bars of training, too, leave stdout to the results
 
-    task = tasks.KeywordSpotting(data)
-    benchmark.say(f"data: {task.label}")
-    shown = sys.stderr.isatty()
-    if checkpoint:
-        model = task.load(checkpoint)
-    else:
-        untrained = task.model("lstm", hidden=hidden or 32, seed=seed)
-        model = task.train(untrained, seed=seed, quick=quick, progress=shown)
-    measured = {split: _accuracy(task.confusion(model, split)) for split in ("validation", "test")}
-    benchmark.say(f"float model: {measured['test']:.2%} of the test clips")
+    task = tasks.KeywordSpotting(options.data)
+    results.say(f"data: {task.label}")
+    seed, quick, shown = options.seed, options.quick, sys.stderr.isatty()
+    untrained = task.load(checkpoint) if checkpoint else task.model("lstm", hidden or 32, seed)
+    synthetic = options.data is None
+    name = f"kws{'-synthetic' if synthetic else ''}-{untrained.kind}{untrained.hidden}"
+    name += "-quick" if quick else ""
+    recipe, fitted = task.recipe(quick), QUICK_AWARE if quick or synthetic else AWARE
+    record = results.record(
+        "keyword spotting, 12 classes",
+        data=task.label,
+        synthetic=synthetic,
+        test_clips=len(task.labels("test")),
+        settings={**options.settings, "kind": untrained.kind, "hidden": untrained.hidden},
+    )
+    record |= {"data digest": task.digest, "hardware": options.digests(chosen)}
+    path = options.out / f"{options.name(name)}.json"
+    said = {"data digest": task.digest, "seed": seed}
+    results.keep(path, results.identity(record), options.force)
+    info, more = ({**said, "recipe": asdict(each)} for each in (recipe, fitted))
+    start = untrained.info if checkpoint else None
+    benchmark.keep_models(options, chosen, name, info, more, start)
 
-    stem = f"kws-{'synthetic' if data is None else 'recorded'}-{model.kind}{model.hidden}"
-    stem += "-pretrained" if pretrained else "-quick" if quick else ""
-    stem += f"-{'-'.join(map(str, bits))}bit" if bits else ""
     files: list[Path] = []
-    if not pretrained:
-        files.append(out / f"{stem}.safetensors")
+    if checkpoint:
+        model = untrained
+    else:
+        results.say(f"training in floating point, {recipe.epochs} epochs")
+        model = task.train(
+            untrained, seed, quick=quick, checkpoint=options.run_file(name), progress=shown
+        )
+        files.append(options.out / f"{name}.safetensors")
         task.save(model, files[-1])
-    models = {"plain": dict.fromkeys(chosen, model)}
-    if aware:
-        recipe = QUICK_AWARE if quick or task.synthetic else AWARE
+    measured = {split: _accuracy(task.confusion(model, split)) for split in ("validation", "test")}
+    results.say(f"float model: {measured['test']:.2%} of the test clips")
+    models: dict[str, benchmark.Models] = {"plain": dict.fromkeys(chosen, model)}
+    if options.hardware_aware:
         models["hardware-aware"] = benchmark.adapted(
+            options,
             chosen,
-            CHECKPOINT if pretrained else None,
             task,
-            lambda each: task.adapt(model, each, seed=seed, recipe=recipe, progress=shown),
-            out / stem,
+            name,
+            CHECKPOINT if checkpoint and not options.digital else None,
+            lambda each, run: task.adapt(
+                model, each, seed, fitted, run, digital=options.digital, progress=shown
+            ),
             files,
         )
 
@@ -81,58 +82,58 @@ def bench(
         counts = task.confusion(chip)
         return _accuracy(counts), counts
 
-    wanted = list(benchmark.cases(chosen, models, hours, quick))
-    results = benchmark.measure(wanted, chips, seed, evaluate, False, (), FRAMES)
-    rows = [row for row, _ in results]
-    parts: list[dict[str, Any]] = []
-    if origins:
-        cases = list(benchmark.origins(chosen, models))
-        parts = [
-            row for row, _ in benchmark.measure(cases, chips, seed, evaluate, False, (), FRAMES)
-        ]
-    confusion = results[-1][1]
-    record = benchmark.record(
-        "keyword spotting, 12 classes",
-        data=task.label,
-        synthetic=data is None,
-        test_clips=len(task.labels("test")),
-        settings={
-            "cards": list(dict.fromkeys(name for name, _ in chosen)), "bits": bits, "chips": chips,
-            "seed": seed, "quick": quick, "pretrained": pretrained, "kind": model.kind,
-            "hidden": model.hidden, "hardware_aware": aware, "hours": hours,
+    def measure(cases: list[benchmark.Case]) -> list[tuple[dict[str, Any], Any]]:
+        return benchmark.measure(
+            cases, options.chips, seed, evaluate, False, options.digital, FRAMES
+        )
+
+    wanted = list(benchmark.cases(chosen, models, options.hours, quick))
+    found = measure(wanted)
+    rows, confusion = [row for row, _ in found], found[-1][1]
+    origins = list(benchmark.origins(chosen, models)) if options.origins else []
+    last = ("card", "bits", "training", "effects", "hours")
+    record |= {
+        "models": benchmark.infos(models),
+        "float": measured,
+        "rows": rows,
+        "origins": [row for row, _ in measure(origins)],
+        "confusion": {
+            "of": {key: rows[-1][key] for key in last},
+            "classes": task.classes,
+            "counts": confusion.tolist(),
         },
-        models={
-            "float": model.info,
-            **{f"{name}, {count} bits": adapted.info
-               for (name, count), adapted in models.get("hardware-aware", {}).items()},
-        },
-        float=measured,
-        rows=rows,
-        origins=parts,
-        confusion={"of": {key: rows[-1][key] for key in ("card", "bits", "training", "effects")},
-                   "classes": task.classes, "counts": confusion.tolist()},
-    )  # fmt: skip
+    }
     text = show.as_json(record)
-    if json:
+    if options.json:
         typer.echo(text)
     else:
-        _print(record, benchmark.no_ageing(chosen, hours))
-    files.append(show.write_text(out / f"{stem}.json", text + "\n"))
+        missing = task.split("test").missing
+        remarks = [
+            benchmark.no_ageing(chosen, options.hours),
+            f"no test clip of {', '.join(missing)}" if missing else "",
+        ]
+        _print(record, [remark for remark in remarks if remark])
+    files.append(show.write_text(path, text + "\n"))
     whole = [r for r in rows if r["effects"] == "all effects"] or rows
     accuracy = {
         f"{r['card']}\n{r['bits']} bits\n{r['training']}"
         + ("" if r["hours"] is None else f"\n{r['hours']:g} h"): r["values"]
         for r in whole
     }
-    files += _figures(out / stem, task, wanted[-1], seed, accuracy, measured["test"], confusion)
-    benchmark.say("wrote " + ", ".join(map(str, files)))
+    chip = nn.program(
+        wanted[-1].model, wanted[-1].hardware, np.random.default_rng(seed), digital=options.digital
+    )
+    label = f"{wanted[-1].card}, {wanted[-1].bits} bits, {task.label}"
+    figures = _figures(chip, accuracy, measured["test"], confusion, task, label)
+    files += [plots.save(figure, path.with_suffix("") / file) for file, figure in figures.items()]
+    results.say("wrote " + ", ".join(map(str, files)))
 
 
 def _accuracy(counts: np.ndarray) -> float:
     return float(np.trace(counts) / counts.sum())
 
 
-def _print(record: dict[str, Any], remark: str) -> None:
+def _print(record: dict[str, Any], remarks: list[str]) -> None:
     out = show.console()
     kind = (
         "SYNTHETIC speech, not comparable with published accuracies" if record["synthetic"] else ""
@@ -143,38 +144,36 @@ def _print(record: dict[str, Any], remark: str) -> None:
     if trained_on != record["data"]:
         out.print(f"model: trained on {trained_on}")
     reference = record["float"]["test"]
-    out.print(benchmark.table(record["rows"], "accuracy", reference, ".2%", -100, "clip"))
+    out.print(results.table(record["rows"], "accuracy", reference, ".2%", -100, "clip"))
     if record["origins"]:
         out.print("\nwhere the loss comes from")
-        out.print(benchmark.table(record["origins"], "accuracy", reference, ".2%", -100, "clip"))
+        out.print(results.table(record["origins"], "accuracy", reference, ".2%", -100, "clip"))
     out.print(
         "loss: points below the float model; interval: of the mean over chips, for these trained "
         "models and clips\n"
+        "ties: a clip whose k highest scores are equal is a k-th in each of their classes\n"
         "energy: one clip on the first chip, from the currents of these clips, arithmetic included"
+        + ("; readout digital and not billed" if record["settings"]["digital"] else "")
     )
-    if remark:
+    for remark in remarks:
         out.print(remark)
 
 
 def _figures(
-    folder: Path,
-    task: tasks.KeywordSpotting,
-    last: benchmark.Case,
-    seed: int,
+    chip: Any,
     accuracy: dict[str, list[float]],
     float_accuracy: float,
     confusion: np.ndarray,
-) -> list[Path]:
-    """Accuracy over chips of every case; the rest of the last case."""
-    chip = nn.program(last.model, last.hardware, np.random.default_rng(seed))
+    task: tasks.KeywordSpotting,
+    label: str,
+) -> dict[str, Any]:
+    """Accuracy over chips of every case; the rest of the last case, and of its first `chip`."""
     macro = nn.macros(chip)[0]
     ramp = macro.ramps[0][1]
-    label = f"{last.card}, {last.bits} bits, {task.label}"
-    figures = {
+    return {
         "accuracy.png": plots.accuracy_over_chips(accuracy, float_accuracy, task.label),
         "confusion.png": plots.confusion_matrix(confusion, task.classes, label),
         "conductance-map.png": plots.conductance_map(macro),
         "ramp-levels.png": plots.ramp_levels(ramp),
         "transfer-curve.png": plots.transfer_curve(ramp),
     }
-    return [plots.save(figure, folder / file) for file, figure in figures.items()]

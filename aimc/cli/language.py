@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ import rich
 import typer
 
 from aimc import nn, tasks
-from aimc.cli import benchmark, show
-from aimc.errors import ArgumentError
+from aimc.cli import benchmark, results, show
+from aimc.cli.options import Options
 from aimc.tasks import character_modelling as recipes
 
 CHECKPOINT = "lm-kjv-small.safetensors"
@@ -21,123 +21,103 @@ QUICK_CHARACTERS = 10_000
 SAMPLE = 300
 
 
-def bench(
-    names: list[str],
-    bits: list[int],
-    chips: int,
-    data: Path | None,
-    size: str | None,
-    epochs: int | None,
-    characters: int | None,
-    pretrained: bool,
-    quick: bool,
-    aware: bool,
-    hours: list[float],
-    origins: bool,
-    digital: bool,
-    seed: int,
-    json: bool,
-    out: Path,
-) -> None:
+def bench(options: Options, size: str | None, epochs: int | None, characters: int | None) -> None:
     """Bits per character in floating point, then of `chips` chips of each case."""
-    if pretrained and (size is not None or epochs is not None):
-        option = "--epochs" if size is None else "--size"
-        raise ArgumentError(
-            f"`--pretrained` evaluates a trained model as it is, so `{option}` has no effect. "
-            "Leave one of the two out."
-        )
-    chosen = benchmark.hardware(names, bits)
-    checkpoint = benchmark.checkpoint(CHECKPOINT) if pretrained else None
-    show.folder(out)
+    options.alone(size=size, epochs=epochs)
+    chosen = options.hardware()
+    checkpoint = benchmark.checkpoint(CHECKPOINT) if options.pretrained else None
+    show.folder(options.out)
     rich.reconfigure(stderr=True)
 
-    task = tasks.CharacterModelling(data)
-    benchmark.say(f"data: {task.label}")
-    shown = sys.stderr.isatty()
+    task = tasks.CharacterModelling(options.data)
+    results.say(f"data: {task.label}")
+    seed, quick, shown = options.seed, options.quick, sys.stderr.isatty()
     recipe = recipes.QUICK if quick else recipes.FULL
     if epochs:
         recipe = replace(recipe, epochs=epochs)
-    if checkpoint:
-        model = task.load(checkpoint)
-    else:
-        model = task.model(size or "small", seed=seed)
-        if epochs == 0:
-            model = task.calibrate(model)
-        else:
-            model = task.train(model, seed=seed, recipe=recipe, progress=shown)
+    fitted = recipes.QUICK_AWARE if quick else recipes.AWARE
     if characters is None and quick:
         characters = QUICK_CHARACTERS
+    untrained = task.load(checkpoint) if checkpoint else task.model(size or "small", seed)
+    name = f"lm-{'kjv' if options.data is None else options.data.stem}-{size or 'small'}"
+    name += ("-quick" if quick else "") + ("-untrained" if epochs == 0 else "")
+    record = results.record(
+        "character language model",
+        data=task.label,
+        test_characters=min(characters or 2**62, len(task.split("test"))),
+        settings={
+            **options.settings, "sizes": list(untrained.sizes), "shape": list(untrained.shape),
+            "epochs": epochs, "characters": characters,
+        },
+    )  # fmt: skip
+    record |= {"data digest": task.digest, "hardware": options.digests(chosen)}
+    path = options.out / f"{options.name(name)}.json"
+    results.keep(path, results.identity(record), options.force)
+    said = {"data digest": task.digest, "seed": seed}
+    info = {**said, "recipe": None if epochs == 0 else asdict(recipe)}
+    start = untrained.info if checkpoint else None
+    benchmark.keep_models(options, chosen, name, info, {**said, "recipe": asdict(fitted)}, start)
+
+    files: list[Path] = []
+    if checkpoint:
+        model = untrained
+    else:
+        if epochs == 0:
+            model = task.calibrate(untrained)
+            model.info = info
+        else:
+            results.say(f"training in floating point, {recipe.epochs} epochs")
+            run = options.run_file(name)
+            model = task.train(untrained, seed, recipe, run, progress=shown)
+        files.append(options.out / f"{name}.safetensors")
+        task.save(model, files[-1])
     measured = {
         split: task.bits_per_character(model, split, characters) for split in ("validation", "test")
     }
-    benchmark.say(f"float model: {measured['test']:.3f} bits per character of the test split")
-
-    kind = "kjv" if data is None else data.stem
-    stem = f"lm-{kind}-{size or 'small'}" + ("-pretrained" if pretrained else "")
-    stem += ("-quick" if quick else "") + (f"-{'-'.join(map(str, bits))}bit" if bits else "")
-    files: list[Path] = []
-    if not pretrained:
-        files.append(out / f"{stem}.safetensors")
-        task.save(model, files[-1])
-    kept = ("readout",) if digital else ()
-    models: dict[str, dict[tuple[str, int], Any]] = {"plain": dict.fromkeys(chosen, model)}
-    if aware:
-        fitted = recipes.QUICK_AWARE if quick else recipes.AWARE
+    results.say(f"float model: {measured['test']:.3f} bits per character of the test split")
+    models: dict[str, benchmark.Models] = {"plain": dict.fromkeys(chosen, model)}
+    if options.hardware_aware:
         models["hardware-aware"] = benchmark.adapted(
+            options,
             chosen,
-            CHECKPOINT if pretrained and not digital else None,
             task,
-            lambda each: task.adapt(
-                model, each, seed=seed, recipe=fitted, digital=kept, progress=shown
+            name,
+            CHECKPOINT if checkpoint and not options.digital else None,
+            lambda each, run: task.adapt(
+                model, each, seed, fitted, run, digital=options.digital, progress=shown
             ),
-            out / stem,
             files,
         )
 
     def evaluate(chip: Any) -> tuple[float, int]:
         return task.bits_per_character(chip, "test", characters), 0
 
-    wanted = list(benchmark.cases(chosen, models, hours, quick))
-    rows = [row for row, _ in benchmark.measure(wanted, chips, seed, evaluate, True, kept)]
-    parts: list[dict[str, Any]] = []
-    if origins:
-        cases = list(benchmark.origins(chosen, models))
-        parts = [row for row, _ in benchmark.measure(cases, chips, seed, evaluate, True, kept)]
-    record = benchmark.record(
-        "character language model",
-        data=task.label,
-        test_characters=min(characters or 2**62, len(task.split("test"))),
-        settings={
-            "cards": list(dict.fromkeys(name for name, _ in chosen)), "bits": bits, "chips": chips,
-            "seed": seed, "quick": quick, "pretrained": pretrained, "sizes": model.sizes,
-            "shape": model.shape, "epochs": epochs, "hardware_aware": aware, "hours": hours,
-            "digital": list(kept),
-        },
-        models={
-            "float": model.info,
-            **{f"{name}, {count} bits": adapted.info
-               for (name, count), adapted in models.get("hardware-aware", {}).items()},
-        },
-        float=measured,
-        rows=rows,
-        origins=parts,
-        sample={} if epochs == 0 else {
+    def measure(cases: list[benchmark.Case]) -> list[dict[str, Any]]:
+        found = benchmark.measure(cases, options.chips, seed, evaluate, True, options.digital)
+        return [row for row, _ in found]
+
+    wanted = list(benchmark.cases(chosen, models, options.hours, quick))
+    record |= {
+        "models": benchmark.infos(models),
+        "float": measured,
+        "rows": measure(wanted),
+        "origins": measure(list(benchmark.origins(chosen, models)) if options.origins else []),
+        "sample": {},
+    }
+    if epochs != 0:
+        rng = np.random.default_rng(seed)
+        chip = nn.program(wanted[-1].model, wanted[-1].hardware, rng, digital=options.digital)
+        record["sample"] = {
             "float": task.sample(model, SAMPLE, seed),
-            "chip": task.sample(_chip(wanted[-1], seed, kept), SAMPLE, seed),
-        },
-    )  # fmt: skip
+            "chip": task.sample(chip, SAMPLE, seed),
+        }
     text = show.as_json(record)
-    if json:
+    if options.json:
         typer.echo(text)
     else:
-        _print(record, benchmark.no_ageing(chosen, hours))
-    files.append(show.write_text(out / f"{stem}.json", text + "\n"))
-    benchmark.say("wrote " + ", ".join(map(str, files)))
-
-
-def _chip(case: benchmark.Case, seed: int, digital: tuple[str, ...]) -> Any:
-    rng = np.random.default_rng(seed)
-    return nn.program(case.model, case.hardware, rng, digital=digital)
+        _print(record, benchmark.no_ageing(chosen, options.hours))
+    files.append(show.write_text(path, text + "\n"))
+    results.say("wrote " + ", ".join(map(str, files)))
 
 
 def _print(record: dict[str, Any], remark: str) -> None:
@@ -152,10 +132,10 @@ def _print(record: dict[str, Any], remark: str) -> None:
     if trained_on != record["data"]:
         out.print(f"model: trained on {trained_on}")
     reference, unit = record["float"]["test"], "bits/char"
-    out.print(benchmark.table(record["rows"], unit, reference, ".3f", 1, "character"))
+    out.print(results.table(record["rows"], unit, reference, ".3f", 1, "character"))
     if record["origins"]:
         out.print("\nwhere the loss comes from")
-        out.print(benchmark.table(record["origins"], unit, reference, ".3f", 1, "character"))
+        out.print(results.table(record["origins"], unit, reference, ".3f", 1, "character"))
     kept = record["settings"]["digital"]
     out.print(
         "loss: bits above the float model; interval: of the mean over chips, for these trained "

@@ -16,8 +16,9 @@ except ImportError as _error:  # pragma: no cover
 from aimc.nn.layer import AnalogLayer
 from aimc.nn.linear import Linear
 from aimc.nn.network import transfers
-from aimc.nn.program import calibrate, macros, program, report, reprogram
+from aimc.nn.program import calibrate, program, reprogram
 from aimc.nn.recipe import Course, Recipe, Task
+from aimc.nn.report import macros, report
 from aimc.nn.rnn import GRU, LSTM, RNN
 from aimc.nn.training import train
 

@@ -2,30 +2,63 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aimc.errors import DataError
+import torch
+
+from aimc.errors import DataError, must
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from torch import Tensor
 
 
 def write(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write `tensors` to `path` and make its folder; an interrupted write leaves the old file."""
+    """Write `tensors` to `path` and make its folder; an interrupted write leaves the old file.
+
+    Raises ArgumentError where the file cannot be written.
+    """
     from safetensors.torch import save_file
 
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    target = writable(path)
     whole = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        part = Path(folder) / target.name
-        save_file(whole, part, dict(metadata))
-        part.chmod(0o644)  # safetensors writes for the owner alone
-        part.replace(target)
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+            part = Path(folder) / target.name
+            save_file(whole, part, dict(metadata))
+            part.chmod(0o644)  # safetensors writes for the owner alone
+            part.replace(target)
+    except OSError as error:
+        raise _unwritable("path", target, error.strerror or str(error)) from error
+
+
+def writable(path: str | Path, name: str = "path") -> Path:
+    """`path` as one of a file that can be written, in a folder that is made if it is not there.
+
+    name: of the argument. Raises ArgumentError where it is a folder, or its folder cannot be made
+    or written.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise _unwritable(name, target, "it is a folder")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(name, target, f"{target.parent} cannot be a folder") from error
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise _unwritable(name, target, f"{target.parent} is write-protected")
+    return target
+
+
+def _unwritable(name: str, path: Path, why: str) -> Exception:
+    return must(name, "be a file that can be written", f"{path} is not: {why}")
 
 
 def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -49,3 +82,35 @@ def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
                 f"{path} must be a checkpoint of finite numbers, but its {name} is not finite."
             )
     return tensors, metadata
+
+
+def fingerprint(model: torch.nn.Module) -> str:
+    """SHA-256 [hex] of a model: its structure as torch prints it, weights, buffers and ranges."""
+    structure = re.sub(r" at 0x[0-9a-f]+", "", repr(model))
+    ranges = {name: getattr(each, "aimc_ranges", {}) for name, each in model.named_modules()}
+    return _hash([*model.named_parameters(), *model.named_buffers()], f"{structure} {ranges}")
+
+
+def hashed(*tensors: Tensor) -> str:
+    """SHA-256 [hex] of tensors: their types, shapes and values."""
+    return _hash(((str(k), each) for k, each in enumerate(tensors)), "")
+
+
+def _hash(tensors: Iterable[tuple[str, Tensor]], said: str) -> str:
+    found = hashlib.sha256(said.encode())
+    for name, value in tensors:
+        found.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        plain = value.detach().cpu().contiguous().reshape(-1)
+        found.update(plain.view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()
+
+
+def differing(here: str, there: str | None) -> str:
+    """What of a run, described in JSON, differs in another's description, as text."""
+    wanted = json.loads(here)
+    try:
+        found = json.loads(there or "{}")
+        names = [name for name in wanted if found.get(name) != wanted[name]]
+    except (ValueError, AttributeError):
+        names = list(wanted)
+    return f"{', '.join(names)} {'differs' if len(names) == 1 else 'differ'}"

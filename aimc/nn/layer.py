@@ -100,8 +100,12 @@ class AnalogLayer(torch.nn.Module):
         return self
 
     def extra_repr(self) -> str:
-        """torch's summary, and the hardware that holds the layer."""
-        return super().extra_repr() + (f", on {self.hardware.name}" if self.hardware else "")
+        """torch's summary, what it does not have, and the hardware that holds the layer."""
+        own = ("x_scale", "y_range", "curve", "cell_tanh", "reset")
+        given = {name: getattr(self, name, None) for name in own}
+        parts = [f"{name}={getattr(v, 'name', v)}" for name, v in given.items() if v is not None]
+        parts += [f"on {self.hardware.name}"] if self.hardware else []
+        return ", ".join([super().extra_repr(), *parts])
 
     def linear_range(self, name: str, matrices: dict[str, Matrix], hardware: Hardware) -> float:
         """Half the span of the linear conversion of matrix `name`.

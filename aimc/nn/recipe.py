@@ -33,7 +33,11 @@ class Course(Protocol):
 
 
 class Task(Protocol):
-    """What `train` takes: anything that has a course and a name for its data."""
+    """What `train` takes: anything that has a course and a name for its data.
+
+    Where it has a `digest` too, a text that other data do not share, a checkpoint of other data is
+    always told apart; without it by the label and the first batch.
+    """
 
     @property
     def label(self) -> str: ...
@@ -48,7 +52,8 @@ class Recipe:
     rate: peak of the learning rate, which rises over the share `warmup` of the run and falls to
     nothing, along cosines [Smith 2018, arXiv 1708.07120]. decay: of AdamW. smoothing: of the
     labels. averaging: of the weights, exponential, per step. clip: norm of the gradient.
-    weight_limit: largest |w|; a smaller one leaves less of the conductance range to outliers.
+    weight_limit: largest |w| of what goes on arrays and is trained; a smaller one leaves less of
+    the conductance range to outliers. A tensor that begins beyond it keeps its own largest |w|.
 
     With hardware: strength: its errors are met so many times as large, rising from zero over the
     share `rise` of the run. refresh: steps after which wires, ramps and offsets are those of newly
@@ -56,7 +61,8 @@ class Recipe:
     are learned too. distill: share of the loss that compares with the teacher's scores at
     `temperature` [Hinton 2015, arXiv 1503.02531].
 
-    Without: weight_noise: sigma of weight errors a step, relative to each tensor's largest weight.
+    Without: weight_noise: sigma of weight errors a step, relative to each tensor's largest weight,
+    of what goes on arrays.
     """
 
     epochs: int = 30

@@ -181,7 +181,25 @@ class Recurrent(AnalogLayer, torch.nn.RNNBase):
         if not all(torch.isfinite(part).all() for part in parts):
             raise must("hx", "be finite", "holds NaN or infinity")
         rows = [self.cast(part if batched else part.unsqueeze(1)) for part in parts]
+        if self.chips:
+            self._check_driven(rows[0])
         return list(zip(*(part.unbind(0) for part in rows), strict=True))
+
+    def _check_driven(self, h: Tensor) -> None:
+        """ArgumentError where the rows of a cell cannot carry its state, h (cells, batch, size).
+
+        Rows of a projection that was calibrated saturate, as those of a calibrated input do.
+        """
+        ends = [end for layer in range(self.num_layers) for end in self.ends(layer)]
+        for end, part in zip(ends, h, strict=True):
+            source = self.output_source(end)
+            if source in self.aimc_ranges or (source != "h" and self.y_range is not None):
+                continue
+            chip = self.chips[next(name for name in self.chips if name.endswith(end))]
+            full, largest = float(chip.scale[-1]), float(part.detach().abs().max())
+            if largest > full * (1 + 1e-6):
+                rule = f"have an output state within +-{full:g}, which its rows carry"
+                raise must("hx", rule, f"reaches {largest:g}")
 
 
 def _reversed(x: Tensor, lengths: Tensor | None) -> Tensor:

@@ -4,124 +4,28 @@ A `Twin` stands where a layer has its `Chip`. Nothing of the hardware is modelle
 weights are what the mapping and the device make of the layer's present parameters, drawn anew for
 every step; converters, offsets and the wires' share are those of arrays that are programmed now and
 then. What the wires do to a write error is taken to first order, read noise is that of the average
-column, nonlinear cells are taken at their slope at 0 V.
+column, a converter's noise is one draw of each column's voltage a read, nonlinear cells are taken
+at their slope at 0 V.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from aimc.curves import Curve, curve, linear
-from aimc.errors import must
-from aimc.kernels.ramps import FEW, convert
 from aimc.nn.bridge import Chip, _apply, straight_through
+from aimc.nn.tiles import Converters, Tile
 from aimc.tiling import Tiled
 
 if TYPE_CHECKING:
-    from aimc.macro import Hardware, Macro
+    from aimc.macro import Hardware
     from aimc.nn.bridge import Matrix
     from aimc.nn.layer import AnalogLayer
 
 Tensor = torch.Tensor
-
-
-@dataclass(frozen=True)
-class Converters:
-    """One ramp a column: y = first + step (number of thresholds below u), single precision.
-
-    ideal, built (2^bits - 1, cols): thresholds as meant, and as cells and comparators make them.
-    """
-
-    ideal: Tensor
-    built: Tensor
-    first: Tensor
-    step: Tensor
-
-    @classmethod
-    def of(cls, ramps: list[tuple[int, Curve, int, Any, Any]]) -> Converters:
-        """ramps: for neighbouring columns their count, curve, bits, thresholds and offsets."""
-        parts: list[list[np.ndarray]] = [[], [], [], []]
-        for count, function, bits, thresholds, offset in ramps:
-            y = function.outputs(bits)
-            if not np.allclose(np.diff(y), y[1] - y[0]):
-                raise must("curve", "rise or fall all along", f"{function.name} does not")
-            built = np.maximum.accumulate(thresholds)[:, None] + np.broadcast_to(offset, count)
-            parts[0].append(np.tile(function.thresholds(bits)[:, None], count))
-            parts[1].append(built)
-            parts[2].append(np.full(count, y[0]))
-            parts[3].append(np.full(count, y[1] - y[0]))
-        return cls(*(torch.from_numpy(np.concatenate(part, axis=-1)).float() for part in parts))
-
-    def __call__(self, u: Tensor, strength: float) -> Tensor:
-        """Outputs (batch, cols) for u (batch, cols), thresholds `strength` away from ideal."""
-        table = torch.lerp(self.ideal, self.built, strength)
-        if len(table) > FEW:
-            across = table.T.contiguous(), u.T.contiguous()
-            code = torch.searchsorted(*across, right=True, out_int32=True)
-            return torch.addcmul(self.first, self.step, code.T.float())
-        y = torch.empty_like(u)
-        convert(*(part.numpy() for part in (u.contiguous(), table, self.first, self.step, y)))
-        return y
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One array of a matrix: where it lies, what its wires do to each cell, its converters.
-
-    The wires make share g + rest of a conductance g, exact for the cells of `macro`.
-    """
-
-    macro: Macro
-    rows: slice
-    cols: slice
-    share: Any
-    rest: Any
-
-    @classmethod
-    def of(cls, macro: Macro, row: int, col: int) -> Tile:
-        rows, cols = macro.shape
-        crossbar, share, rest = macro.crossbar, 1.0, 0.0
-        if not crossbar.wires.ideal:
-            g = np.maximum(crossbar.g, 1e-3 * macro.hardware.device.g_max)
-            share = np.where(crossbar.g < g, 1.0, crossbar.transfer / g)
-            rest = crossbar.transfer - share * crossbar.g
-        return cls(macro, slice(row, row + rows), slice(col, col + cols), share, rest)
-
-    def weights(self, w: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """`w` (rows, cols) as freshly written cells and these wires make it."""
-        hardware, part = self.macro.hardware, w[self.rows, self.cols]
-        device, mapping = hardware.device, hardware.mapping
-        w_max = mapping.scale(part)
-        g = device.write(mapping.to_conductance(part, device, w_max), rng)
-        g = device.age(g, hardware.age, rng)
-        return mapping.to_weight(g * self.share + self.rest, device, w_max)
-
-    @property
-    def ramps(self) -> list[tuple[int, Curve, int, Any, Any]]:
-        return [
-            (
-                place.stop - place.start,
-                ramp.curve,
-                ramp.adc.bits,
-                ramp.thresholds,
-                ramp.offset / ramp.gain,
-            )
-            for place, ramp in self.macro.ramps
-        ]
-
-    @property
-    def noise(self) -> np.ndarray:
-        """Variance of a weight in one read, average over the columns, (rows,)."""
-        sigma = self.macro.crossbar.sigma
-        if sigma is None:
-            return np.zeros(self.macro.shape[0])
-        hardware, cols = self.macro.hardware, self.macro.shape[1]
-        unit = self.macro.w_max / hardware.mapping.span(hardware.device)
-        return (sigma**2).sum(axis=1) / cols * unit**2
 
 
 class Twin:
@@ -185,9 +89,10 @@ class Twin:
                 col += macro.shape[1]
             converters = Converters.of([ramp for tile in tiles for ramp in tile.ramps])
             noise = torch.from_numpy(np.mean([tile.noise for tile in tiles], axis=0)).float()
+            drawn = torch.from_numpy(np.concatenate([tile.drawn for tile in tiles])).float()
             row += line[0].shape[0]
             self.tiles += tiles
-            self.blocks.append((tiles[0].rows, converters, noise if noise.any() else None))
+            self.blocks.append((tiles[0].rows, converters, noise, drawn))
         bits, count = self.hardware.adc.bits, matrix.weight.shape[0] // len(curves)
         functions = [curve(c) for c in curves]
         self.digital = Converters.of([(count, f, bits, f.thresholds(bits), 0.0) for f in functions])
@@ -205,7 +110,7 @@ class Twin:
             y = self._convert(self._product(x, 0), self.blocks[0][1], self.strength)
         else:
             parts = []
-            for k, (_, converters, _) in enumerate(self.blocks):
+            for k, (_, converters, *_) in enumerate(self.blocks):
                 u = self._product(x, k)
                 low, high = converters.ideal[0], converters.ideal[-1]
                 ideal = torch.minimum(torch.maximum(u, low), high)
@@ -214,12 +119,13 @@ class Twin:
         return y.to(z.dtype)
 
     def _product(self, x: Tensor, block: int) -> Tensor:
-        rows, _, noise = self.blocks[block]
+        rows, _, noise, drawn = self.blocks[block]
         x = x[:, rows]
         u = x @ self.w[rows]
-        if noise is not None and self.strength:
-            std = self.strength * (x.detach().square() @ noise).sqrt()
-            u = u + std[:, None] * torch.randn(u.shape, generator=self.generator)
+        if self.strength and (noise.any() or drawn.any()):
+            variance = (x.detach().square() @ noise)[:, None] + drawn
+            draws = torch.randn(u.shape, generator=self.generator)
+            u = u + self.strength * variance.sqrt() * draws
         return u
 
     def _convert(self, u: Tensor, converters: Converters, strength: float) -> Tensor:

@@ -48,6 +48,11 @@ class CharacterModelling:
         """The text, e.g. "King James Bible, 4151312 characters, 42 symbols"."""
         return self.text.label
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 [hex] of the text."""
+        return self.text.digest
+
     def split(self, name: str) -> NDArray[np.uint8]:
         """The characters of "train", "validation" or "test", as places in `text.symbols`."""
         if name not in texts.SPLITS:
@@ -187,6 +192,7 @@ class CharacterModelling:
     def _note(self, model: CharNet, seed: int, recipe: nn.Recipe, **notes: Any) -> CharNet:
         model.info = {
             "data": self.label,
+            "data digest": self.digest,
             "seed": seed,
             "recipe": asdict(recipe),
             "validation bits per character": self.bits_per_character(model, "validation"),

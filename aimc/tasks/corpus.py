@@ -1,7 +1,9 @@
 """What a keyword data set is: one-second clips in three splits, and background noise."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -39,6 +41,11 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def missing(self) -> list[str]:
+        """The classes without a clip."""
+        return [name for k, name in enumerate(CLASSES) if not (self.labels == k).any()]
+
 
 @dataclass(frozen=True)
 class Corpus:
@@ -53,6 +60,18 @@ class Corpus:
     def label(self) -> str:
         """As printed beside every result, e.g. "Speech Commands, 7618 clips"."""
         return f"{self.name}, {self.spoken} clips"
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 [hex] of all clips and noise."""
+        found = hashlib.sha256()
+        for name, split in self.splits.items():
+            found.update(f"{name} {split.speakers}".encode())
+            for part in (split.labels, split.waves):
+                found.update(np.ascontiguousarray(part).data)
+        for recording in self.noise:
+            found.update(np.ascontiguousarray(recording).data)
+        return found.hexdigest()
 
 
 def fit(wave: NDArray[np.int16]) -> NDArray[np.int16]:

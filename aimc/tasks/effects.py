@@ -15,7 +15,7 @@ from aimc.wires import Wires
 DEVICE = ("write errors", "stuck cells", "ageing", "read noise", "curved cells")
 EFFECTS = (*DEVICE, "wires", "converter")
 # What a converter's fields are where it has no imperfections; the others are its size.
-_IDEAL = {"offset_std": 0.0, "imperfections": (), "wires": None}
+_IDEAL = {"imperfections": (), "wires": None, "unit_mismatch": 0.0}
 
 
 def only(hardware: Hardware, active: Collection[str]) -> Hardware:

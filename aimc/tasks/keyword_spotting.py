@@ -1,6 +1,6 @@
 """Keyword spotting: twelve classes, one second of sound, speakers never trained on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,11 @@ class KeywordSpotting:
         """The data: "Speech Commands, N clips" or "synthetic (espeak-ng), N clips"."""
         return self.corpus.label
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 [hex] of all clips."""
+        return self.corpus.digest
+
     def split(self, name: str) -> Split:
         """The clips of "train", "validation" or "test"."""
         if name not in SPLITS:
@@ -89,6 +94,25 @@ class KeywordSpotting:
             }
         return self._lessons[key]
 
+    def recipe(
+        self,
+        quick: bool | None = None,
+        epochs: int | None = None,
+        weight_noise: float | None = None,
+    ) -> nn.Recipe:
+        """How a float model is trained.
+
+        quick: the short recipe, `training.QUICK`; None takes it for synthetic clips alone, which
+        are learnt sooner. epochs, weight_noise: None takes the recipe's. Raises ArgumentError where
+        a value is out of range.
+        """
+        recipe = QUICK if (self.synthetic if quick is None else quick) else FULL
+        if epochs is not None:
+            recipe = replace(recipe, epochs=as_count("epochs", epochs))
+        if weight_noise is not None:
+            recipe = replace(recipe, weight_noise=as_number("weight_noise", weight_noise, 0))
+        return recipe
+
     def train(
         self,
         model: KeywordNet,
@@ -101,17 +125,9 @@ class KeywordSpotting:
     ) -> KeywordNet:
         """A trained copy of `model`, calibrated for chips; the same for a seed and thread count.
 
-        quick: the short recipe, `training.QUICK`; None takes it for synthetic clips alone, which
-        are learnt sooner. epochs, weight_noise: None takes the recipe's. checkpoint: as in
-        `nn.train`.
-        weight_noise: sigma of random weight errors while training, relative to each tensor's
-        largest weight. Raises ArgumentError where a value is out of range.
+        epochs, quick, weight_noise: see `recipe`. checkpoint: as in `nn.train`.
         """
-        recipe = QUICK if (self.synthetic if quick is None else quick) else FULL
-        if epochs is not None:
-            recipe = replace(recipe, epochs=as_count("epochs", epochs))
-        if weight_noise is not None:
-            recipe = replace(recipe, weight_noise=as_number("weight_noise", weight_noise, 0))
+        recipe = self.recipe(quick, epochs, weight_noise)
         trained = nn.train(
             model, self, seed=seed, recipe=recipe, checkpoint=checkpoint, progress=progress
         )
@@ -124,25 +140,29 @@ class KeywordSpotting:
         seed: int = 0,
         recipe: nn.Recipe = AWARE,
         checkpoint: str | Path | None = None,
+        digital: Collection[str] = (),
         progress: bool = True,
     ) -> KeywordNet:
-        """The float `model`, trained, made ready for `hardware` by `nn.train`; a float model."""
+        """The float `model`, trained, made ready for `hardware` by `nn.train`; a float model.
+
+        digital: modules that stay in floating point, as in `nn.program`.
+        """
         adapted = nn.train(
-            model,
-            self,
-            hardware,
-            seed=seed,
-            recipe=recipe,
-            checkpoint=checkpoint,
-            progress=progress,
-        )
-        start = adapted.info
-        notes = {"hardware": digest(hardware), "bits": hardware.adc.bits, "started from": start}
+            model, self, hardware, seed=seed, recipe=recipe, checkpoint=checkpoint,
+            digital=digital, progress=progress,
+        )  # fmt: skip
+        notes = {
+            "hardware": digest(hardware),
+            "bits": hardware.adc.bits,
+            "digital": list(digital),
+            "started from": adapted.info,
+        }
         return self._note(adapted, seed, recipe, **notes)
 
     def _note(self, model: KeywordNet, seed: int, recipe: nn.Recipe, **notes: Any) -> KeywordNet:
         model.info = {
             "data": self.label,
+            "data digest": self.digest,
             "seed": seed,
             "recipe": asdict(recipe),
             "validation accuracy": self.accuracy(model, "validation"),
@@ -156,27 +176,32 @@ class KeywordSpotting:
         pick = torch.randperm(len(self.split("train")), generator=torch.Generator().manual_seed(0))
         return nn.calibrate(model, self.features("train")[pick[:CALIBRATION]])
 
-    def predictions(
+    def shares(
         self, model: Callable[[Tensor], Tensor], split: str = "test", batch: int = 512
     ) -> Tensor:
-        """The class that `model`, float or programmed, gives each clip, shape (clips,)."""
+        """How `model`, float or programmed, divides each clip among the classes, (clips, 12).
+
+        The class of the highest score gets the clip. Where k scores are the highest, as happens
+        behind converters of few bits, each of their classes gets a k-th of it.
+        """
         if isinstance(model, torch.nn.Module):
             model.eval()
         with torch.no_grad():
-            return torch.cat([model(x).argmax(1) for x in self.features(split).split(batch)])
+            scores = torch.cat([model(x) for x in self.features(split).split(batch)])
+        highest = (scores == scores.amax(1, keepdim=True)).double()
+        return highest / highest.sum(1, keepdim=True).clamp(min=1.0)
 
     def accuracy(self, model: Callable[[Tensor], Tensor], split: str = "test") -> float:
-        """The share of a split's clips that `model` puts into the right class."""
-        right = self.predictions(model, split) == self.labels(split)
-        return float(right.float().mean())
+        """The share of a split's clips that `model` puts into the right class, ties by `shares`."""
+        right = self.shares(model, split).gather(1, self.labels(split)[:, None])
+        return float(right.mean())
 
     def confusion(
         self, model: Callable[[Tensor], Tensor], split: str = "test"
-    ) -> NDArray[np.int64]:
-        """Clips by true class (rows) and given class (columns), shape (12, 12)."""
-        pairs = self.labels(split) * len(CLASSES) + self.predictions(model, split)
-        counts = torch.bincount(pairs, minlength=len(CLASSES) ** 2)
-        return counts.view(len(CLASSES), len(CLASSES)).numpy()
+    ) -> NDArray[np.float64]:
+        """Clips by true class (rows) and given class (columns), (12, 12); ties as in `shares`."""
+        counts = torch.zeros(len(CLASSES), len(CLASSES), dtype=torch.float64)
+        return counts.index_add_(0, self.labels(split), self.shares(model, split)).numpy()
 
     def save(self, model: KeywordNet, path: str | Path, **notes: Any) -> None:
         """Write a float model to a safetensors file; `notes` join what it says of its training."""

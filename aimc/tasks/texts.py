@@ -1,6 +1,8 @@
 """Texts for character language models: Penn Treebank, any text file, or an embedded one."""
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +39,15 @@ class Text:
         """As printed beside every result."""
         count = sum(map(len, self.splits.values()))
         return f"{self.name}, {count} characters, {len(self.symbols)} symbols"
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 [hex] of the symbols and of every split."""
+        found = hashlib.sha256("".join(self.symbols).encode())
+        for name, codes in self.splits.items():
+            found.update(f"{name} {len(codes)}".encode())
+            found.update(np.ascontiguousarray(codes).data)
+        return found.hexdigest()
 
     def encode(self, text: str) -> NDArray[np.uint8]:
         """Places of the characters of `text` in `symbols`; DataError for one that is not there."""

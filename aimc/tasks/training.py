@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from aimc.errors import DataError
 from aimc.nn import Recipe
 from aimc.tasks.augment import augment, blank, cut, uniform
 from aimc.tasks.corpus import CLASSES, LENGTH, SILENCE, Split
@@ -27,7 +28,8 @@ class Lessons:
     """Random variants of a split's clips, each class equally often; see `aimc.nn.Course`.
 
     An epoch's features are made when it begins, and kept, brought to [-1, 1] by `normalise`. Every
-    draw depends on the seed and the number of the epoch or step alone.
+    draw depends on the seed and the number of the epoch or step alone. Raises DataError where a
+    class has no clip.
     """
 
     def __init__(
@@ -38,6 +40,11 @@ class Lessons:
         seed: int,
         variants: int = VARIANTS,
     ) -> None:
+        if split.missing:
+            raise DataError(
+                "Training must have clips of every class, but has none of "
+                f"{', '.join(split.missing)}. Evaluating a trained model needs none."
+            )
         self.split, self.noise, self.normalise = split, noise, normalise
         self.seed, self.variants = seed, variants
         self.per_class = math.ceil(len(split) / len(CLASSES))

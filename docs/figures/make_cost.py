@@ -16,7 +16,7 @@ def main() -> None:
     plots.save(plots_cost.timeline(cost.bill_of(layer)), HERE / "cost-timeline.png")
     for name in ("bottleneck", "table1"):
         plots.save(reproduce.run(name).draw(), HERE / f"cost-{name}.png")
-    files = sorted(RESULTS.glob("kws-recorded-lstm32-pretrained-*-*bit.json"))
+    files = sorted(RESULTS.glob("kws-lstm32-pretrained-*-*bit-aware.json"))
     points = plots_cost.points(json.loads(file.read_text()) for file in files)
     figure = plots_cost.pareto(points, "accuracy on recorded test clips")
     plots.save(figure, HERE / "cost-pareto.png")

@@ -8,6 +8,7 @@ from copy import deepcopy
 import numpy as np
 import pytest
 import torch
+import torch.nn.utils.prune
 
 import aimc
 from aimc import nn
@@ -312,6 +313,32 @@ def test_bad_states_are_refused(fine):
         layer(torch.zeros(2, 5, 3, 4))
 
 
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_a_state_that_rows_cannot_carry_is_refused(fine, kind):
+    """Not what an LSTM's cell holds: that stays digital."""
+    layer = getattr(torch.nn, kind)(4, 6, num_layers=2)
+    chip = nn.program(layer, fine, np.random.default_rng(0))
+    x, h, c = torch.zeros(5, 3, 4), torch.ones(2, 3, 6), torch.full((2, 3, 6), 3.0)
+    chip(x, (h, c) if kind == "LSTM" else h)
+    h[1, 2, 3] = -1.5
+    with pytest.raises(ArgumentError, match=r"`hx` must have an output state within \+-1.*1\.5"):
+        chip(x, (h, c) if kind == "LSTM" else h)
+
+
+@pytest.mark.filterwarnings("ignore:LSTM with projections")
+def test_a_projected_state_goes_as_far_as_its_converter_unless_calibrated(fine):
+    layer = torch.nn.LSTM(4, 6, proj_size=2)
+    x, c = torch.rand(5, 3, 4), torch.zeros(1, 3, 6)
+    chip = nn.program(layer, fine, np.random.default_rng(0))
+    full = float(chip.chips["gates_l0"].scale[-1])
+    chip(x, (torch.full((1, 3, 2), full), c))
+    with pytest.raises(ArgumentError, match="`hx` must have an output state"):
+        chip(x, (torch.full((1, 3, 2), 1.1 * full), c))
+    nn.calibrate(layer, x)
+    chip = nn.program(layer, fine, np.random.default_rng(0))
+    chip(x, (torch.full((1, 3, 2), 9.0), c))
+
+
 def test_options_are_checked():
     with pytest.raises(ArgumentError, match="`reset` must be"):
         nn.GRU(3, 2, reset="never")
@@ -321,3 +348,45 @@ def test_options_are_checked():
         nn.Linear(3, 2, x_scale=0.0)
     with pytest.raises(ArgumentError, match="curve"):
         nn.Linear(3, 2, curve="relu")
+
+
+def test_what_torch_calls_around_a_layer_is_not_lost(fine):
+    """A hook that makes the output ten times as large would be: so it is refused."""
+    layer = torch.nn.Linear(3, 2)
+    hook = layer.register_forward_hook(lambda module, inputs, output: 10 * output)
+    for convert in (
+        lambda: nn.program(torch.nn.Sequential(layer), fine, np.random.default_rng(0)),
+        lambda: nn.calibrate(torch.nn.Sequential(layer), torch.zeros(1, 3)),
+    ):
+        with pytest.raises(ArgumentError, match=r"`0` must have no hooks .* but has forward_hooks"):
+            convert()
+    hook.remove()
+    chip = nn.program(torch.nn.Sequential(layer), fine, np.random.default_rng(0))
+    x = torch.full((1, 3), 0.5)
+    with torch.no_grad():
+        plain = chip(x)
+        chip[0].register_forward_hook(lambda module, inputs, output: 10 * output)
+        torch.testing.assert_close(chip(x), 10 * plain)
+    layer.forward = lambda x: x
+    with pytest.raises(ArgumentError, match="a forward of its own"):
+        nn.program(torch.nn.Sequential(layer), fine, np.random.default_rng(0))
+
+
+def test_a_transformer_layer_alone_has_nothing_for_an_array(fine):
+    """Its fast path reads the weights inside, so layers put there would never be read."""
+    for model in (torch.nn.TransformerEncoderLayer(8, 2), torch.nn.MultiheadAttention(8, 2)):
+        with pytest.raises(ArgumentError, match="`model` must hold a Linear"):
+            nn.program(model.eval(), fine, np.random.default_rng(0))
+
+
+def test_weights_computed_before_every_call_are_refused(fine):
+    layer = torch.nn.Linear(3, 2)
+    torch.nn.utils.prune.random_unstructured(layer, "weight", 0.5)
+    for convert in (
+        lambda: nn.program(layer, fine, np.random.default_rng(0)),
+        lambda: nn.calibrate(layer, torch.zeros(1, 3)),
+    ):
+        with pytest.raises(ArgumentError, match=r"`model` must be one that can be copied.*prune"):
+            convert()
+    torch.nn.utils.prune.remove(layer, "weight")
+    assert nn.program(layer, fine, np.random.default_rng(0)).chips

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+import aimc
+from aimc import imperfections, nn
 from aimc.curves import CURVES, Curve
-from aimc.nn.twin import Converters
+from aimc.nn.tiles import Converters
+from aimc.nn.twin import Twin
 
 
 @pytest.mark.parametrize("bits", [1, 3, 5, 6, 7, 9])
@@ -21,3 +24,46 @@ def test_outputs_are_those_of_the_first_crossing(bits, name, rng):
         y = converters(torch.from_numpy(u).float(), strength).numpy()
         wrong = np.abs(y - function.outputs(bits)[code]) > 1e-5
         assert wrong.mean() < 0.002  # single precision, next to a threshold
+
+
+def pair(hardware, rng):
+    """A chip and the converters of a twin of the very same array, without errors of its cells."""
+    layer = nn.Linear(30, 12, bias=False, curve="tanh")
+    twin = Twin(layer, "weight", hardware)
+    twin.draw(layer.matrices(), 1.0, np.random.default_rng(3), True)
+    layer.program(hardware, np.random.default_rng(3))
+    return twin, layer.chips["weight"], torch.from_numpy(rng.uniform(-1, 1, (400, 30)))
+
+
+def test_columns_capacitors_charges_and_the_supply_are_those_of_the_chip(rng):
+    """One seed: the twin's array is the chip's, so nearly every output is."""
+    parts = (
+        imperfections.ComparatorOffset(5e-3),
+        imperfections.CapacitorMismatch(0.2),
+        imperfections.ChargeInjection(2e-15, 2e-15),
+        imperfections.ReadVoltageError(0.2),
+    )
+    hardware = aimc.load("ideal-5bit").replace(imperfections=parts)
+    twin, chip, z = pair(hardware, rng)
+    with torch.no_grad():
+        assert float((twin(None, z) == chip.read(z).float()).float().mean()) > 0.98
+    ideal, _, _ = pair(aimc.load("ideal-5bit"), rng)
+    with torch.no_grad():
+        assert float((ideal(None, z) == chip.read(z).float()).float().mean()) < 0.8
+
+
+@pytest.mark.parametrize(
+    "part",
+    [imperfections.ThermalNoise(3e5), imperfections.ComparatorNoise(5e-3)],
+    ids=["sampled", "decided"],
+)
+def test_noise_of_a_converter_spreads_a_twins_outputs_as_a_chips(part, rng):
+    hardware = aimc.load("ideal-5bit").replace(imperfections=(part,))
+    twin, chip, z = pair(hardware, rng)
+    with torch.no_grad():
+        twins, chips = (
+            torch.stack([read(z) for _ in range(30)]).std(0).mean()
+            for read in (lambda z: twin(None, z), chip.read)
+        )
+    assert float(chips) > 0.005
+    assert float(twins) == pytest.approx(float(chips), rel=0.15)

@@ -123,6 +123,8 @@ def test_checkpoint_gives_the_same_model_back(task, trained, tmp_path):
     assert again.sizes == trained.sizes
     assert again.info["purpose"] == "test"
     assert again.recurrent.aimc_ranges == trained.recurrent.aimc_ranges
+    with pytest.raises(ArgumentError, match=r"`path` must be a file that can be written.*a folder"):
+        task.save(trained, tmp_path)
     path.write_bytes(b"damaged")
     with pytest.raises(DataError, match=r"model\.safetensors must be a checkpoint"):
         CharacterModelling.load(path)

@@ -4,6 +4,7 @@ import pytest
 
 import aimc
 from aimc.cards import names
+from aimc.converters import SARADC
 from aimc.errors import ArgumentError
 from aimc.tasks.effects import EFFECTS, effects, levels, one_at_a_time, only
 
@@ -36,6 +37,12 @@ def test_one_at_a_time_goes_from_rounding_to_all():
         "rounding", *(f"+ {e}" for e in present), *(f"all - {e}" for e in present), "all",
     ]  # fmt: skip
     assert found["all"] == hardware
+
+
+def test_the_capacitors_of_a_successive_approximation_are_an_effect():
+    hardware = aimc.load("ideal-5bit").replace(adc=SARADC(bits=5, unit_mismatch=0.05))
+    assert effects(hardware) == ["converter"]
+    assert only(hardware, []).adc == SARADC(bits=5)
 
 
 def test_levels_that_add_nothing_are_left_out():

@@ -109,6 +109,46 @@ def test_accuracy_is_the_diagonal_of_the_confusion_matrix(task, trained):
     )
 
 
+def test_a_tie_counts_its_fair_share(task):
+    """k equal scores, the right one among them, are a k-th of a clip: order does not matter."""
+    labels = task.labels()
+
+    def tied(k):
+        def scores(x):
+            assert len(x) == len(labels)
+            return torch.stack([torch.roll(torch.arange(12) < k, int(c)) for c in labels]).float()
+
+        return scores
+
+    for k in (1, 2, 3, 12):
+        assert task.accuracy(tied(k)) == pytest.approx(1 / k)
+        confusion = task.confusion(tied(k))
+        np.testing.assert_allclose(confusion.sum(1), np.bincount(labels))
+        np.testing.assert_allclose(np.diag(confusion), np.bincount(labels) / k)
+    assert task.accuracy(lambda x: torch.full((len(x), 12), torch.nan)) == 0
+
+
+def test_a_class_without_training_clips_is_named(corpus, monkeypatch):
+    train = corpus.splits["train"]
+    kept = train.labels != 3
+    corpus.splits["train"] = replace(
+        train, waves=train.waves[kept], labels=train.labels[kept], speakers=("",) * int(kept.sum())
+    )
+    monkeypatch.setattr(speech_commands, "load", lambda folder: corpus)
+    task = KeywordSpotting("tones")
+    with pytest.raises(DataError, match="clips of every class, but has none of down"):
+        task.train(task.model("rnn", hidden=4), epochs=1, progress=False)
+    assert 0 <= task.accuracy(task.model("rnn", hidden=4)) <= 1
+
+
+def test_other_clips_have_another_digest(corpus):
+    before = corpus.digest
+    waves = corpus.splits["test"].waves.copy()
+    waves[0, 0] += 1
+    splits = {**corpus.splits, "test": replace(corpus.splits["test"], waves=waves)}
+    assert replace(corpus).digest == before != replace(corpus, splits=splits).digest
+
+
 def test_checkpoint_gives_the_same_model_back(task, trained, tmp_path):
     path = tmp_path / "new" / "model.safetensors"
     task.save(trained, path, purpose="test")

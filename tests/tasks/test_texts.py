@@ -95,3 +95,13 @@ def test_what_is_no_text_is_named(tmp_path, plain):
     many.write_text("".join(map(chr, range(0x4E00, 0x4E00 + 6000))), encoding="utf-8")
     with pytest.raises(DataError, match="at most 256 different characters, but has 6000"):
         texts.load(many)
+
+
+def test_texts_of_the_same_counts_have_the_same_label_and_another_digest(plain, apart):
+    one, same = texts.load(plain), texts.load(apart)
+    assert one.digest == same.digest
+    path = plain / "ptb.train.txt"
+    path.write_text(path.read_text()[::-1].strip() + "\n")
+    other = texts.load(plain)
+    assert other.label == one.label
+    assert other.digest != one.digest

@@ -1,0 +1,79 @@
+"""What of a model stands on arrays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aimc.nn.convert import layers
+from aimc.nn.layer import AnalogLayer
+from aimc.nn.rnn import LSTM
+
+if TYPE_CHECKING:
+    import torch
+
+    from aimc.macro import Macro
+
+
+def macros(model: torch.nn.Module) -> list[Macro]:
+    """Every array of a programmed model, in the order of programming, for `cost.bill`.
+
+    One evaluation of the model (one time step of a recurrent layer) reads each of them once.
+    """
+    return [
+        macro
+        for _, layer in layers(model)
+        for chip in layer.chips.values()
+        for macro in chip.macro.macros
+    ]
+
+
+def report(model: torch.nn.Module) -> str:
+    """What of a programmed model stands on arrays, and what stayed digital, as text."""
+    head: tuple[str, ...] = (
+        "layer",
+        "array",
+        "weights",
+        "bias rows",
+        "arrays",
+        "converter",
+        "input scale",
+    )
+    table: list[tuple[str, ...]] = [head]
+    for name, layer in layers(model):
+        for array, chip in layer.chips.items():
+            rows, cols = chip.macro.w.shape
+            scales = sorted({float(value) for value in chip.scale})
+            table.append(
+                (
+                    name or type(layer).__name__,
+                    array,
+                    f"{rows} x {cols}",
+                    str(chip.bias_rows),
+                    str(len(chip.macro.macros)),
+                    ", ".join(_curve_text(curve) for curve in chip.curves),
+                    ", ".join(f"{value:.3g}" for value in scales),
+                )
+            )
+    widths = [max(len(row[k]) for row in table) for k in range(len(head))]
+    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in table]
+    lines.insert(1, "  ".join("-" * w for w in widths))
+    ramps = [
+        name or type(layer).__name__
+        for name, layer in layers(model)
+        if isinstance(layer, LSTM) and layer.ramps
+    ]
+    if ramps:
+        lines += ["", "tanh of the cell state by a ramp: " + ", ".join(ramps)]
+    digital = [
+        f"{name or type(model).__name__} ({type(module).__name__})"
+        for name, module in model.named_modules()
+        if not (isinstance(module, AnalogLayer) and module.chips)
+        and next(module.parameters(recurse=False), None) is not None
+    ]
+    lines += ["", f"arrays: {len(macros(model))}"]
+    lines += ["digital, with parameters: " + (", ".join(digital) or "none")]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _curve_text(curve: Any) -> str:
+    return curve if isinstance(curve, str) else f"{curve.name} [{curve.lo:.3g}, {curve.hi:.3g}]"
