@@ -94,6 +94,8 @@ class Crossbar:
     iv: IVCurve | None = None
 
     def __post_init__(self) -> None:
+        if getattr(self.g, "dtype", None) == np.dtype(bool):
+            raise must("g", "be conductances [S]", "is boolean", "Multiply it by a conductance.")
         g = as_array("g", self.g, minimum=0).copy()
         g.flags.writeable = False
         object.__setattr__(self, "g", g)

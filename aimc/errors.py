@@ -84,7 +84,7 @@ def as_array(
     if np.ma.isMaskedArray(value) or given.dtype.kind not in "biuf":
         came = "masked" if np.ma.isMaskedArray(value) else f"of dtype {given.dtype}"
         raise must(name, "be an array of real numbers", f"is {came}")
-    array = np.ascontiguousarray(given, dtype=np.float64)
+    array = np.asarray(given, dtype=np.float64, order="C")
     if np.ndim(value) != len(shape) or any(
         want is not None and want != got for want, got in zip(shape, array.shape, strict=True)
     ):

@@ -32,7 +32,17 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 Curves = str | Curve | Sequence[str | Curve]
-_PARTS = ("device", "mapping", "driver", "wires", "sense", "adc")
+_PARTS = {
+    "device": Device, "mapping": Mapping, "driver": Driver, "wires": Wires, "sense": Integrator,
+    "adc": ADC,
+}  # fmt: skip
+
+
+def _check_parts(parts: dict[str, Any]) -> None:
+    for name, kind in _PARTS.items():
+        if not isinstance(parts[name], kind):
+            hint = "The field of the wires is `wires=Wires(sense=...)`." if name == "sense" else ""
+            raise must(name, f"be of type {kind.__name__}", f"is {parts[name]!r}", hint)
 
 
 @dataclass(frozen=True)
@@ -55,12 +65,7 @@ class Hardware:
     name: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
-        kinds = (Device, Mapping, Driver, Wires, Integrator, ADC)
-        for name, kind in zip(
-            ("device", "mapping", "driver", "wires", "sense", "adc"), kinds, strict=True
-        ):
-            if not isinstance(getattr(self, name), kind):
-                raise must(name, f"be a {kind.__name__}", f"is {getattr(self, name)!r}")
+        _check_parts({name: getattr(self, name) for name in _PARTS})
         as_count("rows", self.rows)
         as_count("cols", self.cols)
         as_number("age", self.age, minimum=0)
@@ -74,6 +79,7 @@ class Hardware:
         own = {f.name for f in dataclasses.fields(self)}
         changes: dict[str, Any] = {k: v for k, v in fields.items() if k in own}
         parts = {name: changes.get(name, getattr(self, name)) for name in _PARTS}
+        _check_parts(parts)
         for key, value in fields.items():
             if key in own:
                 continue

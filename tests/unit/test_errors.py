@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from aimc import errors
+from aimc import Crossbar, errors, load
+from aimc.device import Device
 from aimc.errors import ArgumentError, as_array, as_batch, as_count, as_number, must
 
 
@@ -160,3 +161,19 @@ def test_a_whole_number_is_a_count(value):
 def test_a_bad_count_is_refused(value, says):
     with pytest.raises(ArgumentError, match=says):
         as_count("bits", value, 1, 16)
+
+
+def test_one_number_stays_one_number():
+    assert as_array("g", 2.0, ()).shape == ()
+    assert Device(1e-4).write(5e-5, np.random.default_rng(0)).shape == ()
+
+
+def test_a_mask_is_no_conductance():
+    with pytest.raises(ArgumentError, match="`g` must be conductances"):
+        Crossbar(np.eye(3) > 0)
+
+
+@pytest.mark.parametrize("fields", [{"sense": "both"}, {"sense": "both", "r_row": 1.0}])
+def test_a_part_is_told_from_a_field_of_its_name(fields):
+    with pytest.raises(ArgumentError, match="`sense` must be of type Integrator"):
+        load("ideal-5bit").replace(**fields)
