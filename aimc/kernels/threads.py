@@ -1,7 +1,9 @@
 """Threads of our own, over arrays, reads or blocks, and the memory that each works in.
 
 numba's layers are not used: workqueue aborts the process when two threads enter it; OpenMP may be
-missing, and spins while others work. The number of threads is still numba's (`NUMBA_NUM_THREADS`).
+missing, and spins while others work. The number of threads is still numba's (`NUMBA_NUM_THREADS`),
+but numba is not asked for it before it runs threads itself: the question starts its layer, which
+sets the threads of everybody's OpenMP, torch's too.
 """
 
 from __future__ import annotations
@@ -13,15 +15,21 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numba
 import numpy as np
+from numba.np.ufunc import parallel
 from numpy.typing import NDArray
 
 KEPT = 2**22  # numbers of scratch (32 MiB) that a thread keeps for its next call
 _LINE = 8  # numbers in a cache line
 
-_most = numba.get_num_threads()  # before anyone lowers it
+_most = int(numba.config.NUMBA_NUM_THREADS)
 _here = threading.local()
 _pool: ThreadPoolExecutor | None = None
 _lock = threading.Lock()
+
+
+def _threads() -> int:
+    started = getattr(parallel, "_is_initialized", True)
+    return numba.get_num_threads() if started else _most
 
 
 def spread(work: Callable[[int, int], None], count: int, cost: float) -> None:
@@ -30,7 +38,7 @@ def spread(work: Callable[[int, int], None], count: int, cost: float) -> None:
     `cost` is in multiples of what one cell costs in one read: small work stays in the caller's
     thread, and so does all work within another `spread`.
     """
-    parts = min(numba.get_num_threads(), count)
+    parts = min(_threads(), count)
     if parts <= 1 or cost < 20_000 or getattr(_here, "busy", False):
         work(0, count)
         return

@@ -1,5 +1,9 @@
 """Law: the kernel of all steps, torch's buffers and the macro give the same outputs."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -112,3 +116,16 @@ def test_tanh_to_the_last_places():
     y = np.empty_like(x)
     sequence.tanh(x, y)
     np.testing.assert_allclose(y, np.tanh(x), rtol=1e-15, atol=0)
+
+
+def test_torch_keeps_its_threads():
+    """numba's OpenMP layer would set those of everybody, once it is started."""
+    code = (
+        "import numpy as np, torch; before = torch.get_num_threads(); import aimc; "
+        "from aimc import nn; "
+        "chip = nn.program(torch.nn.LSTM(4, 6), aimc.load('taox-1t1r-128'), "
+        "np.random.default_rng(0)); chip(torch.zeros(2, 3, 4)); "
+        "assert before == torch.get_num_threads() == 1, torch.get_num_threads()"
+    )
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "2"}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
