@@ -26,7 +26,7 @@ STREAMS, LENGTH = 64, 64  # parallel texts, and steps through which a gradient g
 FULL = nn.Recipe(epochs=6, rate=8e-3, averaging=0.998, weight_limit=0.8, weight_noise=0.03)
 QUICK = replace(FULL, epochs=1)
 AWARE = nn.Recipe(
-    epochs=2, rate=4e-3, averaging=0.995, weight_limit=0.8, refresh=20, distill=0.5, temperature=1.0
+    epochs=3, rate=4e-3, averaging=0.995, weight_limit=0.8, refresh=20, distill=0.5, temperature=1.0
 )
 QUICK_AWARE = replace(AWARE, epochs=1)
 
