@@ -3,14 +3,14 @@
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/speed/rnn.py [--json FILE]
 
 Input x hidden, 50 steps, batch 64, five-bit converters and drivers. Milliseconds a sequence,
-medians of `--repeat` runs; `ratio` is to torch.nn.LSTM in
-float32 in the same run. Training is one forward and one backward pass. The floor is the arrays'
-matrix products alone, one a step, by the BLAS that the chip uses. "noise" is read noise of one
-sigma for all cells, whose sum is as cheap as a constant output noise; "own sigma" gives every cell
-one of its own, which takes a second matrix product. The card has wires and read noise, arrays of
-128 x 64 weights, and where the rows take several arrays their partial sums are added digitally,
-step by step. aihwkit's LSTM is added where it is installed:
-tiles in torch (TorchInferenceRPUConfig), 32 steps in and out, output noise, no other imperfection.
+medians of `--repeat` rounds; `ratio` is to torch.nn.LSTM in float32 in the same run. Training is
+one forward and one backward pass. The floor is the arrays' matrix products alone, one a step, by
+the BLAS that the chip uses. "noise" is read noise of one sigma for all cells, whose sum is as cheap
+as a constant output noise; "own sigma" gives every cell one of its own, which takes a second matrix
+product. The card has wires and read noise, arrays of 128 x 64 weights, and where the rows take
+several arrays their partial sums are added digitally, step by step. aihwkit's LSTM is added where
+it is installed: tiles in torch (TorchInferenceRPUConfig), 32 steps in and out, output noise, no
+other imperfection.
 """
 
 from __future__ import annotations
@@ -89,7 +89,6 @@ def rows(inputs: int, hidden: int) -> dict[str, tuple[Row, bool]]:
         "chip, float32, own sigma": (chip(own, torch.float32), False),
         "chip, float64, noise": (chip(noisy, torch.float64), False),
         f"{CARD}, float32": (chip(aimc.load(CARD), torch.float32), False),
-        f"{CARD}, float64": (chip(aimc.load(CARD), torch.float64), False),
         "floor: products, float32": (products(inputs, hidden), False),
         "aihwkit": (aihwkit(inputs, hidden, False), False),
         "training: torch.nn.LSTM": (lambda x: model(x)[0], True),
@@ -100,25 +99,33 @@ def rows(inputs: int, hidden: int) -> dict[str, tuple[Row, bool]]:
     return {name: (call, train) for name, (call, train) in found.items() if call is not None}
 
 
-def once(call: Row, x: torch.Tensor, training: bool) -> float:
-    """Time of one run [ms]."""
+def once(call: Row, x: torch.Tensor, training: bool, times: int = 1) -> float:
+    """Mean time of so many runs [ms]."""
     start = time.perf_counter()
-    if training:
-        call(x).sum().backward()
-    else:
-        with torch.no_grad():
-            call(x)
-    return 1e3 * (time.perf_counter() - start)
+    for _ in range(times):
+        if training:
+            call(x).sum().backward()
+        else:
+            with torch.no_grad():
+                call(x)
+    return 1e3 * (time.perf_counter() - start) / times
 
 
 def measure(inputs: int, hidden: int, repeat: int) -> dict[str, float]:
-    """Median times [ms], after one run of each that is not counted."""
+    """Median times [ms] of rounds in which each row runs for some tenth of a second in turn, so
+    that a slow moment of the machine meets all of them; after one run that is not counted."""
     x = 2 * torch.rand(STEPS, BATCH, inputs) - 1
     calls = rows(inputs, hidden)
-    return {
-        name: statistics.median([once(call, x, training) for _ in range(repeat + 1)][1:])
-        for name, (call, training) in calls.items()
+    for call, training in calls.values():
+        once(call, x, training)
+    times = {
+        name: max(1, int(100 / once(call, x, training))) for name, (call, training) in calls.items()
     }
+    rounds = [
+        {name: once(call, x, train, times[name]) for name, (call, train) in calls.items()}
+        for _ in range(repeat)
+    ]
+    return {name: statistics.median(each[name] for each in rounds) for name in calls}
 
 
 def version(package: str) -> str:
@@ -129,7 +136,7 @@ def version(package: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
