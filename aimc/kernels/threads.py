@@ -15,13 +15,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numba
 import numpy as np
+from numba.core import config
 from numba.np.ufunc import parallel
 from numpy.typing import NDArray
 
 KEPT = 2**22  # numbers of scratch (32 MiB) that a thread keeps for its next call
 _LINE = 8  # numbers in a cache line
 
-_most = int(numba.config.NUMBA_NUM_THREADS)
+_most = int(getattr(config, "NUMBA_NUM_THREADS"))  # noqa: B009 -- numba sets it at run time
 _here = threading.local()
 _pool: ThreadPoolExecutor | None = None
 _lock = threading.Lock()
