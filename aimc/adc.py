@@ -12,8 +12,9 @@ import numpy as np
 
 from aimc.curves import Curve
 from aimc.errors import as_count, as_number, as_rng, must
-from aimc.imperfections import Circuit, Columns, Imperfection, Noise, Waveform
+from aimc.imperfections import Circuit, Columns, Imperfection, Noise
 from aimc.kernels.crossing import first_crossings
+from aimc.waveform import Waveform
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -346,6 +347,11 @@ class Converter(ABC):
     def behind(self, fade: float) -> Self:
         """The converter behind an array whose currents are `fade` times what was meant."""
         return dataclasses.replace(self, fade=as_number("fade", fade, above=0))
+
+
+def lead(chips: int | None) -> tuple[int, ...]:
+    """The leading axes of what is programmed for so many chips at once."""
+    return () if chips is None else (as_count("chips", chips),)
 
 
 def _numbers(name: str, value: Any) -> Array:

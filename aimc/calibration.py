@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 CALIBRATIONS = ("none", "one-point", "multi-point", "closed-loop")
 READS = 16
 """Reads of each cell that are averaged: a device's read noise falls to a quarter."""
-_PASSES = 3
 MOST_PULSES = 15
 """Clock periods that a bias cell may be on before the first level, in a multi-point calibration."""
+_PASSES = 3  # of measuring what the circuit does to the pulses that were found
 
 
 @dataclass(frozen=True)
@@ -153,13 +153,9 @@ def one_point(
     goal = reachable(np.abs(wanted), device)
     usable = np.asarray(sound.any(axis=-1, keepdims=True))
     written = np.where(goal > 0, device.rewrite(np.maximum(goal, device.g_min), rng), 0.0)
-    g_bias, plan = ramp.g_bias.copy(), ramp.pulses.copy()
-    np.put_along_axis(g_bias, cell, np.where(usable, written, held), -1)
-    turned = np.where(wanted > 0, periods, -periods)
-    first = plan[..., 0].copy()
-    np.put_along_axis(first, cell, np.where(usable, turned, count), -1)
-    plan[..., 0] = first
-    there = usable & (np.arange(targets.size) == cell)
+    there, plan = usable & (np.arange(targets.size) == cell), ramp.pulses.copy()
+    plan[..., 0] = np.where(there, np.where(wanted > 0, periods, -periods), plan[..., 0])
+    g_bias = np.where(there, written, ramp.g_bias)
     done = ramp.rewritten(bias=there, g_bias=g_bias, pulses=plan)
     return done, usable[..., 0].astype(float), READS * ramp.cells, 0
 
@@ -173,7 +169,7 @@ def multi_point(
     Nothing is written. The pulses, two bits a bias cell and level, are kept in a memory that the
     columns share. A stuck cell of the ramp is made up for at its step, a stuck bias cell is left
     out by what it is measured to be. What the circuit does to the levels depends a little on the
-    pulses themselves, so that it is measured and corrected twice.
+    pulses themselves, so that they are found again with what it does to those found before.
     """
     measured = ramp.measured(rng, READS)
     bare = dataclasses.replace(measured, pulses=np.zeros_like(ramp.pulses))

@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from aimc.adc import ADC, ALONE, Converter, Site
+from aimc.adc import ADC, ALONE, Converter, Site, lead
 from aimc.calibration import CALIBRATIONS, Report, bias_design, calibrated
 from aimc.crossbar import Crossbar
 from aimc.curves import Curve, curve
 from aimc.design import Design
 from aimc.device import Written
 from aimc.errors import as_count, as_number, must
-from aimc.imperfections import Circuit, Noise, Waveform
+from aimc.imperfections import Circuit, Noise
+from aimc.waveform import Waveform
 from aimc.wires import Wires
 
 if TYPE_CHECKING:
@@ -92,16 +93,16 @@ class RampADC(ADC):
         """
         plan = self.design(function, device)
         plan.check()
-        lead = () if chips is None else (as_count("chips", chips),)
+        first = lead(chips)
         targets = np.repeat(plan.steps / plan.counts, plan.counts)
-        g_steps = device.write(np.broadcast_to(targets, (*lead, targets.size)), rng)
+        g_steps = device.write(np.broadcast_to(targets, (*first, targets.size)), rng)
         g_steps = self._repaired(g_steps, targets, device, rng)
         goal, start = plan.curve.thresholds(self.bits), plan.start
         bias, pulses = bias_design(self.calibration, start, self.bias_cells, device)
-        g_bias = np.zeros((*lead, self.bias_cells))
+        g_bias = np.zeros((*first, self.bias_cells))
         used = bias > 0
-        g_bias[..., used] = device.write(np.broadcast_to(bias[used], (*lead, used.sum())), rng)
-        pattern = np.zeros((*lead, self.bias_cells, goal.size), np.int64)
+        g_bias[..., used] = device.write(np.broadcast_to(bias[used], (*first, used.sum())), rng)
+        pattern = np.zeros((*first, self.bias_cells, goal.size), np.int64)
         pattern[..., 0] = pulses
         ramp = ProgrammedRamp(
             self, plan.curve, site, device, g_steps, plan.counts, g_bias, pattern, plan.scale

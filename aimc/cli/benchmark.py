@@ -145,36 +145,41 @@ def adapted(
     options: Options,
     chosen: Chosen,
     task: Any,
-    model: str,
+    name: str,
     shipped: str | None,
-    adapt: Callable[[Hardware, Path | None], Any],
+    model: Any,
+    recipe: nn.Recipe,
     written: list[Path],
 ) -> Models:
-    """A model for each card and number of bits: from the checkout, or made by `adapt` and saved.
+    """A model for each card and number of bits: from the checkout, or made of the float `model` by
+    `task.adapt` and saved.
 
-    model: name of the float model's file, with which those of the others begin; saved ones are
-    added to `written`. shipped: the float model's file in the checkout, beside which those for
-    hardware lie; None takes none of them. adapt: takes the file to keep the training's state in.
-    Raises DataError where a model of the checkout was trained for other hardware.
+    name: of the float model's file, with which those of the others begin; saved ones are added to
+    `written`. shipped: the float model's file in the checkout, beside which those for hardware lie;
+    None takes none of them. Raises DataError where a model of the checkout was trained for other
+    hardware.
     """
     found: Models = {}
     for key, each in chosen.items() if shipped else ():
-        name = aware_file(Path(str(shipped)).stem, key, options)
-        path = checkpoint(str(shipped)).with_name(name)
+        file = aware_file(Path(str(shipped)).stem, key, options)
+        path = checkpoint(str(shipped)).with_name(file)
         if not path.is_file():
             continue
         found[key] = task.load(path)
         if found[key].info.get("hardware") != cards.digest(each):
             raise DataError(
-                f"{FOLDER}/{name} must be trained for {key[0]} as it is to be measured on it, but "
+                f"{FOLDER}/{file} must be trained for {key[0]} as it is to be measured on it, but "
                 "was trained for other numbers. Leave --pretrained out to train for them."
             )
     for key, each in chosen.items():
         if key not in found:
             say(f"training for {key[0]}, {key[1]} bits")
-            name = aware_file(model, key, options)
-            found[key] = adapt(each, options.run_file(Path(name).stem))
-            written.append(options.out / name)
+            file = aware_file(name, key, options)
+            found[key] = task.adapt(
+                model, each, options.seed, recipe, options.run_file(Path(file).stem),
+                digital=options.digital, progress=sys.stderr.isatty(),
+            )  # fmt: skip
+            written.append(options.out / file)
             task.save(found[key], written[-1])
     return found
 

@@ -72,9 +72,8 @@ def bench(options: Options, hidden: int | None) -> None:
             task,
             name,
             CHECKPOINT if checkpoint and not options.digital else None,
-            lambda each, run: task.adapt(
-                model, each, seed, fitted, run, digital=options.digital, progress=shown
-            ),
+            model,
+            fitted,
             files,
         )
 

@@ -74,7 +74,10 @@ def bench(options: Options, size: str | None, epochs: int | None, characters: in
     measured = {
         split: task.bits_per_character(model, split, characters) for split in ("validation", "test")
     }
-    results.say(f"float model: {measured['test']:.3f} bits per character of the test split")
+    results.say(
+        f"float model: {measured['test']:.3f} bits per character, "
+        f"{record['test_characters']} characters of the test split"
+    )
     models: dict[str, benchmark.Models] = {"plain": dict.fromkeys(chosen, model)}
     if options.hardware_aware:
         models["hardware-aware"] = benchmark.adapted(
@@ -83,9 +86,8 @@ def bench(options: Options, size: str | None, epochs: int | None, characters: in
             task,
             name,
             CHECKPOINT if checkpoint and not options.digital else None,
-            lambda each, run: task.adapt(
-                model, each, seed, fitted, run, digital=options.digital, progress=shown
-            ),
+            model,
+            fitted,
             files,
         )
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
-from aimc.adc import ADC, ALONE, Converter, Site
+from aimc.adc import ADC, ALONE, Converter, Site, lead
 from aimc.curves import curve
 from aimc.device import Written
-from aimc.errors import as_count, must
+from aimc.errors import must
 from aimc.imperfections import Circuit, Columns, ComparatorOffset, Noise
 
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ class FlashADC(ADC):
         theta = c.thresholds(self.bits)
         span = float(np.ptp(theta)) or 1.0
         scale = (device.g_max - device.g_min) / span
-        lead = () if chips is None else (as_count("chips", chips),)
+        first = lead(chips)
         targets = device.g_min + scale * (theta - theta[0])
-        g = device.write(np.broadcast_to(targets, (*lead, theta.size)), rng)
+        g = device.write(np.broadcast_to(targets, (*first, theta.size)), rng)
         zero = device.g_min - scale * float(theta[0])
         return Flash(self, c, site, device, g, scale, zero)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aimc.adc import ADC, ALONE, Converter, Site
+from aimc.adc import ADC, ALONE, Converter, Site, lead
 from aimc.curves import curve
 from aimc.errors import as_count
 
@@ -63,8 +63,7 @@ class LinearRampADC(TableADC):
         chips: int | None = None,
     ) -> LinearRamp:
         """The converter; it has no memristors, so nothing is written and all chips are alike."""
-        lead = () if chips is None else (as_count("chips", chips),)
-        return LinearRamp(self, curve(function), site, lead)
+        return LinearRamp(self, curve(function), site, lead(chips))
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from aimc.adc import ALONE, Site
+from aimc.adc import ALONE, Site, lead
 from aimc.converters.linear import TableADC, TableConverter
 from aimc.curves import curve
-from aimc.errors import as_count, as_number, must
+from aimc.errors import as_number, must
 from aimc.imperfections import Circuit, Columns, Noise
 
 if TYPE_CHECKING:
@@ -52,9 +52,8 @@ class SARADC(TableADC):
         chips: int | None = None,
     ) -> SAR:
         """The converter of one column, its capacitors drawn; `shared_by` draws each column's."""
-        lead = () if chips is None else (as_count("chips", chips),)
         made = SAR(self, curve(function), site)
-        return dataclasses.replace(made, columns=made.capacitors(Columns(), lead, rng))
+        return dataclasses.replace(made, columns=made.capacitors(Columns(), lead(chips), rng))
 
 
 @dataclass(frozen=True)
@@ -110,10 +109,10 @@ class SAR(TableConverter):
         first trial that they answer differently, where the higher one keeps the bit. A bit whose
         capacitor is too large leaves codes out."""
         low, volts, left, late = self._scaled
-        bits, lead = volts.shape[-1], volts.shape[:-1]
-        base, held = np.full((*lead, 1), low), np.full((*lead, 1), low)
-        floor, roof = np.full((*lead, 1), -np.inf), np.full((*lead, 1), np.inf)
-        flips = np.empty((*lead, 2**bits - 1))
+        bits, first = volts.shape[-1], volts.shape[:-1]
+        base, held = np.full((*first, 1), low), np.full((*first, 1), low)
+        floor, roof = np.full((*first, 1), -np.inf), np.full((*first, 1), np.inf)
+        flips = np.empty((*first, 2**bits - 1))
         for bit in range(bits):
             trial = base + volts[..., bit : bit + 1]
             held = trial + (held - trial) * left

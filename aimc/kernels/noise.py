@@ -20,8 +20,8 @@ Wires = tuple[float, float, float, float, str, str]
 LARGEST = 2**26  # elements of the fields, 256 MiB; larger arrays solve for each read instead
 MOST_MODES = 24
 TOLERANCE = 5e-3
-"""What the modes that are left out are of the variance, for the inputs that have most of them. The
-first order itself leaves out as much: the cells of other columns."""
+"""What the modes that are left out can be of the variance, over its mean for inputs of the same
+power. The first order itself leaves out as much: the cells of other columns."""
 _AT_ONCE = 2**19  # elements of a chunk: stays in the cache
 _SWEEPS = 4  # of the subspace iteration
 

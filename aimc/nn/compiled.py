@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from aimc.kernels import sequence
+from aimc.kernels import normals, sequence
 from aimc.kernels.sequence import Array
 from aimc.macro import Macro
 from aimc.mapping import DifferentialPair
@@ -132,9 +132,9 @@ class Compiled:
         count = steps * batch * drawn
         state = rng.integers(1, 2**32, size=(4, _LANES), dtype=np.uint32)
         words = np.empty((-(-count // _LANES), _LANES), np.uint32)
-        sequence.words(state, words)
+        normals.words(state, words)
         result = np.empty(words.size, np.float32)
-        sequence.normals(words.ravel(), result)
+        normals.normals(words.ravel(), result)
         return result[:count].reshape(steps, batch, drawn)
 
 

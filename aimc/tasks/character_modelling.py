@@ -1,8 +1,7 @@
 """Character language model: what comes next, in bits per character."""
 
 import math
-from collections.abc import Collection
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from aimc import __version__, nn
-from aimc.cards import digest
+from aimc import nn
 from aimc.errors import DataError, as_count, as_number, must
-from aimc.macro import Hardware
 from aimc.tasks import charnet, texts
 from aimc.tasks.charnet import CharNet, State
+from aimc.tasks.trainable import Trainable
 
 SIZES = {"small": (24, 128, 96), "full": (128, 2016, 504)}
 """Embedding, cells, projection. full: the 633 x 8064 of Nat. Commun. 2025, s41467-025-56254-6."""
@@ -31,14 +29,14 @@ AWARE = nn.Recipe(
 QUICK_AWARE = replace(AWARE, epochs=1)
 
 
-class CharacterModelling:
+class CharacterModelling(Trainable[CharNet]):
     """The task: text, models, training and bits per character.
 
     data: see `texts.load`. Raises DataError on a bad file or folder, MissingExtra where the
     embedded text (`aimc[text]`) is not installed.
     """
 
-    load = staticmethod(charnet.load)
+    load, aware = staticmethod(charnet.load), AWARE
 
     def __init__(self, data: str | Path | None = None) -> None:
         self.text = texts.load(data)
@@ -85,33 +83,7 @@ class CharacterModelling:
         trained = nn.train(
             model, self, seed=seed, recipe=recipe, checkpoint=checkpoint, progress=progress
         )
-        return self.calibrate(self._note(trained, seed, recipe))
-
-    def adapt(
-        self,
-        model: CharNet,
-        hardware: Hardware,
-        seed: int = 0,
-        recipe: nn.Recipe = AWARE,
-        checkpoint: str | Path | None = None,
-        digital: Collection[str] = (),
-        progress: bool = True,
-    ) -> CharNet:
-        """The float `model`, trained, made ready for `hardware` by `nn.train`; a float model.
-
-        digital: modules that stay in floating point, as in `nn.program`.
-        """
-        adapted = nn.train(
-            model, self, hardware, seed=seed, recipe=recipe, checkpoint=checkpoint,
-            digital=digital, progress=progress,
-        )  # fmt: skip
-        notes = {
-            "hardware": digest(hardware),
-            "bits": hardware.adc.bits,
-            "digital": list(digital),
-            "started from": model.info,
-        }
-        return self._note(adapted, seed, recipe, **notes)
+        return self.calibrate(self.note(trained, seed, recipe))
 
     def calibrate(self, model: CharNet) -> CharNet:
         """Note in `model` its ranges on training text, by `aimc.nn.calibrate`; returns it."""
@@ -189,17 +161,9 @@ class CharacterModelling:
                 f"{model.symbols!r}. It was trained on another text."
             )
 
-    def _note(self, model: CharNet, seed: int, recipe: nn.Recipe, **notes: Any) -> CharNet:
-        model.info = {
-            "data": self.label,
-            "data digest": self.digest,
-            "seed": seed,
-            "recipe": asdict(recipe),
-            "validation bits per character": self.bits_per_character(model, "validation"),
-            "version": __version__,
-            **notes,
-        }
-        return model
+    def validation(self, model: CharNet) -> dict[str, float]:
+        """How good a model is on the validation split."""
+        return {"validation bits per character": self.bits_per_character(model, "validation")}
 
 
 class Passages:

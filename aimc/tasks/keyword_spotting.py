@@ -1,7 +1,7 @@
 """Keyword spotting: twelve classes, one second of sound, speakers never trained on."""
 
-from collections.abc import Callable, Collection
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +10,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from aimc import __version__, nn
-from aimc.cards import digest
+from aimc import nn
 from aimc.errors import as_count, as_number, must
-from aimc.macro import Hardware
 from aimc.tasks import network, speech_commands, synthetic
 from aimc.tasks.corpus import CLASSES, SPLITS, Split, noise_part
 from aimc.tasks.download import download
 from aimc.tasks.features import mfcc
 from aimc.tasks.network import KeywordNet
+from aimc.tasks.trainable import Trainable
 from aimc.tasks.training import AWARE, FEW_VARIANTS, FULL, QUICK, VARIANTS, Lessons
 
 CALIBRATION = 512  # training clips that set the ranges of converters
 
 
-class KeywordSpotting:
+class KeywordSpotting(Trainable[KeywordNet]):
     """The task: data, features, models, training and accuracy.
 
     data: a folder in the layout of Google Speech Commands; None takes keywords spoken by a
@@ -34,7 +33,7 @@ class KeywordSpotting:
     Raises DataError on a bad folder, MissingExtra where a package of `aimc[speech]` is missing.
     """
 
-    classes = CLASSES
+    classes, aware = CLASSES, AWARE
     download = staticmethod(download)
     load = staticmethod(network.load)
 
@@ -131,45 +130,11 @@ class KeywordSpotting:
         trained = nn.train(
             model, self, seed=seed, recipe=recipe, checkpoint=checkpoint, progress=progress
         )
-        return self.calibrate(self._note(trained, seed, recipe))
+        return self.calibrate(self.note(trained, seed, recipe))
 
-    def adapt(
-        self,
-        model: KeywordNet,
-        hardware: Hardware,
-        seed: int = 0,
-        recipe: nn.Recipe = AWARE,
-        checkpoint: str | Path | None = None,
-        digital: Collection[str] = (),
-        progress: bool = True,
-    ) -> KeywordNet:
-        """The float `model`, trained, made ready for `hardware` by `nn.train`; a float model.
-
-        digital: modules that stay in floating point, as in `nn.program`.
-        """
-        adapted = nn.train(
-            model, self, hardware, seed=seed, recipe=recipe, checkpoint=checkpoint,
-            digital=digital, progress=progress,
-        )  # fmt: skip
-        notes = {
-            "hardware": digest(hardware),
-            "bits": hardware.adc.bits,
-            "digital": list(digital),
-            "started from": adapted.info,
-        }
-        return self._note(adapted, seed, recipe, **notes)
-
-    def _note(self, model: KeywordNet, seed: int, recipe: nn.Recipe, **notes: Any) -> KeywordNet:
-        model.info = {
-            "data": self.label,
-            "data digest": self.digest,
-            "seed": seed,
-            "recipe": asdict(recipe),
-            "validation accuracy": self.accuracy(model, "validation"),
-            "version": __version__,
-            **notes,
-        }
-        return model
+    def validation(self, model: KeywordNet) -> dict[str, float]:
+        """How good a model is on the validation split."""
+        return {"validation accuracy": self.accuracy(model, "validation")}
 
     def calibrate(self, model: KeywordNet) -> KeywordNet:
         """Note in `model` its ranges on training clips, by `aimc.nn.calibrate`; returns it."""

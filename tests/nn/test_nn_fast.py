@@ -12,7 +12,7 @@ import aimc
 from aimc import nn
 from aimc.device import ReadNoise
 from aimc.imperfections import ComparatorOffset
-from aimc.kernels import sequence
+from aimc.kernels import normals, sequence
 from aimc.wires import Wires
 
 IDEAL = aimc.load("ideal-5bit")
@@ -103,10 +103,10 @@ def test_float32_noise_has_the_macros_deviation(noise):
 def test_normals_are_normal(rng):
     state = rng.integers(1, 2**32, size=(4, 256), dtype=np.uint32)
     words = np.empty((4000, 256), np.uint32)
-    sequence.words(state, words)
+    normals.words(state, words)
     assert abs(words.mean() / 2**32 - 0.5) < 2e-3
     z = np.empty(words.size, np.float32)
-    sequence.normals(words.ravel(), z)
+    normals.normals(words.ravel(), z)
     moments = [(z.astype(float) ** k).mean() for k in range(1, 5)]
     np.testing.assert_allclose(moments, [0, 1, 0, 3], atol=0.02)
 

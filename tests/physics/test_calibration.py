@@ -1,5 +1,7 @@
 """Laws of calibration: what each method leaves, what it cannot reach, what it reports."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -227,3 +229,14 @@ def test_closed_loop_bills_the_cells_that_it_writes():
     )
     assert ramps.report.writes.max() == ramps.g_steps.shape[-1]
     assert ramps.report.writes.min() < ramps.g_steps.shape[-1]
+
+
+def test_one_point_leaves_bias_cells_alone_where_all_are_stuck():
+    """Reading a cell does not change it, however noisy the read."""
+    noisy = Device(150e-6, on_read=(ReadNoise(5e-6),))
+    ramp = RampADC(calibration="none").program("sigmoid", noisy, np.random.default_rng(0))
+    stuck = dataclasses.replace(ramp, g_bias=np.where(ramp.g_bias > 75e-6, 0.0, 150e-6))
+    again = stuck.recalibrated(np.random.default_rng(1), "one-point")
+    assert again.report.writes == 0
+    np.testing.assert_array_equal(again.g_bias, stuck.g_bias)
+    np.testing.assert_array_equal(again.pulses, stuck.pulses)

@@ -29,11 +29,11 @@ from aimc.imperfections import (
     ReadVoltageError,
     Settling,
     ThermalNoise,
-    Waveform,
 )
 from aimc.ivcurve import Cubic
 from aimc.kernels.crossing import first_crossings
 from aimc.ramp import RampADC
+from aimc.waveform import Waveform
 
 DEVICE = Device(150e-6, on_write=(WriteError(2.67e-6),))
 SITE = Site(gain=0.5 / 6.87, v_read=0.2, c_array=5e-12, window=32e-9)

@@ -285,3 +285,12 @@ def test_what_a_circuit_does_not_have_is_refused(rng):
         spice.netlist(macro.crossbar, np.ones(8), analysis="tran")
     with pytest.raises(ArgumentError, match="an operating point has no integrators"):
         spice.netlist(macro.crossbar, np.ones(16)[:8], gain=1e6)
+
+
+@pytest.mark.parametrize("method", ["one-point", "multi-point", "closed-loop"])
+def test_a_chip_that_was_calibrated_again_when_it_was_old(method, rng):
+    """Cells of two ages, and a ramp that follows an array that has faded."""
+    macro, x = programmed(aimc.load("pcm-256").replace(calibration=method), rng)
+    again = macro.aged(1e6, rng).recalibrated(rng)
+    assert again.converters[0].fade < 0.9
+    assert_agrees(again, x, spice.netlist(again, x).run())
