@@ -7,38 +7,18 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from aimc import (
-        calibration,
-        cards,
-        converters,
-        cost,
-        curves,
-        device,
-        driver,
-        errors,
-        imperfections,
-        ivcurve,
-        mapping,
-        metrics,
-        nn,
-        plots,
-        ramp,
-        sense,
-        spice,
-        tasks,
-        transistor,
-        trim,
-    )
-    from aimc.cards import load
-    from aimc.crossbar import Crossbar
-    from aimc.device import Device
-    from aimc.macro import Hardware, Macro
-    from aimc.ramp import Curve, RampADC
-    from aimc.tiling import tile
-    from aimc.wires import Wires
+from aimc.version import __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from aimc import cards, converters, cost, curves, errors, macro, nn, parts, plots, spice, tasks
+    from aimc.cards import load
+    from aimc.converters.ramp import RampADC
+    from aimc.crossbar import Crossbar
+    from aimc.curves import Curve
+    from aimc.macro import Hardware, Macro
+    from aimc.macro.tiling import tile
+    from aimc.parts.device import Device
+    from aimc.parts.wires import Wires
 
 __all__ = [
     "Crossbar",
@@ -48,40 +28,32 @@ __all__ = [
     "Macro",
     "RampADC",
     "Wires",
-    "calibration",
+    "__version__",
     "cards",
     "converters",
     "cost",
     "curves",
-    "device",
-    "driver",
     "errors",
-    "imperfections",
-    "ivcurve",
     "load",
-    "mapping",
-    "metrics",
+    "macro",
     "nn",
+    "parts",
     "plots",
-    "ramp",
-    "sense",
     "spice",
     "tasks",
     "tile",
-    "transistor",
-    "trim",
 ]
 
 _ROOM_OF = {
     "Crossbar": "crossbar",
-    "Curve": "ramp",
-    "Device": "device",
+    "Curve": "curves",
+    "Device": "parts.device",
     "Hardware": "macro",
     "Macro": "macro",
-    "RampADC": "ramp",
-    "Wires": "wires",
+    "RampADC": "converters.ramp",
+    "Wires": "parts.wires",
     "load": "cards",
-    "tile": "tiling",
+    "tile": "macro.tiling",
 }
 
 

@@ -2,7 +2,7 @@
 
 A part stands inside the card or in a file of its own (`device = "taox-1t1r"`). `TYPES` is the one
 table from a card's `type` to a class and `UNITS` the one from a field to its SI unit: a new effect
-is one class in `aimc.device` and one line in each.
+is one class in `aimc.parts.device` and one line in each.
 """
 
 from __future__ import annotations
@@ -19,22 +19,12 @@ from typing import Annotated, Any, Literal
 import pydantic
 import tomli_w
 
-from aimc import (
-    converters,
-    device,
-    driver,
-    imperfections,
-    ivcurve,
-    mapping,
-    sense,
-    shipped,
-    transistor,
-    units,
-    wires,
-)
+from aimc import converters, shipped, units
+from aimc.converters import imperfections
+from aimc.converters.ramp import RampADC
 from aimc.errors import ArgumentError, CardError
 from aimc.macro import Hardware
-from aimc.ramp import RampADC
+from aimc.parts import device, driver, ivcurve, mapping, sense, transistor, wires
 
 UNITS: dict[str, str] = {
     **dict.fromkeys(("g", "g_max", "g_min", "g_ref", "std", "tolerance", "coefficients"), "S"),

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aimc.errors import ArgumentError, as_array, as_rng, must
-from aimc.kernels import branches, network, noise, nonlinear, slices
-from aimc.wires import Wires
+from aimc.kernels.noise import forms as noise
+from aimc.kernels.wires import branches, network, nonlinear, slices
+from aimc.parts.wires import Wires
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from aimc.ivcurve import IVCurve
+    from aimc.parts.ivcurve import IVCurve
 
     Array = NDArray[np.float64]
 
@@ -229,7 +230,7 @@ class Crossbar:
 
     @cached_property
     def noise_forms(self) -> noise.Forms | None:
-        """The noise of each column as a form of the row voltages, see `aimc.kernels.noise`; None
+        """The noise of each column as a form of the row voltages, see `kernels.noise.forms`; None
         without noise, or where the array is too large or its wires take too much."""
         return None if self.sigma is None else noise.forms(self.g, self.sigma, self._wires)
 

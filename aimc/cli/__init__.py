@@ -13,9 +13,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from aimc import __version__
 from aimc.cli.many import Many
 from aimc.errors import AimcError
+from aimc.version import __version__
 
 
 class _Commands(TyperGroup):

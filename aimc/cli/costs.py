@@ -8,12 +8,13 @@ from typing import Any, cast
 import typer
 
 import aimc
-from aimc import cards, cost, plots, plots_cost
+from aimc import cards, cost, plots
 from aimc.cli import show
 from aimc.cost.bill import as_table
 from aimc.cost.reads import CONVERTERS, CURVED, Converter, own
 from aimc.cost.stages import Kind
 from aimc.errors import ArgumentError
+from aimc.plots import cost as plots_cost
 from aimc.units import show as quantity
 
 BITS = range(2, 9)

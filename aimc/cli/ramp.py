@@ -11,14 +11,15 @@ import typer
 from rich.table import Table
 
 import aimc
-from aimc import cards, plots, plots_ramp
-from aimc.adc import Site
-from aimc.calibration import CALIBRATIONS
+from aimc import cards, plots
 from aimc.cli import show
+from aimc.converters.base import Site
+from aimc.converters.calibration import CALIBRATIONS
+from aimc.converters.ramp import Design, ProgrammedRamp, RampADC
 from aimc.curves import curve as named_curve
 from aimc.errors import must
 from aimc.macro import Hardware
-from aimc.ramp import Design, ProgrammedRamp, RampADC
+from aimc.plots import ramps as plots_ramp
 from aimc.units import show as quantity
 
 MOST = 2**23  # thresholds of all chips: 64 MiB an array

@@ -14,8 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from aimc import __version__, cards, reproduce
+from aimc import cards, reproduce
 from aimc.errors import must
+from aimc.version import __version__
 
 
 def console() -> Console:

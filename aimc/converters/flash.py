@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
-from aimc.adc import ADC, ALONE, Converter, Site, lead
+from aimc.converters.base import ADC, ALONE, Converter, Site, lead
+from aimc.converters.imperfections import Circuit, Columns, ComparatorOffset, Noise
 from aimc.curves import curve
-from aimc.device import Written
 from aimc.errors import must
-from aimc.imperfections import Circuit, Columns, ComparatorOffset, Noise
+from aimc.parts.device import Written
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from aimc.curves import Curve
-    from aimc.device import Device
+    from aimc.parts.device import Device
 
     Array = NDArray[np.float64]
     Codes = NDArray[np.intp]

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aimc.adc import ADC, ALONE, Converter, Site, lead
+from aimc.converters.base import ADC, ALONE, Converter, Site, lead
 from aimc.curves import curve
 from aimc.errors import as_count
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from aimc.converters.imperfections import Circuit, Noise
     from aimc.curves import Curve
-    from aimc.device import Device
-    from aimc.imperfections import Circuit, Noise
+    from aimc.parts.device import Device
 
     Array = NDArray[np.float64]
     Codes = NDArray[np.intp]

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from aimc.adc import ALONE, Site, lead
+from aimc.converters.base import ALONE, Site, lead
+from aimc.converters.imperfections import Circuit, Columns, Noise
 from aimc.converters.linear import TableADC, TableConverter
 from aimc.curves import curve
 from aimc.errors import as_number, must
-from aimc.imperfections import Circuit, Columns, Noise
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from aimc.curves import Curve
-    from aimc.device import Device
+    from aimc.parts.device import Device
 
     Array = NDArray[np.float64]
     Codes = NDArray[np.intp]

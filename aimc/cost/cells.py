@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aimc.kernels import slices
+from aimc.kernels.wires import slices
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

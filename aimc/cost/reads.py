@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from aimc.adc import ADC, Site
-from aimc.adc import Converter as Made
 from aimc.converters import SARADC, FlashADC, LinearRampADC
-from aimc.driver import PulseDriver
+from aimc.converters.base import ADC, Site
+from aimc.converters.base import Converter as Made
+from aimc.converters.ramp import RampADC
 from aimc.errors import as_count, as_number, must
 from aimc.macro import Hardware
-from aimc.ramp import RampADC
+from aimc.parts.driver import PulseDriver
 
 if TYPE_CHECKING:
     from aimc.cost.card import CostCard

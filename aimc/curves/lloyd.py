@@ -11,7 +11,7 @@ from aimc.curves.curve import MAX_BITS, Curve
 from aimc.curves.named import curve as named
 from aimc.curves.segments import values
 from aimc.errors import as_array, as_count, must
-from aimc.kernels.clusters import contiguous
+from aimc.kernels.read.clusters import contiguous
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -13,14 +13,14 @@ except ImportError as _error:  # pragma: no cover
 
     raise MissingExtra("torch", "torch") from _error
 
-from aimc.nn.layer import AnalogLayer
-from aimc.nn.linear import Linear
-from aimc.nn.network import transfers
+from aimc.nn.layers.base import AnalogLayer
+from aimc.nn.layers.linear import Linear
+from aimc.nn.layers.rnn import GRU, LSTM, RNN
 from aimc.nn.program import calibrate, program, reprogram
-from aimc.nn.recipe import Course, Recipe, Task
 from aimc.nn.report import macros, report
-from aimc.nn.rnn import GRU, LSTM, RNN
-from aimc.nn.training import train
+from aimc.nn.training.recipe import Course, Recipe, Task
+from aimc.nn.training.train import train
+from aimc.nn.wires import transfers
 
 __all__ = [
     "GRU",

@@ -1,4 +1,4 @@
-"""How the blocks of an array are joined in `aimc.nn.network`, all of one size in one batch."""
+"""How the blocks of an array are joined in `aimc.nn.transfers`, all of one size in one batch."""
 
 from __future__ import annotations
 

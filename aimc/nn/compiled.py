@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from aimc.kernels import normals, sequence
-from aimc.kernels.sequence import Array
+from aimc.kernels.noise import normals
+from aimc.kernels.read import sequence
+from aimc.kernels.read.sequence import Array
 from aimc.macro import Macro
-from aimc.mapping import DifferentialPair
-from aimc.tiling import Tiled
+from aimc.macro.tiling import Tiled
+from aimc.parts.mapping import DifferentialPair
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from aimc.adc import Converter
-    from aimc.kernels.noise import Forms
-    from aimc.nn.bridge import Chip
+    from aimc.converters.base import Converter
+    from aimc.kernels.noise.forms import Forms
+    from aimc.nn.layers.bridge import Chip
 
 Tensor = torch.Tensor
 

@@ -9,9 +9,9 @@ import torch
 from torch.nn.modules.lazy import LazyModuleMixin
 
 from aimc.errors import ArgumentError, must
-from aimc.nn.layer import AnalogLayer, adopt
-from aimc.nn.linear import Linear
-from aimc.nn.rnn import GRU, LSTM, RNN
+from aimc.nn.layers.base import AnalogLayer, adopt
+from aimc.nn.layers.linear import Linear
+from aimc.nn.layers.rnn import GRU, LSTM, RNN
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

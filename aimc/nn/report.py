@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aimc.nn.convert import layers
-from aimc.nn.layer import AnalogLayer
-from aimc.nn.rnn import LSTM
+from aimc.nn.layers.base import AnalogLayer
+from aimc.nn.layers.rnn import LSTM
 
 if TYPE_CHECKING:
     import torch

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
-from aimc import cards, cost, plots_cost
+from aimc import cards, cost
 from aimc.cost.reads import Converter
-from aimc.plots import BLUE, GREY, ORANGE
+from aimc.plots import cost as plots_cost
+from aimc.plots.style import BLUE, GREY, ORANGE
 from aimc.reproduce.table import Row, Table
 
 if TYPE_CHECKING:

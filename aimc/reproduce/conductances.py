@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aimc.device import Device
-from aimc.ramp import RampADC
+from aimc.converters.ramp import RampADC
+from aimc.parts.device import Device
 from aimc.reproduce.table import Row, Table
 
 if TYPE_CHECKING:

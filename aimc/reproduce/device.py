@@ -14,7 +14,7 @@ import numpy as np
 from scipy import stats
 
 from aimc import cards
-from aimc.ivcurve import Cubic
+from aimc.parts.ivcurve import Cubic
 from aimc.reproduce.readc import read
 from aimc.reproduce.table import Row, Table
 
@@ -184,7 +184,7 @@ def _card_line() -> tuple[float, float]:
 
 
 def _figure(errors: Array, reads: list[Array], sweeps: list[Branch]) -> Figure:
-    from aimc.plots import BLUE, GREEN, GREY, ORANGE
+    from aimc.plots.style import BLUE, GREEN, GREY, ORANGE
     from aimc.reproduce.figures import panels
 
     figure, (law, spread, noise, cubic) = panels((10.4, 7.6), 2, 2)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from aimc.plots import BLUE, ORANGE
+from aimc.plots.style import BLUE, ORANGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aimc.device import Device, Effect, StuckAt, WriteError, WriteVerify
-from aimc.ramp import ProgrammedRamp, RampADC
+from aimc.converters.ramp import ProgrammedRamp, RampADC
+from aimc.parts.device import Device, Effect, StuckAt, WriteError, WriteVerify
 from aimc.reproduce.table import Row, Table
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _program(case: _Case, calibration: str, rng: np.random.Generator) -> Program
 
 
 def _figure(drawn: dict[tuple[str, str], Array]) -> Figure:
-    from aimc.plots import BLUE, GREEN, GREY, ORANGE
+    from aimc.plots.style import BLUE, GREEN, GREY, ORANGE
     from aimc.reproduce.figures import panels
 
     colours = dict(zip(METHODS, (GREY, BLUE, GREEN, ORANGE), strict=True))

@@ -86,7 +86,7 @@ def lloyd_iteration(curve: Curve, bits: int, x: Array) -> tuple[Curve, int]:
 
 
 def _figure(x: Array, uniform: Curve, adaptive: Curve, best: Curve) -> Figure:
-    from aimc.plots import BLUE, GREEN, GREY, ORANGE
+    from aimc.plots.style import BLUE, GREEN, GREY, ORANGE
     from aimc.reproduce.figures import panels
 
     figure, (counts, stairs) = panels((10.4, 4.6), 1, 2)

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aimc.adc import ADC, Converter, Site
 from aimc.converters import SARADC, FlashADC, LinearRampADC
-from aimc.curves import curve
-from aimc.device import Device, WriteError
-from aimc.imperfections import (
+from aimc.converters.base import ADC, Converter, Site
+from aimc.converters.imperfections import (
     CapacitorMismatch,
     ComparatorDelay,
     ComparatorNoise,
@@ -20,7 +18,9 @@ from aimc.imperfections import (
     Imperfection,
     Settling,
 )
-from aimc.ramp import RampADC
+from aimc.converters.ramp import RampADC
+from aimc.curves import curve
+from aimc.parts.device import Device, WriteError
 from aimc.reproduce.table import Row, Table
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def _made(rng: np.random.Generator) -> list[Row]:
 def _figure(
     errors: dict[tuple[str, str], list[float]], settled: dict[float, tuple[float, float, float]]
 ) -> Figure:
-    from aimc.plots import BLUE, GREEN, GREY, ORANGE
+    from aimc.plots.style import BLUE, GREEN, GREY, ORANGE
     from aimc.reproduce.figures import panels
 
     figure, axes = panels((12.6, 4.2), 1, 3)

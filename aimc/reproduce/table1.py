@@ -10,8 +10,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy import optimize
 
-from aimc import cards, cost, plots_cost
-from aimc.plots import BLUE, ORANGE
+from aimc import cards, cost
+from aimc.plots import cost as plots_cost
+from aimc.plots.style import BLUE, ORANGE
 from aimc.reproduce.figures import panels
 from aimc.reproduce.table import Row, Table
 

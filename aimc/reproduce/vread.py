@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
-from aimc.adc import ADC
 from aimc.converters import SARADC, FlashADC, LinearRampADC
-from aimc.device import Device, WriteError
-from aimc.driver import PulseDriver
-from aimc.ivcurve import IVCurve
+from aimc.converters.base import ADC
+from aimc.converters.ramp import RampADC
 from aimc.macro import Hardware, Macro
-from aimc.ramp import RampADC
+from aimc.parts.device import Device, WriteError
+from aimc.parts.driver import PulseDriver
+from aimc.parts.ivcurve import IVCurve
 from aimc.reproduce.table import Row, Table
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _rms(codes: NDArray[np.intp]) -> Array:
 
 
 def _figure(swept: dict[str, Array]) -> Figure:
-    from aimc.plots import BLUE, GREEN, GREY, ORANGE
+    from aimc.plots.style import BLUE, GREEN, GREY, ORANGE
     from aimc.reproduce.figures import panels
 
     styles = (

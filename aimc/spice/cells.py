@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aimc.errors import SpiceError, as_number, must
-from aimc.ivcurve import Cubic, Sinh, Tabulated
+from aimc.parts.ivcurve import Cubic, Sinh, Tabulated
+from aimc.parts.transistor import SeriesTransistor, Transistor
 from aimc.spice import library
 from aimc.spice.dialect import number
 from aimc.spice.dialects import DIALECTS
 from aimc.spice.lint import statements
-from aimc.transistor import SeriesTransistor, Transistor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from aimc.ivcurve import IVCurve
+    from aimc.parts.ivcurve import IVCurve
     from aimc.spice.dialect import Dialect
 
 Params = dict[str, float | str]

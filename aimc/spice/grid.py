@@ -11,8 +11,8 @@ import numpy as np
 
 from aimc.crossbar import Crossbar
 from aimc.errors import SpiceError
+from aimc.parts.wires import Wires
 from aimc.spice.elements import Resistor, elements
-from aimc.wires import Wires
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aimc.errors import SpiceError, must
-from aimc.imperfections import (
+from aimc.converters.imperfections import (
     ChargeInjection,
     ComparatorDelay,
     ComparatorHysteresis,
     Leakage,
 )
-from aimc.ramp import ProgrammedRamp
+from aimc.converters.ramp import ProgrammedRamp
+from aimc.errors import SpiceError, must
 from aimc.spice import array
 from aimc.spice.cells import cell_of
 from aimc.spice.conversion import ConversionPlan

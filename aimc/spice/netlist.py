@@ -9,11 +9,11 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from aimc import __version__
 from aimc.errors import ArgumentError, must
 from aimc.spice import library, lint, runners
 from aimc.spice.dialect import Dialect
 from aimc.spice.runners import Runner
+from aimc.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

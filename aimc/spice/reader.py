@@ -11,11 +11,11 @@ import numpy as np
 
 from aimc.crossbar import Crossbar
 from aimc.errors import SpiceError, must
+from aimc.parts.wires import Wires
 from aimc.spice import array, grid
 from aimc.spice.cells import GATED, LINEAR
 from aimc.spice.dialects import DIALECTS
 from aimc.spice.lint import statements
-from aimc.wires import Wires
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

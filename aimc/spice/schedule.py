@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from aimc.converters.ramp import ProgrammedRamp
     from aimc.macro import Macro
-    from aimc.ramp import ProgrammedRamp
 
     Array = NDArray[np.float64]
 

@@ -7,10 +7,10 @@ wires. Write errors are those of array and ramp cells alike.
 import dataclasses
 from collections.abc import Collection
 
-from aimc.device import StuckAt
 from aimc.errors import must
 from aimc.macro import Hardware
-from aimc.wires import Wires
+from aimc.parts.device import StuckAt
+from aimc.parts.wires import Wires
 
 DEVICE = ("write errors", "stuck cells", "ageing", "read noise", "curved cells")
 EFFECTS = (*DEVICE, "wires", "converter")

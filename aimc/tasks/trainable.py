@@ -6,8 +6,9 @@ from abc import ABC, abstractmethod
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from aimc import __version__, nn
+from aimc import nn
 from aimc.cards import digest
+from aimc.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Collection

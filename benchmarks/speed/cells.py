@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from aimc.ivcurve import Cubic, Sinh, Tabulated
-from aimc.transistor import SeriesTransistor, Transistor
+from aimc.parts.ivcurve import Cubic, Sinh, Tabulated
+from aimc.parts.transistor import SeriesTransistor, Transistor
 
 SWEEP = np.linspace(-1, 1, 101)
 CURVES = {

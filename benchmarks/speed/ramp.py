@@ -31,9 +31,9 @@ except ImportError:
     torch = None
 
 from aimc import __version__
-from aimc.device import Device, ReadNoise, WriteError
-from aimc.imperfections import ComparatorNoise, RampReadNoise
-from aimc.ramp import ProgrammedRamp, RampADC
+from aimc.converters.imperfections import ComparatorNoise, RampReadNoise
+from aimc.converters.ramp import ProgrammedRamp, RampADC
+from aimc.parts.device import Device, ReadNoise, WriteError
 
 DEVICE = Device(150e-6, 1e-6, on_write=(WriteError(1e-6),), on_read=(ReadNoise(0.14e-6),))
 NOISE = {

@@ -30,7 +30,7 @@ import torch
 
 import aimc
 from aimc import nn
-from aimc.device import ReadNoise
+from aimc.parts.device import ReadNoise
 
 SIZES = ((40, 32), (128, 512))
 STEPS, BATCH = 50, 64

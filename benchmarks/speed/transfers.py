@@ -22,9 +22,9 @@ import numba
 import numpy as np
 import torch
 
-from aimc.kernels import network
-from aimc.nn.network import transfers
-from aimc.wires import Wires
+from aimc.kernels.wires import network
+from aimc.nn.wires import transfers
+from aimc.parts.wires import Wires
 
 OHM = (1.0, 1.0, 1.0, 1.0)
 

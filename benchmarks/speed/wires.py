@@ -43,9 +43,10 @@ from peers import crossbars as peers
 
 from aimc import __version__
 from aimc.crossbar import Crossbar
-from aimc.ivcurve import Sinh
-from aimc.kernels import blas, network, nonlinear
-from aimc.wires import Wires
+from aimc.kernels.base import blas
+from aimc.kernels.wires import network, nonlinear
+from aimc.parts.ivcurve import Sinh
+from aimc.parts.wires import Wires
 
 OHM = {"r_row": 1.0, "r_col": 1.0, "r_source": 1.0, "r_sense": 1.0}
 READS, NOISY = 128, 1000
@@ -65,8 +66,8 @@ def median_ms(work: Callable[[], Any], repeat: int) -> float:
 
 def flops(n: int) -> float:
     """Of joining the blocks of n x n cells above the leaves: products, inverses, as executed."""
-    from aimc.kernels.leaves import SIDE
-    from aimc.kernels.plan import Block, plan
+    from aimc.kernels.wires.leaves import SIDE
+    from aimc.kernels.wires.plan import Block, plan
 
     def count(block: Block) -> float:
         if block.parts is None:
@@ -162,7 +163,7 @@ def first_calls() -> dict[str, float]:
     for name, call in calls.items():
         code = (
             "import time; start = time.perf_counter()\n"
-            "import numpy as np; from aimc.kernels import network\n"
+            "import numpy as np; from aimc.kernels.wires import network\n"
             f"g = np.full((64, 64), 1e-5); {call}; print(time.perf_counter() - start)"
         )
         with tempfile.TemporaryDirectory() as folder:

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 import aimc
-from aimc import cost, plots, plots_cost, reproduce
+from aimc import cost, plots, reproduce
+from aimc.plots import cost as plots_cost
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parents[1] / "benchmarks" / "results"

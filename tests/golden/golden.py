@@ -9,8 +9,8 @@ import numpy as np
 
 import aimc
 from aimc import Crossbar, Wires, spice
-from aimc.driver import VoltageDriver
-from aimc.mapping import OffsetColumn
+from aimc.parts.driver import VoltageDriver
+from aimc.parts.mapping import OffsetColumn
 
 FOLDER = Path(__file__).parents[2] / "netlists" / "golden"
 SEED = 7

@@ -10,10 +10,11 @@ import torch
 
 import aimc
 from aimc import nn
-from aimc.device import ReadNoise
-from aimc.imperfections import ComparatorOffset
-from aimc.kernels import normals, sequence
-from aimc.wires import Wires
+from aimc.converters.imperfections import ComparatorOffset
+from aimc.kernels.noise import normals
+from aimc.kernels.read import sequence
+from aimc.parts.device import ReadNoise
+from aimc.parts.wires import Wires
 
 IDEAL = aimc.load("ideal-5bit")
 NOISES = {
@@ -57,7 +58,7 @@ def test_equal_to_the_macro_bit_for_bit(kind, noise, bits, x, monkeypatch):
     fast, slow = chips(kind, hardware)
     with torch.no_grad():
         got = fast(x.double())
-        monkeypatch.setattr("aimc.nn.bridge.Chip.compiled", lambda self, dtype: None)
+        monkeypatch.setattr("aimc.nn.layers.bridge.Chip.compiled", lambda self, dtype: None)
         expected = slow(x.double())
     assert torch.equal(got[0], expected[0])
 

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aimc.errors import ArgumentError, NotConverged
-from aimc.kernels import network
-from aimc.nn import network as batched
-from aimc.wires import Wires
+from aimc.kernels.wires import network
+from aimc.nn import wires as batched
+from aimc.parts.wires import Wires
 
 WIRES = Wires(1.0, 2.0, 3.0, 4.0)
 OHM = (0.0, 0.3, 2.0, 50.0)

@@ -12,8 +12,8 @@ import torch.nn.utils.prune
 
 import aimc
 from aimc import nn
-from aimc.device import WriteError
 from aimc.errors import ArgumentError
+from aimc.parts.device import WriteError
 
 
 class Speech(torch.nn.Module):

@@ -13,10 +13,10 @@ import torch
 
 import aimc
 from aimc import Wires, nn
-from aimc.device import Device, StuckAt, WriteError
 from aimc.errors import ArgumentError, DataError
 from aimc.nn.convert import converted
-from aimc.nn.twin import Twin
+from aimc.nn.training.twin import Twin
+from aimc.parts.device import Device, StuckAt, WriteError
 
 HERE = Path(__file__).parent
 

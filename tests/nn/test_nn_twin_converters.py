@@ -5,10 +5,11 @@ import pytest
 import torch
 
 import aimc
-from aimc import imperfections, nn
+from aimc import nn
+from aimc.converters import imperfections
 from aimc.curves import CURVES, Curve
-from aimc.nn.tiles import Converters
-from aimc.nn.twin import Twin
+from aimc.nn.training.tiles import Converters
+from aimc.nn.training.twin import Twin
 
 
 @pytest.mark.parametrize("bits", [1, 3, 5, 6, 7, 9])

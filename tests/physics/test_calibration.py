@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 import aimc
-from aimc.device import Device, Drift, ReadNoise, StuckAt, WriteError
+from aimc.converters.imperfections import ComparatorDelay, FiniteGain, Settling
+from aimc.converters.ramp import RampADC
 from aimc.errors import ArgumentError
-from aimc.imperfections import ComparatorDelay, FiniteGain, Settling
-from aimc.ivcurve import Cubic
-from aimc.ramp import RampADC
-from aimc.wires import Wires
+from aimc.parts.device import Device, Drift, ReadNoise, StuckAt, WriteError
+from aimc.parts.ivcurve import Cubic
+from aimc.parts.wires import Wires
 
 SIGMA = 2.67e-6
 DEVICE = Device(150e-6, on_write=(WriteError(SIGMA),))

@@ -8,13 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import aimc
-from aimc import metrics
-from aimc.adc import Site
-from aimc.converters import SARADC, FlashADC, LinearRampADC
-from aimc.curves import curve
-from aimc.device import Device, Drift, ReadNoise, WriteError
-from aimc.errors import ArgumentError
-from aimc.imperfections import (
+from aimc.converters import SARADC, FlashADC, LinearRampADC, metrics
+from aimc.converters.base import Site
+from aimc.converters.imperfections import (
     CapacitorMismatch,
     ChargeInjection,
     ClockJitter,
@@ -29,8 +25,11 @@ from aimc.imperfections import (
     Settling,
     ThermalNoise,
 )
-from aimc.ivcurve import Cubic
-from aimc.ramp import RampADC
+from aimc.converters.ramp import RampADC
+from aimc.curves import curve
+from aimc.errors import ArgumentError
+from aimc.parts.device import Device, Drift, ReadNoise, WriteError
+from aimc.parts.ivcurve import Cubic
 
 IDEAL = Device(g_max=150e-6)
 KINDS = (LinearRampADC, SARADC, FlashADC)

@@ -12,13 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import aimc
-from aimc import Crossbar, Wires, cost, ivcurve
+from aimc import Crossbar, Wires, cost
 from aimc.cost import cells
 from aimc.cost.bill import COMPONENTS
 from aimc.cost.reads import CONVERTERS, CURVED
 from aimc.cost.stages import KINDS
-from aimc.driver import VoltageDriver
 from aimc.errors import ArgumentError
+from aimc.parts import ivcurve
+from aimc.parts.driver import VoltageDriver
 
 # Energies of picojoules and times of nanoseconds lie below the absolute tolerance of pytest.
 approx = partial(pytest.approx, rel=1e-9, abs=0.0)

@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import aimc
-from aimc import Wires, cost, ivcurve
+from aimc import Wires, cost
+from aimc.converters.imperfections import ReadVoltageError
 from aimc.cost.watch import Watched
-from aimc.device import Device
-from aimc.driver import VoltageDriver
 from aimc.errors import ArgumentError
-from aimc.imperfections import ReadVoltageError
-from aimc.mapping import DifferentialPair
+from aimc.parts import ivcurve
+from aimc.parts.device import Device
+from aimc.parts.driver import VoltageDriver
+from aimc.parts.mapping import DifferentialPair
 
 # Energies of picojoules and times of nanoseconds lie below the absolute tolerance of pytest.
 approx = partial(pytest.approx, rel=1e-9, abs=0.0)

@@ -5,9 +5,9 @@ import re
 import numpy as np
 import pytest
 
-from aimc.device import Device, WriteError
+from aimc.converters.ramp import RampADC
 from aimc.errors import ArgumentError
-from aimc.ramp import RampADC
+from aimc.parts.device import Device, WriteError
 
 DEVICE = Device(150e-6, 1e-6, on_write=(WriteError(2.67e-6),))
 

@@ -8,8 +8,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from aimc import device as device_room
-from aimc.device import (
+from aimc.errors import ArgumentError
+from aimc.parts import device as device_room
+from aimc.parts.device import (
     Device,
     Drift,
     Effect,
@@ -22,7 +23,6 @@ from aimc.device import (
     WriteError,
     WriteVerify,
 )
-from aimc.errors import ArgumentError
 
 CELLS = 40_000
 UNIT = 1e-6

@@ -10,11 +10,9 @@ from scipy.integrate import solve_ivp
 from scipy.stats import chi2, norm
 
 import aimc
-from aimc import metrics
-from aimc.adc import Site
-from aimc.device import Arrhenius, Device, Drift, ReadNoise, TemperatureCoefficient, WriteError
-from aimc.errors import ArgumentError
-from aimc.imperfections import (
+from aimc.converters import metrics
+from aimc.converters.base import Site
+from aimc.converters.imperfections import (
     BOLTZMANN,
     CapacitorMismatch,
     ChargeInjection,
@@ -30,10 +28,19 @@ from aimc.imperfections import (
     Settling,
     ThermalNoise,
 )
-from aimc.ivcurve import Cubic
-from aimc.kernels.crossing import first_crossings
-from aimc.ramp import RampADC
-from aimc.waveform import Waveform
+from aimc.converters.ramp import RampADC
+from aimc.converters.waveform import Waveform
+from aimc.errors import ArgumentError
+from aimc.kernels.read.crossing import first_crossings
+from aimc.parts.device import (
+    Arrhenius,
+    Device,
+    Drift,
+    ReadNoise,
+    TemperatureCoefficient,
+    WriteError,
+)
+from aimc.parts.ivcurve import Cubic
 
 DEVICE = Device(150e-6, on_write=(WriteError(2.67e-6),))
 SITE = Site(gain=0.5 / 6.87, v_read=0.2, c_array=5e-12, window=32e-9)

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from scipy.interpolate import PchipInterpolator
 
 import aimc
-from aimc import ivcurve as ivcurve_room
-from aimc import transistor as transistor_room
-from aimc.device import Device
 from aimc.errors import ArgumentError
-from aimc.ivcurve import Cubic, IVCurve, Sinh, Tabulated
-from aimc.transistor import SeriesTransistor, Transistor
+from aimc.parts import ivcurve as ivcurve_room
+from aimc.parts import transistor as transistor_room
+from aimc.parts.device import Device
+from aimc.parts.ivcurve import Cubic, IVCurve, Sinh, Tabulated
+from aimc.parts.transistor import SeriesTransistor, Transistor
 
 UNIT = 1e-6
 # The classes that inherit a law try the same examples, one after the other.

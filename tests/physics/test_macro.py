@@ -7,16 +7,16 @@ import sys
 import numpy as np
 import pytest
 
+from aimc.converters.imperfections import ComparatorOffset
+from aimc.converters.ramp import RampADC
 from aimc.crossbar import Crossbar
-from aimc.device import Device, Drift, ReadNoise, WriteError
-from aimc.driver import PulseDriver, VoltageDriver
 from aimc.errors import ArgumentError
-from aimc.imperfections import ComparatorOffset
 from aimc.macro import Hardware
-from aimc.mapping import OffsetColumn
-from aimc.ramp import RampADC
-from aimc.sense import Integrator
-from aimc.wires import Wires
+from aimc.parts.device import Device, Drift, ReadNoise, WriteError
+from aimc.parts.driver import PulseDriver, VoltageDriver
+from aimc.parts.mapping import OffsetColumn
+from aimc.parts.sense import Integrator
+from aimc.parts.wires import Wires
 
 IDEAL = Hardware(Device(150e-6), PulseDriver(0.2, 5), rows=128, cols=64)
 NOISY = IDEAL.replace(device=Device(150e-6, 1e-6, (WriteError(2.67e-6),)))
@@ -169,7 +169,9 @@ def test_wires_lower_the_output_and_zero_wires_change_nothing():
 def test_one_seed_is_one_chip_in_any_process_on_any_number_of_threads():
     script = (
         "import numpy as np, hashlib\n"
-        "from aimc.device import *; from aimc.driver import *; from aimc.macro import *\n"
+        "from aimc.parts.device import *; from aimc.parts.driver import *\n"
+        "from aimc.parts.wires import Wires\n"
+        "from aimc.macro import *\n"
         "h = Hardware(Device(150e-6, 1e-6, (WriteError(2.67e-6),), on_read=(ReadNoise(1e-6),)),"
         " PulseDriver(0.2, 5), 128, 64, wires=Wires(1., 1., 1., 1.))\n"
         "rng = np.random.default_rng(7)\n"

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
-from aimc import metrics
+from aimc.converters import metrics
+from aimc.converters.imperfections import ClockJitter, ComparatorNoise, ComparatorOffset
+from aimc.converters.ramp import RampADC
 from aimc.curves import Curve
-from aimc.device import Device, WriteError
 from aimc.errors import ArgumentError
-from aimc.imperfections import ClockJitter, ComparatorNoise, ComparatorOffset
-from aimc.ramp import RampADC
+from aimc.parts.device import Device, WriteError
 
 IDEAL = Device(g_max=150e-6, g_min=0.0)
 REAL = Device(g_max=150e-6, g_min=1e-6, on_write=(WriteError(2.67e-6),))

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aimc.errors import ArgumentError, NotConverged
-from aimc.kernels import network
+from aimc.kernels.wires import network
 
 _spec = importlib.util.spec_from_file_location("reference", Path(__file__).parent / "reference.py")
 assert _spec is not None
@@ -220,7 +220,7 @@ def test_a_forked_child_has_threads_of_its_own(python, tmp_path):
     """The pool's threads do not survive a fork; its memory would wait for them for ever."""
     script = tmp_path / "fork.py"
     script.write_text(
-        "import os\nimport numpy as np\nfrom aimc.kernels import network\n"
+        "import os\nimport numpy as np\nfrom aimc.kernels.wires import network\n"
         "g = np.random.default_rng(0).uniform(1e-6, 1e-4, (4, 64, 64))\n"
         "before = network.transfers(g, 1.0, 1.0, 1.0, 1.0)\n"
         "child = os.fork()\n"

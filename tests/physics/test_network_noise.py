@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from aimc.crossbar import Crossbar
-from aimc.kernels import network, noise
-from aimc.wires import Wires
+from aimc.kernels.noise import forms as noise
+from aimc.kernels.wires import network
+from aimc.parts.wires import Wires
 
 
 @pytest.mark.parametrize(

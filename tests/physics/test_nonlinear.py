@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from aimc.crossbar import Crossbar
 from aimc.errors import NotConverged
-from aimc.kernels import network, nonlinear
-from aimc.wires import Wires
+from aimc.kernels.wires import network, nonlinear
+from aimc.parts.wires import Wires
 
 
 @dataclass(frozen=True)

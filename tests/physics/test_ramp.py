@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aimc.converters.imperfections import Columns
+from aimc.converters.ramp import ProgrammedRamp, RampADC
 from aimc.curves import Curve, curve, linear
-from aimc.device import Device, Drift, StuckAt, WriteError
 from aimc.errors import ArgumentError
-from aimc.imperfections import Columns
-from aimc.ramp import ProgrammedRamp, RampADC
+from aimc.parts.device import Device, Drift, StuckAt, WriteError
 
 IDEAL = Device(g_max=150e-6)
 NAMES = ("linear", "sigmoid", "tanh")

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from aimc import plots
 from aimc.crossbar import Crossbar
 from aimc.errors import ArgumentError, NotConverged
-from aimc.kernels import network, slices
-from aimc.wires import Wires
+from aimc.kernels.wires import network, slices
+from aimc.parts.wires import Wires
 
 OHM = (0.0, 1e-3, 1.0, 50.0)
 

@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
+from aimc.converters.imperfections import ComparatorOffset
+from aimc.converters.ramp import RampADC
 from aimc.curves import linear
-from aimc.device import Device, Drift, ReadNoise, WriteError
-from aimc.driver import PulseDriver, VoltageDriver
 from aimc.errors import ArgumentError
-from aimc.imperfections import ComparatorOffset
 from aimc.macro import Hardware, Macro
-from aimc.mapping import DifferentialPair, OffsetColumn
-from aimc.ramp import RampADC
-from aimc.tiling import Tiled, tile
-from aimc.wires import Wires
+from aimc.macro.tiling import Tiled, tile
+from aimc.parts.device import Device, Drift, ReadNoise, WriteError
+from aimc.parts.driver import PulseDriver, VoltageDriver
+from aimc.parts.mapping import DifferentialPair, OffsetColumn
+from aimc.parts.wires import Wires
 
 FINE = Hardware(Device(150e-6), VoltageDriver(0.2), rows=16, cols=8, adc=RampADC(12))
 NOISY = FINE.replace(

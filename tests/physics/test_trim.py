@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import aimc
-from aimc import trim
+from aimc.converters.imperfections import CapacitorMismatch, ChargeInjection, ComparatorOffset
 from aimc.errors import ArgumentError
-from aimc.imperfections import CapacitorMismatch, ChargeInjection, ComparatorOffset
+from aimc.macro import trim
 
 PARTS = (ComparatorOffset(0.01), CapacitorMismatch(0.03), ChargeInjection(1e-14))
 

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 import aimc
 from aimc import Crossbar, Wires, plots, spice
 from aimc.cli import app
+from aimc.converters.imperfections import ClockJitter, ComparatorNoise
 from aimc.errors import ArgumentError
-from aimc.imperfections import ClockJitter, ComparatorNoise
 from aimc.spice.compare import Codes
 
 pytestmark = [pytest.mark.spice, pytest.mark.usefixtures("ngspice")]

@@ -13,14 +13,14 @@ from numpy.testing import assert_allclose
 
 import aimc
 from aimc import spice
-from aimc.driver import PulseDriver, VoltageDriver
+from aimc.converters.imperfections import Columns, FiniteGain
 from aimc.errors import ArgumentError
-from aimc.imperfections import Columns, FiniteGain
-from aimc.ivcurve import Sinh, Tabulated
-from aimc.mapping import OffsetColumn
+from aimc.parts.driver import PulseDriver, VoltageDriver
+from aimc.parts.ivcurve import Sinh, Tabulated
+from aimc.parts.mapping import OffsetColumn
+from aimc.parts.transistor import SeriesTransistor, Transistor
 from aimc.spice.conversion import first_flip
 from aimc.spice.schedule import trapezoid
-from aimc.transistor import SeriesTransistor, Transistor
 
 pytestmark = [pytest.mark.spice, pytest.mark.usefixtures("ngspice")]
 INPUTS = 64 if os.environ.get("AIMC_SLOW") else 8

@@ -12,9 +12,9 @@ import pytest
 import aimc
 from aimc import Crossbar, Wires, spice
 from aimc.errors import SpiceError
-from aimc.ivcurve import Tabulated
+from aimc.parts.ivcurve import Tabulated
+from aimc.parts.transistor import SeriesTransistor, Transistor
 from aimc.spice import library
-from aimc.transistor import SeriesTransistor, Transistor
 
 MODELS = spice.models()
 MEASURED = Tabulated((-0.4, -0.25, -0.125, 0.05, 0.1, 0.2), (-9.0, -4.0, -1.5, 0.5, 1.5, 2.5))

@@ -5,8 +5,7 @@ import pytest
 
 import aimc
 from aimc import spice
-from aimc.errors import ArgumentError, SpiceError
-from aimc.imperfections import (
+from aimc.converters.imperfections import (
     CapacitorMismatch,
     ChargeInjection,
     ComparatorDelay,
@@ -17,6 +16,7 @@ from aimc.imperfections import (
     ReadVoltageError,
     Settling,
 )
+from aimc.errors import ArgumentError, SpiceError
 
 pytestmark = [pytest.mark.spice, pytest.mark.usefixtures("ngspice")]
 HARDWARE = aimc.load("taox-1t1r-128").replace(rows=8, cols=4, t_rest=0.3e-9)

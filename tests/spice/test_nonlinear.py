@@ -11,8 +11,8 @@ from scipy.sparse.linalg import spsolve
 
 from aimc import Crossbar, Wires, spice
 from aimc.errors import SpiceError
-from aimc.ivcurve import Cubic, IVCurve, Sinh, Tabulated
-from aimc.transistor import SeriesTransistor, Transistor
+from aimc.parts.ivcurve import Cubic, IVCurve, Sinh, Tabulated
+from aimc.parts.transistor import SeriesTransistor, Transistor
 
 pytestmark = [pytest.mark.spice, pytest.mark.usefixtures("ngspice")]
 

@@ -9,10 +9,10 @@ import pytest
 
 import aimc
 from aimc import cards, shipped
-from aimc.device import StuckAt
 from aimc.errors import CardError
-from aimc.ivcurve import Cubic, Tabulated
-from aimc.transistor import Transistor
+from aimc.parts.device import StuckAt
+from aimc.parts.ivcurve import Cubic, Tabulated
+from aimc.parts.transistor import Transistor
 
 DEVICES = sorted(path.stem for path in (shipped.path("circuits") / "devices").glob("*.toml"))
 GOOD = """

@@ -255,7 +255,7 @@ def test_an_age_that_is_no_time_is_refused_before_any_work(tmp_path, monkeypatch
 
 
 def test_a_training_that_was_kept_is_not_done_again(small, tmp_path, monkeypatch):
-    from aimc.nn.run import Run
+    from aimc.nn.training.run import Run
 
     args = ("bench", "kws", "--quick", "--chips", 1, "--hidden", 4, "--card", "ideal-5bit",
             "--hardware-aware", "--checkpoint", tmp_path / "runs", "--json", "--out")  # fmt: skip

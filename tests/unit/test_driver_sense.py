@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from aimc.curves import curve, linear
-from aimc.driver import PulseDriver, VoltageDriver
 from aimc.errors import ArgumentError
-from aimc.sense import Integrator
+from aimc.parts.driver import PulseDriver, VoltageDriver
+from aimc.parts.sense import Integrator
 
 BITS = st.integers(1, 16)
 ANY = hnp.arrays(np.float64, (5,), elements=st.floats(allow_nan=False, allow_infinity=False))

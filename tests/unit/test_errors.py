@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from aimc import Crossbar, errors, load
-from aimc.device import Device
 from aimc.errors import ArgumentError, as_array, as_batch, as_count, as_number, must
+from aimc.parts.device import Device
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from aimc.device import Device
 from aimc.errors import ArgumentError
-from aimc.mapping import DifferentialPair, OffsetColumn
+from aimc.parts.device import Device
+from aimc.parts.mapping import DifferentialPair, OffsetColumn
 
 SHAPES = hnp.array_shapes(min_dims=2, max_dims=2, max_side=6)
 WEIGHTS = hnp.arrays(np.float64, SHAPES, elements=st.floats(-10, 10))

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 import aimc
-from aimc import cost, plots, plots_cost
+from aimc import cost, plots
 from aimc.cost.bill import COMPONENTS
 from aimc.errors import ArgumentError
-from aimc.plots_cost import Point
+from aimc.plots import cost as plots_cost
+from aimc.plots.cost import Point
 
 # Energies of picojoules and times of nanoseconds lie below the absolute tolerance of pytest.
 approx = partial(pytest.approx, rel=1e-9, abs=0.0)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import aimc
-from aimc import plots_ramp
 from aimc.errors import ArgumentError
+from aimc.plots import ramps as plots_ramp
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,361 @@
+"""What every converter at the end of a column has in common, described and programmed."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from aimc.converters.imperfections import Circuit, Columns, Imperfection, Noise
+from aimc.converters.waveform import Waveform
+from aimc.curves import Curve
+from aimc.errors import as_count, as_number, as_rng, must
+from aimc.kernels.read.crossing import first_crossings
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from aimc.parts.device import Device
+
+    Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a converter stands.
+
+    gain: volts for a pre-activation of one [V]. v_read: nominal voltage of a pulse [V]. c_array:
+    feedback capacitor of the columns' integrators [F]. window: they integrate so long [s]. idle_on:
+    whether cells that are not pulsed still hang at the virtual ground, as where idle rows are
+    grounded.
+    """
+
+    gain: float = 1.0
+    v_read: float = 0.2
+    c_array: float = 1e-12
+    window: float = 0.0
+    idle_on: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("gain", "v_read", "c_array"):
+            as_number(name, getattr(self, name), above=0)
+        as_number("window", self.window, minimum=0)
+
+
+ALONE = Site()
+"""A converter by itself: a pre-activation of one is one volt."""
+
+
+@dataclass(frozen=True)
+class ADC(ABC):
+    """The description of a converter. bits: resolution; imperfections: what is not ideal in it;
+    t_step: clock period [s]."""
+
+    bits: int = 5
+    imperfections: tuple[Imperfection, ...] = ()
+    t_step: float = 1e-9
+
+    def __post_init__(self) -> None:
+        as_count("bits", self.bits, 1, 16)
+        as_number("t_step", self.t_step, above=0)
+        if not isinstance(self.imperfections, tuple) or not all(
+            isinstance(part, Imperfection) for part in self.imperfections
+        ):
+            raise must("imperfections", "be a tuple of Imperfections", f"is {self.imperfections!r}")
+
+    @abstractmethod
+    def program(
+        self,
+        function: str | Curve,
+        device: Device,
+        rng: np.random.Generator,
+        site: Site = ALONE,
+        chips: int | None = None,
+    ) -> Converter:
+        """A converter that applies `function`, made on this chip through `device`.
+
+        chips: make so many at once, as a leading axis of every result; they are for statistics, see
+        `aimc.converters.metrics`, and cannot convert. What belongs to columns or to the whole chip
+        (offsets, capacitors at the columns, the read voltage) is drawn where a macro is programmed.
+        """
+
+    def circuit(self, site: Site, g_columns: Any, steps: Array, c_ramp: float) -> Circuit:
+        """What noise depends on where the reference has no memristors. g_columns (cols,):
+        conductance at the columns' virtual grounds [S]; steps (k,) of the reference [V], on c_ramp
+        [F]."""
+        return Circuit(
+            t_step=self.t_step, t_rest=0.0, window=site.window, start=1, brink=0.0,
+            c_array=site.c_array, c_ramp=c_ramp, steps=steps, sigma_steps=np.zeros(steps.shape),
+            sigma_start=0.0, g_ramp=0.0, g_array=g_columns, volts=0.0,
+        )  # fmt: skip
+
+    def waveform(self, t_rest: float = 0.0) -> Waveform:
+        """How the integrator of a ramp answers its steps, each with a rest [s] behind it."""
+        wave = Waveform(self.t_step, t_rest)
+        for part in self.imperfections:
+            wave = part.waveform(wave)
+        return wave
+
+    def decide(self, levels: Array, circuit: Circuit) -> Array:
+        """Voltages at which the comparators flip (..., k), given where the levels stand [V]."""
+        for part in self.imperfections:
+            levels = part.decide(levels, circuit)
+        return levels
+
+    def noise(self, circuit: Circuit) -> Noise:
+        """What all imperfections add to each read."""
+        return sum((part.noise(circuit) for part in self.imperfections), Noise())
+
+    def edge(self) -> float:
+        """Standard deviation of the end of each input pulse [s]."""
+        return float(np.sqrt(sum(part.edge() ** 2 for part in self.imperfections)))
+
+    def supply(self, rng: np.random.Generator) -> float:
+        """Read voltage over its nominal value, drawn once a chip."""
+        factor = 1.0
+        for part in self.imperfections:
+            factor *= part.supply(rng)
+        return factor
+
+
+@dataclass(frozen=True, eq=False)
+class Converter(ABC):
+    """A converter as it was made, shared by some columns.
+
+    adc: its description; curve: what it applies; site: where it stands. columns: what tells its
+    columns apart; g_columns (cols,): conductance at their virtual grounds [S]. number: which of the
+    macro's converters it is. supply: read voltage over its nominal value. fade: current that the
+    array has left for the same activations, as its cells age or warm up, over what was meant.
+    """
+
+    adc: Any
+    curve: Curve
+    site: Site
+    columns: Columns = field(default_factory=Columns, kw_only=True)
+    g_columns: Any = field(default=0.0, kw_only=True)
+    number: int = field(default=0, kw_only=True)
+    supply: float = field(default=1.0, kw_only=True)
+    fade: float = field(default=1.0, kw_only=True)
+
+    @property
+    @abstractmethod
+    def decisions(self) -> Array:
+        """Voltages at which the comparators flip, one after the other, (..., k) [V]."""
+
+    @property
+    def levels(self) -> Array:
+        """Voltages that the converter compares with, (..., k) [V]."""
+        return self.decisions
+
+    @property
+    def noise(self) -> Noise:
+        """What is drawn anew in each read."""
+        return Noise()
+
+    @property
+    def cells(self) -> int:
+        """Memristors that it has."""
+        return 0
+
+    @property
+    def cell_energy(self) -> float:
+        """What its memristors take in one conversion, at their read voltage [J]."""
+        return 0.0
+
+    @property
+    @abstractmethod
+    def periods(self) -> int:
+        """Clock periods of a conversion."""
+
+    @property
+    def bits(self) -> int:
+        """The resolution that it is read with."""
+        return self.adc.bits
+
+    @property
+    def gain(self) -> float:
+        """Volts for a pre-activation of one, as meant [V]."""
+        return self.site.gain
+
+    @property
+    def offset(self) -> Any:
+        """The comparators' offsets [V]."""
+        return self.columns.offset
+
+    @cached_property
+    def thresholds(self) -> Array:
+        """Thresholds as built, as pre-activations, comparators' offsets left out, (..., k)."""
+        return self.decisions / (self.site.gain * self.common)
+
+    @property
+    def common(self) -> float:
+        """Volts of the array for a pre-activation of one over those that are meant."""
+        return self.fade
+
+    @cached_property
+    def crossings(self) -> Array:
+        """The highest level so far at each decision, (..., k) [V], rising: the code of a column
+        that shows u is the number of them that do not exceed u."""
+        return np.maximum.accumulate(self.decisions, axis=-1)
+
+    @property
+    def transitions(self) -> Array:
+        """The crossings at which the output changes, (..., k) [V], rising."""
+        return self.crossings
+
+    @property
+    def turns(self) -> bool:
+        """Whether the outputs do not simply rise, or fall, with the voltage."""
+        codes = np.asarray(self.curve.codes(self.bits))
+        return not np.array_equal(codes, np.arange(codes.size))
+
+    @property
+    def lsb(self) -> float:
+        """Output step of one code, in the curve's unit."""
+        return self.curve.lsb(self.bits)
+
+    @cached_property
+    def outputs(self) -> Array:
+        """The output of each code, (2^bits,): the middle of its interval."""
+        return self.curve.outputs(self.bits)
+
+    @cached_property
+    def _counter(self) -> NDArray[np.intp] | None:
+        """The counter's value after each number of crossings; None where it counts straight up."""
+        codes = np.asarray(self.curve.codes(self.bits), np.intp)
+        return None if np.array_equal(codes, np.arange(codes.size)) else codes
+
+    @property
+    def counts_up(self) -> bool:
+        """Whether each crossing adds one to the code, as it does unless the curve turns."""
+        return self._counter is None
+
+    def convert(self, u: Any, rng: np.random.Generator | None = None) -> NDArray[np.intp]:
+        """Codes of sampled voltages `u` (..., cols) [V]: the steps made before the first level that
+        exceeds what the comparator sees. First crossing, not nearest level; for a curve that
+        turns, the counter's value after them. With `rng` the converter's noise is drawn. Raises
+        ArgumentError where `u` holds NaN or no numbers.
+        """
+        return self._codes(_numbers("u", u), rng, self.columns.offset)
+
+    def __call__(self, x: Any, rng: np.random.Generator | None = None) -> Array:
+        """Outputs for pre-activations `x` (..., cols), behind an ideal column: f as built."""
+        x = _numbers("x", x)
+        return self.outputs[self._codes(x * (self.site.gain * self.common), rng)]
+
+    def _codes(
+        self, seen: Array, rng: np.random.Generator | None, offset: Any = 0.0
+    ) -> NDArray[np.intp]:
+        """Codes of what the comparators see, less their offsets."""
+        if self.decisions.ndim > 1:
+            chips = self.decisions.shape[:-1]
+            raise must("ramp", "be of one chip to convert", f"is of {chips} chips")
+        cols = max(1, seen.shape[-1]) if seen.ndim else 1
+        if np.size(offset) not in (1, cols):
+            raise must("u", f"have {np.size(offset)} columns", f"has shape {seen.shape}")
+        noise = Noise() if rng is None else self.noise
+        flat, chance = np.ascontiguousarray(seen).reshape(-1, cols), np.empty((1, 1))
+        levels = np.ascontiguousarray(self.decisions)[None]
+        if noise:
+            flat, levels, chance = self._noisy(flat, levels, noise, as_rng(rng))
+        offsets, code = np.empty(cols), np.empty(flat.shape, np.int64)
+        offsets[:] = offset
+        if not first_crossings(flat, offsets, levels, noise.decision, chance, code):
+            raise must("u", "be a number", "holds NaN")
+        count = code.reshape(seen.shape)
+        return count if self._counter is None else self._counter[count]
+
+    @staticmethod
+    def _noisy(
+        flat: Array, levels: Array, noise: Noise, rng: np.random.Generator
+    ) -> tuple[Array, Array, Array]:
+        """Voltages (n, cols), levels (1 or n, k) and uniform draws of conversions with noise."""
+        if np.any(noise.sample):
+            flat = flat + noise.sample * rng.standard_normal(flat.shape)
+        if noise.start or np.any(noise.steps):
+            sigma = np.broadcast_to(noise.steps, (levels.shape[-1] - 1,))
+            sigma = np.concatenate(([noise.start], sigma))
+            levels = levels + np.cumsum(sigma * rng.standard_normal((len(flat), sigma.size)), 1)
+        return flat, levels, rng.random(flat.shape) if noise.decision else np.empty((1, 1))
+
+    def decode(self, code: Any) -> Array:
+        """Outputs of codes, in the curve's unit. Raises ArgumentError outside 0 to 2^bits - 1."""
+        code = np.asarray(code)
+        if not np.issubdtype(code.dtype, np.integer):
+            raise must("code", "be whole numbers", f"has dtype {code.dtype}")
+        if code.size and (code.min() < 0 or code.max() >= self.outputs.size):
+            raise must(
+                "code",
+                f"lie in 0 to {self.outputs.size - 1}",
+                f"spans {code.min()} to {code.max()}",
+            )
+        return self.outputs[code]
+
+    def inl(self) -> Array:
+        """Integral nonlinearity at each threshold, output-referred [LSB], (..., k).
+
+        INL_k = (f(theta_k as built) - f(theta_k as meant)) / LSB, counted in the direction of the
+        codes, against the ideal curve; no line or end points fitted, as `metrics` does.
+        """
+        edges, directions = self.curve.edges(self.bits), self.curve.directions(self.bits)
+        sign = directions if self._counter is not None else -1.0 if self.curve.falling else 1.0
+        return sign * (self.curve.f(self.thresholds) - edges) / self.lsb
+
+    def dnl(self) -> Array:
+        """Differential nonlinearity of the inner codes, output-referred [LSB], (..., k - 1).
+
+        DNL_k = width_k / LSB - 1, the difference of neighbouring INL.
+        """
+        return np.diff(self.inl(), axis=-1)
+
+    def shared_by(self, cols: int, rng: np.random.Generator, g_columns: Any = 0.0) -> Self:
+        """This converter at `cols` columns of a chip, whose comparators and capacitors are drawn.
+
+        g_columns (cols,): conductance at each column's virtual ground [S].
+        """
+        made = Columns()
+        for part in self.adc.imperfections:
+            made = part.columns(made, cols, self.site.c_array, rng)
+        return dataclasses.replace(self, columns=made, g_columns=g_columns)
+
+    def aged(self, t: float, rng: np.random.Generator) -> Self:
+        """The converter `t` seconds after programming."""
+        return self
+
+    def at(self, bits: int) -> Self:
+        """The converter read with fewer bits. Raises ArgumentError where it has one resolution."""
+        if as_count("bits", bits, 1) != self.bits:
+            raise must("bits", f"be {self.bits}", f"is {bits}", "Only a ramp has several.")
+        return self
+
+    def heated(self, temperature: float) -> Self:
+        """The converter at `temperature` [K]."""
+        return self
+
+    def recalibrated(self, rng: np.random.Generator, method: str | None = None) -> Self:
+        """The converter calibrated again as it now stands; itself where it has no calibration."""
+        return self
+
+    def powered(self, supply: float) -> Self:
+        """The converter where the read voltage is `supply` times its nominal value."""
+        return dataclasses.replace(self, supply=as_number("supply", supply, above=0))
+
+    def behind(self, fade: float) -> Self:
+        """The converter behind an array whose currents are `fade` times what was meant."""
+        return dataclasses.replace(self, fade=as_number("fade", fade, above=0))
+
+
+def lead(chips: int | None) -> tuple[int, ...]:
+    """The leading axes of what is programmed for so many chips at once."""
+    return () if chips is None else (as_count("chips", chips),)
+
+
+def _numbers(name: str, value: Any) -> Array:
+    try:
+        return np.asarray(value, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise must(name, "be real numbers", f"is {value!r}") from error

@@ -1,0 +1,384 @@
+"""The ramp converter whose ramp an extra column of cells bends.
+
+The column is pulsed cell after cell onto an integrator. A step of the ramp is proportional to its
+cell's conductance, so cells proportional to the differences of the thresholds theta_k = f^-1(y_k)
+make the comparators put out f directly [Yang et al. 2025, Nat. Commun., arXiv 2411.18271]. Bias
+cells, pulsed first and against the ramp, bring it to its start; they calibrate it too.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from aimc.converters.base import ADC, ALONE, Converter, Site, lead
+from aimc.converters.calibration import CALIBRATIONS, Report, bias_design, calibrated
+from aimc.converters.design import Design
+from aimc.converters.imperfections import Circuit, Noise
+from aimc.converters.waveform import Waveform
+from aimc.crossbar import Crossbar
+from aimc.curves import Curve, curve
+from aimc.errors import as_count, as_number, must
+from aimc.parts.device import Written
+from aimc.parts.wires import Wires
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from aimc.parts.device import Device
+
+    Array = NDArray[np.float64]
+
+__all__ = ["Curve", "Design", "ProgrammedRamp", "RampADC", "curve"]
+
+
+@dataclass(frozen=True)
+class RampADC(ADC):
+    """The description of a ramp converter.
+
+    bits: resolution; 2^bits codes have 2^bits - 1 thresholds, one ramp step between each two.
+    t_step: one pulse of the ramp's cells [s]; t_rest: from the end of a pulse to the decision and
+    the next pulse [s]. ramp_cells: cells there are for the steps (None: 2^bits). bias_cells: for
+    the start and the calibration. spare_cells: cells that are written in the place of ramp cells
+    found stuck. columns_per_ramp: columns that share a ramp (None: all of one curve).
+    calibration: "one-point", "multi-point", "closed-loop" or "none", see `calibration`.
+    wires: of the ramp's column (None: no resistance).
+    """
+
+    t_rest: float = 0.0
+    ramp_cells: int | None = None
+    bias_cells: int = 5
+    spare_cells: int = 0
+    columns_per_ramp: int | None = None
+    calibration: Literal["one-point", "multi-point", "closed-loop", "none"] = "one-point"
+    wires: Wires | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        as_number("t_rest", self.t_rest, minimum=0)
+        for name in ("ramp_cells", "columns_per_ramp"):
+            if getattr(self, name) is not None:
+                as_count(name, getattr(self, name), 1)
+        as_count("bias_cells", self.bias_cells, 1, 8)
+        as_count("spare_cells", self.spare_cells, 0)
+        if self.calibration not in CALIBRATIONS:
+            rule = f"be one of {', '.join(CALIBRATIONS)}"
+            raise must("calibration", rule, f"is {self.calibration!r}")
+        if self.wires is not None and not isinstance(self.wires, Wires):
+            raise must("wires", "be Wires, or None for no resistance", f"is {self.wires!r}")
+
+    def design(self, function: str | Curve, device: Device) -> Design:
+        """How the steps of `function` would be made of this device's cells; writes nothing."""
+        return Design.of(self, curve(function), device)
+
+    def program(
+        self,
+        function: str | Curve,
+        device: Device,
+        rng: np.random.Generator,
+        site: Site = ALONE,
+        chips: int | None = None,
+    ) -> ProgrammedRamp:
+        """Writes the ramp column for `function` through `device`, with the device's errors, and
+        calibrates it.
+
+        chips: program so many independent columns at once, as a leading axis of every result; they
+        are for statistics (`inl`, `thresholds`) and cannot convert. Raises ArgumentError where the
+        curve's steps do not fit the device's range with the cells there are.
+        """
+        plan = self.design(function, device)
+        plan.check()
+        first = lead(chips)
+        targets = np.repeat(plan.steps / plan.counts, plan.counts)
+        g_steps = device.write(np.broadcast_to(targets, (*first, targets.size)), rng)
+        g_steps = self._repaired(g_steps, targets, device, rng)
+        goal, start = plan.curve.thresholds(self.bits), plan.start
+        bias, pulses = bias_design(self.calibration, start, self.bias_cells, device)
+        g_bias = np.zeros((*first, self.bias_cells))
+        used = bias > 0
+        g_bias[..., used] = device.write(np.broadcast_to(bias[used], (*first, used.sum())), rng)
+        pattern = np.zeros((*first, self.bias_cells, goal.size), np.int64)
+        pattern[..., 0] = pulses
+        ramp = ProgrammedRamp(
+            self, plan.curve, site, device, g_steps, plan.counts, g_bias, pattern, plan.scale
+        )  # fmt: skip
+        return calibrated(ramp, rng, self.calibration)
+
+    def _repaired(
+        self, g: Array, targets: Array, device: Device, rng: np.random.Generator
+    ) -> Array:
+        """Cells (..., cells) with the spares in the place of those found stuck, in their order."""
+        if not self.spare_cells:
+            return g
+        stuck = np.abs(g - targets) > 0.2 * device.g_max
+        served = stuck & (np.cumsum(stuck, axis=-1) <= self.spare_cells)
+        return np.where(served, device.write(np.broadcast_to(targets, g.shape), rng), g)
+
+
+@dataclass(frozen=True, eq=False)
+class ProgrammedRamp(Converter):
+    """A ramp column as its cells stand; of many chips where the arrays have a leading axis.
+
+    g_steps (..., cells) [S]: the ramp's cells in the order of their steps, `counts` of them pulsed
+    together in each; g_bias (..., bias_cells) [S]. pulses (..., bias_cells, k): clock periods that
+    each bias cell is on before each level, negative where against the ramp. scale: conductance for
+    a pre-activation step of one [S]. report: of its last calibration. resolution: bits that are
+    read, see `at`; None for all. t: age [s]; written: ramp and bias cells as they were written,
+    None: as they stand; nominal: the ramp at the nominal temperature, where this one is not.
+    """
+
+    device: Device
+    g_steps: Array
+    counts: NDArray[np.int64]
+    g_bias: Array
+    pulses: NDArray[np.int64]
+    scale: float
+    report: Report | None = None
+    resolution: int | None = None
+    t: float = field(default=0.0, kw_only=True)
+    written: tuple[Written, Written] | None = field(default=None, kw_only=True)
+    nominal: ProgrammedRamp | None = field(default=None, kw_only=True)
+
+    @property
+    def bits(self) -> int:
+        return self.adc.bits if self.resolution is None else self.resolution
+
+    @cached_property
+    def goal(self) -> Array:
+        """Thresholds as meant, (k,), at the resolution that was programmed."""
+        return self.curve.thresholds(self.adc.bits)
+
+    @property
+    def cells(self) -> int:
+        """Cells of one column, spares included."""
+        return self.g_steps.shape[-1] + self.g_bias.shape[-1] + self.adc.spare_cells
+
+    @property
+    def periods(self) -> int:
+        """Clock periods of a conversion: one a level, at least the counter's 2^bits. The ramp is
+        brought to its start while the array integrates, on an integrator of its own."""
+        return max(2**self.bits, self._kept.size)
+
+    @property
+    def cell_energy(self) -> float:
+        """sum v i(v) t_step over the pulses of one conversion, to the last level that is read
+        [J]."""
+        steps, bias = self.pulsed
+        last = self._kept[-1]
+        on = np.abs(self.pulses[..., : last + 1]).sum(axis=-1) * bias
+        total = float(steps[..., : self.counts[:last].sum()].sum() + on.sum())
+        return total * self.site.v_read**2 * self.supply * self.adc.t_step
+
+    @property
+    def c_fb(self) -> float:
+        """Feedback capacitor of the ramp's integrator [F], which makes its volts the array's."""
+        return self.site.v_read * self.adc.t_step * self.scale / self.site.gain
+
+    @cached_property
+    def bias_plan(self) -> tuple[Array, NDArray[np.int64]]:
+        """Targets [S] and signed pulses (bias_cells,) with which the bias cells were written."""
+        start = float(self.goal[0] * self.scale)
+        return bias_design(self.adc.calibration, start, self.g_bias.shape[-1], self.device)
+
+    @cached_property
+    def pulsed(self) -> tuple[Array, Array]:
+        """Mean conductance of each ramp cell and bias cell while it is pulsed [S], over the nominal
+        read voltage: current-voltage curve, wires and supply included.
+
+        A pulsed cell has the whole read voltage across it and its column, all other rows stand at
+        0 V. The column is read through its wires as a crossbar of one column of its own.
+        """
+        g = np.concatenate((self.g_steps, self.g_bias), axis=-1)
+        v = self.site.v_read * self.supply
+        if self.adc.wires is not None:
+            flat = g.reshape(-1, g.shape[-1])
+            seen = [
+                Crossbar(
+                    np.ascontiguousarray(each[:, None]), self.adc.wires, iv=self.device.iv
+                ).read(np.diag(np.full(each.size, v)))[:, 0]
+                for each in flat
+            ]
+            g = np.reshape(seen, g.shape) / self.site.v_read
+        elif self.device.iv is not None:
+            current = self.device.iv.evaluate(g, np.full_like(g, v))[0]
+            g = current / self.site.v_read
+        else:
+            g = g * self.supply
+        edge = self.g_steps.shape[-1]
+        return g[..., :edge], g[..., edge:]
+
+    @property
+    def common(self) -> float:
+        """The array's volts over those that are meant: what its cells share with the ramp's, so
+        that it cancels."""
+        return self.carried * self.fade
+
+    @cached_property
+    def carried(self) -> float:
+        """By what factor pulsed cells carry more than their small-signal conductance at the nominal
+        read voltage."""
+        if self.device.iv is None:
+            return self.supply
+        v = self.site.v_read * self.supply
+        current = self.device.iv.evaluate(self.g_steps, np.full_like(self.g_steps, v))[0]
+        total = self.g_steps.sum()
+        return float(current.sum() / (total * self.site.v_read)) if total else self.supply
+
+    @cached_property
+    def _kept(self) -> NDArray[np.intp]:
+        """Which of the programmed levels the resolution that is read takes."""
+        if self.bits == self.adc.bits:
+            return np.arange(self.goal.size)
+        gaps = np.abs(self.goal - self.curve.thresholds(self.bits)[:, None])
+        return gaps.argmin(axis=1)
+
+    def _merged(self, steps: Array) -> tuple[Array, Array]:
+        """Sums of what belongs to each programmed step (..., k - 1): of those that the resolution
+        takes before its first level (...,), and of those of each of its steps."""
+        kept, padded = self._kept, np.concatenate((steps, np.zeros((*steps.shape[:-1], 1))), -1)
+        sums = np.add.reduceat(padded, kept, axis=-1)[..., :-1]
+        return padded[..., : kept[0]].sum(axis=-1), sums
+
+    def _stepped(self, cells: Array, bias: Array, pulses: NDArray[Any]) -> tuple[Array, Array]:
+        """Sums over the cells pulsed in each step, ramp cells (..., cells) and bias cells with the
+        weight of their pulses, merged as the resolution asks."""
+        begins = np.concatenate(([0], np.cumsum(self.counts)))[:-1].astype(np.int64)
+        steps = np.add.reduceat(cells, begins, axis=-1) if begins.size else cells[..., :0]
+        return self._merged(steps + np.einsum("...b,...bk->...k", bias, pulses[..., 1:]))
+
+    @cached_property
+    def _charges(self) -> tuple[Array, Array]:
+        """Conductance times sign pulsed in each period, before the first level and after [S]."""
+        steps, bias = self.pulsed
+        skipped, after = self._stepped(steps, bias, self.pulses)
+        count = self.pulses[..., 0]
+        # All end together, so that the longest begins first.
+        periods = np.arange(int(np.abs(count).max(initial=1)))[::-1, None]
+        on = np.sign(count)[..., None, :] * (np.abs(count)[..., None, :] > periods)
+        start = np.einsum("...b,...pb->...p", bias, on)
+        if self._kept[0]:
+            start = np.concatenate((start, skipped[..., None]), axis=-1)
+        return start, after
+
+    @property
+    def _brink(self) -> Array:
+        """Signed conductance of the bias cells in the last period before the first level [S]."""
+        return (self.pulsed[1] * np.sign(self.pulses[..., 0])).sum(axis=-1)
+
+    @property
+    def programmed(self) -> Array:
+        """Thresholds that the cells alone make, (..., k), less what they share with the array."""
+        start, steps = self._charges
+        charge = np.concatenate((start.sum(axis=-1, keepdims=True), steps), axis=-1)
+        return np.cumsum(charge, axis=-1) / (self.scale * self.common)
+
+    @cached_property
+    def levels(self) -> Array:
+        """Voltages at which the ramp stands, one after the other, (..., k) [V]."""
+        start, steps = (each * self.site.v_read for each in self._charges)
+        return self.waveform.levels(start, steps, self._attached, self.c_fb)
+
+    @cached_property
+    def decisions(self) -> Array:
+        return self.adc.decide(self.levels, self._circuit)
+
+    @cached_property
+    def noise(self) -> Noise:
+        return self.adc.noise(self._circuit)
+
+    @cached_property
+    def waveform(self) -> Waveform:
+        """How the ramp's integrator answers its pulses."""
+        return self.adc.waveform(self.adc.t_rest)
+
+    @property
+    def _attached(self) -> Array:
+        """Conductance at the virtual ground throughout (...,) [S]."""
+        g = self.g_steps.sum(axis=-1) + self.g_bias.sum(axis=-1)
+        return g if self.site.idle_on else 0.0 * g
+
+    @cached_property
+    def _circuit(self) -> Circuit:
+        volts = self.site.v_read * self.adc.t_step / self.c_fb
+        start, steps = self._charges
+        cells, bias = (self.device.read_sigma(g, self.t) ** 2 for g in (self.g_steps, self.g_bias))
+        skipped, variance = self._stepped(cells, bias, self.pulses**2)
+        first = skipped + (bias * self.pulses[..., 0] ** 2).sum(axis=-1)
+        return Circuit(
+            t_step=self.adc.t_step, t_rest=self.adc.t_rest, window=self.site.window,
+            start=start.shape[-1], brink=float(np.mean(self._brink)) * volts,
+            c_array=self.site.c_array, c_ramp=self.c_fb,
+            steps=steps * volts, sigma_steps=np.sqrt(variance),
+            sigma_start=float(np.sqrt(np.mean(first))), g_ramp=float(np.mean(self._attached)),
+            g_array=self.g_columns, volts=volts,
+        )  # fmt: skip
+
+    def averaged(self, g: Array, rng: np.random.Generator, reads: int) -> Array:
+        """Conductances [S] as so many reads of each cell, averaged, see them."""
+        if not self.device.on_read:
+            return g
+        sigma = self.device.read_sigma(g, self.t) / math.sqrt(reads)
+        return np.maximum(g + sigma * rng.standard_normal(g.shape), 0.0)
+
+    def measured(self, rng: np.random.Generator, reads: int) -> ProgrammedRamp:
+        """The ramp as so many reads of each cell, averaged, see it."""
+        g_steps, g_bias = (self.averaged(g, rng, reads) for g in (self.g_steps, self.g_bias))
+        return dataclasses.replace(self, g_steps=g_steps, g_bias=g_bias)
+
+    def rewritten(self, steps: Any = False, bias: Any = False, **cells: Any) -> ProgrammedRamp:
+        """With other `g_steps`, `g_bias` or `pulses`; steps, bias: which cells are written now."""
+        done, past = dataclasses.replace(self, **cells), self._past
+        pairs = zip(past, (steps, bias), (done.g_steps, done.g_bias), strict=True)
+        written = tuple(each.rewritten(there, new, self.t) for each, there, new in pairs)
+        return dataclasses.replace(done, written=written)
+
+    @property
+    def _past(self) -> tuple[Written, Written]:
+        if self.written is not None:
+            return self.written
+        return Written.at(self.t, self.g_steps), Written.at(self.t, self.g_bias)
+
+    def recalibrated(self, rng: np.random.Generator, method: str | None = None) -> ProgrammedRamp:
+        """Calibrated again as it now stands, by the method of its description or another, to the
+        array as it now stands: what `fade` says of it is taken as known."""
+        method = self.adc.calibration if method is None else method
+        if method not in CALIBRATIONS:
+            raise must("method", f"be one of {', '.join(CALIBRATIONS)}", f"is {method!r}")
+        whole = calibrated(dataclasses.replace(self, resolution=None), rng, method)
+        return dataclasses.replace(whole, resolution=self.resolution)
+
+    def at(self, bits: int) -> ProgrammedRamp:
+        """The same column read with fewer bits: 2^(n - bits) of its steps are pulsed at once, so
+        that it stands at every so-many-th of its levels and a conversion takes less time."""
+        as_count("bits", bits, 1, self.adc.bits)
+        return dataclasses.replace(self, resolution=bits)
+
+    def aged(self, t: float, rng: np.random.Generator) -> ProgrammedRamp:
+        """The ramp `t` seconds after programming, at the nominal temperature: its cells drift as
+        the array's do. By itself it stands behind an array that fades as `Device.fade` says; a
+        macro knows its own.
+        """
+        base = self.nominal or self
+        past = base._past
+        steps, bias = (each.aged(self.device, t, rng) for each in past)
+        made = dataclasses.replace(base, g_steps=steps, g_bias=bias, t=float(t), written=past)
+        return made.behind(self.device.fade(t))
+
+    def heated(self, temperature: float) -> ProgrammedRamp:
+        """The ramp at `temperature` [K], behind an array that `Device.fade` says, as `aged`."""
+        base = self.nominal or self
+        steps, bias = (self.device.heated(g, temperature) for g in (base.g_steps, base.g_bias))
+        made = dataclasses.replace(base, g_steps=steps, g_bias=bias, nominal=base)
+        return made.behind(self.device.fade(self.t, temperature))
+
+    def __str__(self) -> str:
+        return (
+            f"{self.curve.name} at {self.bits} bits: {self.g_steps.shape[-1]} ramp and "
+            f"{self.g_bias.shape[-1]} bias cells, "
+            f"max |INL| {np.abs(self.inl()).max(initial=0.0):.2f} LSB"
+        )

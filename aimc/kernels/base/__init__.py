@@ -1,0 +1,1 @@
+"""How kernels are compiled, their threads, BLAS as they see it."""

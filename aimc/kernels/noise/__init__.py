@@ -1,0 +1,1 @@
+"""Read noise through wires, and normal numbers."""

@@ -1,0 +1,1 @@
+"""Reads executed: conversion, plans, recurrent cells over many steps."""

@@ -1,0 +1,1 @@
+"""The network of an array: transfer matrices, single reads, nonlinear cells, branches."""

@@ -1,0 +1,23 @@
+"""Sums whose terms may be added in any order, several at a time."""
+
+from __future__ import annotations
+
+from aimc.kernels.base.jit import reduction
+
+
+@reduction
+def total(a):
+    """Sum of a (n,)."""
+    result = 0.0
+    for j in range(len(a)):
+        result += a[j]
+    return result
+
+
+@reduction
+def dot(a, b):
+    """Sum of a b, each (n,)."""
+    result = 0.0
+    for j in range(len(a)):
+        result += a[j] * b[j]
+    return result

@@ -1,0 +1,1 @@
+"""The layers on arrays, and what they have in common."""

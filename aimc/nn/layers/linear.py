@@ -1,0 +1,50 @@
+"""A fully connected layer on one array."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from aimc import curves
+from aimc.nn.layers.base import AnalogLayer
+from aimc.nn.layers.bridge import Matrix
+
+if TYPE_CHECKING:
+    from aimc.curves import Curve
+
+Tensor = torch.Tensor
+
+
+class Linear(AnalogLayer, torch.nn.Linear):
+    """torch.nn.Linear on an array: y = f(x W^T + b), (..., in_features) -> (..., out_features).
+
+    curve: what the converter applies, "linear" (f(u) = u within +-y_range), "sigmoid", "tanh" or a
+    `aimc.Curve`; the activation costs nothing then. x_scale, y_range: see `AnalogLayer`.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        curve: str | Curve = "linear",
+        x_scale: float | None = None,
+        y_range: float | None = None,
+    ) -> None:
+        super().__init__(in_features, out_features, bias)
+        self._start(x_scale, y_range)
+        curves.curve(curve)
+        self.curve = curve
+
+    def matrices(self) -> dict[str, Matrix]:
+        bias = None if self.bias is None else self.cast(self.bias)
+        weight = self.cast(self.weight)
+        return {"weight": Matrix(weight, bias, (("x", self.in_features),), (self.curve,))}
+
+    def forward(self, input: Tensor) -> Tensor:
+        """`input` (..., in_features); raises ArgumentError on other shapes or NaN."""
+        x = self.check_x(input, self.in_features)
+        y = self.read("weight", self.matrices()["weight"], x.reshape(-1, self.in_features))
+        return y.reshape(*x.shape[:-1], self.out_features).to(input)

@@ -1,0 +1,197 @@
+"""RNN, LSTM and GRU whose gates come out of the arrays' converters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from aimc.errors import must
+from aimc.kernels.read import sequence
+from aimc.nn.compiled import crossings, steady
+from aimc.nn.layers.bridge import Matrix, convert, tanh
+from aimc.nn.layers.recurrent import Recurrent
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from aimc.converters.base import Converter
+    from aimc.macro import Hardware
+    from aimc.nn.layers.fused import Stretch
+    from aimc.nn.layers.recurrent import State
+
+Tensor = torch.Tensor
+Sources = tuple[tuple[str, int], ...]
+
+
+class RNN(Recurrent, torch.nn.RNN):
+    """torch.nn.RNN with tanh: h' = tanh(W_ih x + W_hh h + b), one array a cell, converter tanh.
+
+    Takes torch.nn.RNN's arguments; `nonlinearity="relu"` raises ArgumentError, because a state
+    that is not bounded has no full scale. x_scale: see `AnalogLayer`.
+    """
+
+    def __init__(self, *args: Any, x_scale: float | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._start(x_scale, None)
+        if self.nonlinearity != "tanh":
+            raise must("nonlinearity", "be 'tanh'", f"is {self.nonlinearity!r}")
+
+    def cell_matrices(self, end: str, inputs: Sources) -> dict[str, Matrix]:
+        sources = (*inputs, ("h", self.hidden_size))
+        return {f"state{end}": self.stacked(end, sources, ("tanh",))}
+
+    def step(self, end: str, matrices: dict[str, Matrix], x: Tensor, state: State) -> State:
+        name = f"state{end}"
+        return (self.read(name, matrices[name], x, state[0]),)
+
+    def kernel(self, end: str, stretch: Stretch) -> None:
+        arrays, draws, x, states, seen = stretch
+        sequence.rnn(*arrays, *draws, x, *states, *seen)
+
+
+class LSTM(Recurrent, torch.nn.LSTM):
+    """torch.nn.LSTM: the gates i, f, g, o are the four column ranges of one array a cell.
+
+    c' = f c + i g and h' = o tanh(c') are digital products of converter codes; with proj_size, h'
+    goes through a second array, converted linearly. Takes torch.nn.LSTM's arguments. x_scale, and
+    y_range for the projection: see `AnalogLayer`.
+
+    cell_tanh: "digital" computes tanh(c') exactly; "ramp" converts the held cell state with a
+    tanh ramp of its own for each cell, written through the same device, with ideal comparators.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        cell_tanh: str = "digital",
+        x_scale: float | None = None,
+        y_range: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._start(x_scale, y_range)
+        if cell_tanh not in ("digital", "ramp"):
+            raise must("cell_tanh", "be 'digital' or 'ramp'", f"is {cell_tanh!r}")
+        self.cell_tanh = cell_tanh
+        self.ramps: dict[str, Converter] = {}
+
+    def program(
+        self,
+        hardware: Hardware,
+        rng: np.random.Generator,
+        dtype: torch.dtype = torch.float64,
+    ) -> Self:
+        super().program(hardware, rng, dtype)
+        ends = [end for layer in range(self.num_layers) for end in self.ends(layer)]
+        if self.cell_tanh == "ramp":
+            ramps = {end: hardware.adc.program("tanh", hardware.device, rng) for end in ends}
+            # The state does not come from an array: nothing fades with the ramp.
+            self.ramps = {
+                end: ramp.aged(hardware.age, rng).behind(1.0) for end, ramp in ramps.items()
+            }
+        return self
+
+    @property
+    def state_sizes(self) -> tuple[int, ...]:
+        return (self.output_size, self.hidden_size)
+
+    def output_source(self, end: str) -> str:
+        return f"projection{end}" if self.proj_size else "h"
+
+    def cell_matrices(self, end: str, inputs: Sources) -> dict[str, Matrix]:
+        sources = (*inputs, (self.output_source(end), self.output_size))
+        curves = ("sigmoid", "sigmoid", "tanh", "sigmoid")
+        found = {f"gates{end}": self.stacked(end, sources, curves)}
+        if self.proj_size:
+            weight = self.parameter("weight_hr", end)
+            found[f"projection{end}"] = Matrix(
+                weight, None, (("h", self.hidden_size),), ("linear",)
+            )
+        return found
+
+    def step(self, end: str, matrices: dict[str, Matrix], x: Tensor, state: State) -> State:
+        h, c = state
+        gates = self.read(f"gates{end}", matrices[f"gates{end}"], x, h)
+        i, f, g, o = gates.chunk(4, dim=1)
+        c = f * c + i * g
+        h = o * (convert(self.ramps[end], c) if self.ramps else tanh(c))
+        if self.proj_size:
+            h = self.read(f"projection{end}", matrices[f"projection{end}"], h)
+        return h, c
+
+    def fusible(self, end: str) -> bool:
+        return not self.ramps or steady(self.ramps[end])
+
+    def kernel(self, end: str, stretch: Stretch) -> None:
+        arrays, draws, x, states, seen = stretch
+        kind = x.dtype
+        if self.proj_size:
+            projection = arrays[1], draws[1]
+        else:
+            none = np.empty((0, 0), kind)
+            projection = arrays[0]._replace(matrix=none, variance=none), draws[0][:, :, :0]
+        gain, levels, outputs = 1.0, np.empty(0, kind), np.empty(0, kind)
+        if self.ramps:
+            ramp = self.ramps[end]
+            volts = ramp.gain * ramp.common
+            gain, levels, outputs = volts, crossings(ramp), ramp.outputs
+        cell_ramp = gain, levels.astype(kind), outputs.astype(kind)
+        sequence.lstm(arrays[0], draws[0], *projection, x, *states, *seen, *cell_ramp)
+
+
+class GRU(Recurrent, torch.nn.GRU):
+    """torch.nn.GRU: r and z are the two column ranges of one array a cell.
+
+    reset="after", as torch.nn.GRU computes: n = tanh(W_in x + b_in + r (W_hn h + b_hn)). The gate
+    stands between the product and the tanh, so the candidate takes two arrays, each converted
+    linearly, and a digital tanh. reset="before", as first published [Cho et al. 2014]: n =
+    tanh(W_in x + W_hn (r h) + b_in + b_hn), one array whose converter is the tanh, read after the
+    gates; weights trained for one variant do not suit the other. h' = n + z (h - n) is digital.
+    Takes torch.nn.GRU's other arguments. x_scale, and y_range for the two parts: see `AnalogLayer`.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        reset: str = "after",
+        x_scale: float | None = None,
+        y_range: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._start(x_scale, y_range)
+        if reset not in ("after", "before"):
+            raise must("reset", "be 'after' or 'before'", f"is {reset!r}")
+        self.reset = reset
+
+    def cell_matrices(self, end: str, inputs: Sources) -> dict[str, Matrix]:
+        h = ("h", self.hidden_size)
+        gates, new = slice(2 * self.hidden_size), slice(2 * self.hidden_size, None)
+        found = {f"gates{end}": self.stacked(end, (*inputs, h), ("sigmoid", "sigmoid"), gates)}
+        if self.reset == "before":
+            found[f"new{end}"] = self.stacked(end, (*inputs, h), ("tanh",), new)
+            return found
+        b_ih, b_hh = (None if b is None else b[new] for b in self.biases(end))
+        w_ih, w_hh = (self.parameter(kind, end)[new] for kind in ("weight_ih", "weight_hh"))
+        found[f"new_x{end}"] = Matrix(w_ih, b_ih, inputs, ("linear",))
+        found[f"new_h{end}"] = Matrix(w_hh, b_hh, (h,), ("linear",))
+        return found
+
+    def step(self, end: str, matrices: dict[str, Matrix], x: Tensor, state: State) -> State:
+        h = state[0]
+        r, z = self.read(f"gates{end}", matrices[f"gates{end}"], x, h).chunk(2, dim=1)
+        if self.reset == "before":
+            n = self.read(f"new{end}", matrices[f"new{end}"], x, r * h)
+        else:
+            new_x = self.read(f"new_x{end}", matrices[f"new_x{end}"], x)
+            new_h = self.read(f"new_h{end}", matrices[f"new_h{end}"], h)
+            n = tanh(new_x + r * new_h)
+        return (n + z * (h - n),)
+
+    def kernel(self, end: str, stretch: Stretch) -> None:
+        arrays, draws, x, states, seen = stretch
+        reads = [part for pair in zip(arrays, draws, strict=True) for part in pair]
+        run = sequence.gru if self.reset == "before" else sequence.gru_after
+        run(*reads, x, *states, *seen)

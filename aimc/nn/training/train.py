@@ -1,0 +1,87 @@
+"""Training for the hardware: the network meets the chips' errors while it learns.
+
+`train(model, task, hardware)` descends on twins of the arrays (`nn.training.twin`) that are drawn
+anew for every step [Joshi et al. 2020, Nat. Commun. 11, 2473; Rasch et al. 2023, Nat. Commun. 14,
+5282]. Every draw depends on the seed and the number of the step alone, so a run that was stopped
+continues from its checkpoint to the very weights that it would have reached.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import torch
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from aimc.errors import as_count, must
+from aimc.macro import Hardware
+from aimc.nn import checkpoint as files
+from aimc.nn.convert import check, layers
+from aimc.nn.training.recipe import Recipe, Task
+from aimc.nn.training.run import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    Model = TypeVar("Model", bound=torch.nn.Module)
+
+
+def train(
+    model: Model,
+    task: Task,
+    hardware: Hardware | None = None,
+    *,
+    seed: int = 0,
+    recipe: Recipe | None = None,
+    teacher: torch.nn.Module | None = None,
+    checkpoint: str | Path | None = None,
+    save_every: int = 100,
+    digital: Collection[str] = (),
+    progress: bool = True,
+) -> Model:
+    """A trained copy of the float `model`, for `hardware`, or without it in floating point alone.
+
+    `model` may be untrained, or trained in floating point and calibrated (`nn.calibrate`), which is
+    quicker. The same seed gives the same weights on one machine and number of threads.
+
+    task: see `Task`. teacher: float model whose scores are compared with, where the recipe
+    distills; None: `model` as it came. checkpoint: file that the run is kept in, every `save_every`
+    steps (whole refreshes), and continued from if it is there. digital: modules that stay in
+    floating point, as in `nn.program`; the recipe's weight limit and noise leave them alone.
+    Parameters that need no gradient stay as they are; buffers are those after the last step.
+
+    Raises ArgumentError on layers that cannot go on an array, or a file that cannot be written,
+    DataError where the file is damaged or belongs to another run: another model, teacher, task,
+    data, recipe, seed, hardware or `digital`.
+    """
+    check(model)
+    for name in ("label", "course"):
+        if not hasattr(task, name):
+            raise must("task", "have a label and a course, see `aimc.nn.Task`", f"is {task!r}")
+    if not isinstance(recipe, Recipe | None):
+        raise must("recipe", "be an aimc.nn.Recipe or None", f"is {recipe!r}")
+    if hardware is not None and not isinstance(hardware, Hardware):
+        raise must("hardware", "be a Hardware or None", f"is {hardware!r}")
+    if any(layer.chips for _, layer in layers(model)):
+        raise must("model", "be in floating point", "is programmed", "Train before programming.")
+    recipe = recipe or Recipe()
+    as_count("seed", seed, minimum=0)
+    every = as_count("save_every", save_every)
+    if hardware is not None:  # programmed arrays are in no checkpoint
+        every = math.ceil(every / recipe.refresh) * recipe.refresh
+    if checkpoint is not None:
+        files.writable(checkpoint, "checkpoint")
+    run = Run(model, task, hardware, seed, recipe, teacher, digital)
+    if checkpoint is not None and Path(checkpoint).exists():
+        run.restore(checkpoint)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, TimeRemainingColumn(), disable=not progress) as bar:
+        shown = bar.add_task("training", total=run.total, completed=run.step)
+        while run.step < run.total:
+            loss = run.descend()
+            bar.update(shown, advance=1, description=f"training, loss {loss:.3f}")
+            if checkpoint is not None and (run.step % every == 0 or run.step == run.total):
+                run.save(checkpoint)
+    return run.result()

@@ -1,0 +1,217 @@
+"""Figures of what was built and measured: functions that give a matplotlib Figure, and `save`.
+
+Nothing here touches pyplot: no global state, no window, no display.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from aimc.errors import as_array, as_count, must
+from aimc.plots.style import BLUE, GREEN, GREY, ORANGE, new_figure, open_axes
+from aimc.units import show
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aimc.converters.base import Converter
+    from aimc.crossbar import Solution
+    from aimc.macro import Macro
+    from aimc.spice import Conversion
+
+
+def conductance_map(macro: Macro) -> Figure:
+    """The cells of the array as they stand, and how their conductances are distributed."""
+    g = macro.crossbar.g * 1e6
+    figure = new_figure(7.4, 3.6)
+    cells, counts = figure.subplots(1, 2, width_ratios=(1.7, 1))
+    image = cells.imshow(g, aspect="auto", cmap="viridis", interpolation="nearest", vmin=0)
+    cells.set(xlabel="column of cells", ylabel="row", title=f"{g.shape[0]} x {g.shape[1]} cells")
+    figure.colorbar(image, ax=cells, label="conductance [uS]")
+    counts.hist(g.ravel(), bins=60, color=BLUE)
+    counts.set(xlabel="conductance [uS]", ylabel="cells", yscale="log", title="distribution")
+    open_axes(counts)
+    return figure
+
+
+def voltage_map(solution: Solution, read: int = 0) -> Figure:
+    """What the wires take: voltages of the row nodes, of the column nodes, and across the cells.
+
+    read: which read of the solution. Raises ArgumentError where there is no such read.
+    """
+    if not hasattr(solution, "cell_voltage"):
+        raise must("solution", "be a Solution of `Crossbar.solve`", f"is {type(solution).__name__}")
+    as_count("read", read, 0, len(solution.v) - 1)
+    figure = new_figure(10.6, 3.5)
+    panels = {
+        "row nodes": solution.row_voltage,
+        "column nodes": solution.col_voltage,
+        "across the cells": solution.cell_voltage,
+    }
+    for axes, (title, voltage) in zip(figure.subplots(1, 3), panels.items(), strict=True):
+        millivolt = voltage[read] * 1e3
+        image = axes.imshow(millivolt, aspect="auto", cmap="viridis", interpolation="nearest")
+        axes.set(xlabel="column", ylabel="row", title=title)
+        figure.colorbar(image, ax=axes, label="voltage [mV]")
+    power = solution.power
+    lost = 1.0 - power.cells[read] / power.delivered[read] if power.delivered[read] else 0.0
+    figure.suptitle(
+        f"{panels['row nodes'].shape[1]} x {panels['row nodes'].shape[2]} cells, "
+        f"{show(float(power.delivered[read]), 'W')} delivered, {lost:.1%} of it lost in the wires",
+        fontsize=10,
+    )
+    return figure
+
+
+def transfer_curve(ramp: Converter) -> Figure:
+    """What the converter puts out over its pre-activation, over the function it is to apply."""
+    ideal = ramp.curve.thresholds(ramp.bits)
+    margin = 0.12 * np.ptp(ideal) + 0.1
+    x = np.linspace(ideal[0] - margin, ideal[-1] + margin, 2001)
+    y = ramp(x)
+    figure = new_figure(6.4, 4.8)
+    curve, error = figure.subplots(2, 1, sharex=True, height_ratios=(2.2, 1))
+    curve.plot(x, ramp.curve.f(x), color=GREY, lw=1.2, label=f"{ramp.curve.name}, ideal")
+    curve.step(x, y, color=BLUE, lw=1.2, where="mid", label=f"converter, {ramp.adc.bits} bits")
+    curve.set(ylabel="output", title="Transfer curve of the programmed ramp")
+    curve.legend(frameon=False, loc="upper left")
+    error.plot(x, (y - ramp.curve.f(x)) / ramp.lsb, color=ORANGE, lw=0.8)
+    error.axhspan(-0.5, 0.5, color=GREY, alpha=0.18, lw=0, label="quantisation, +-0.5 LSB")
+    error.set(xlabel="pre-activation", ylabel="error [LSB]")
+    low, high = error.get_ylim()
+    error.set_ylim(low, high + 0.35 * (high - low))
+    error.legend(frameon=False, loc="upper left", fontsize=8)
+    open_axes(curve, error)
+    return figure
+
+
+def ramp_levels(ramp: Converter) -> Figure:
+    """The ramp's levels as built beside the ideal ones, with INL and DNL."""
+    ideal = ramp.curve.thresholds(ramp.bits) * (ramp.gain * ramp.common) * 1e3
+    code = np.arange(1, ideal.size + 1)
+    figure = new_figure(6.4, 4.8)
+    levels, errors = figure.subplots(2, 1, sharex=True, height_ratios=(1.6, 1))
+    levels.plot(code, ideal, color=GREY, lw=1.2, label="ideal")
+    levels.plot(code, ramp.levels * 1e3, "o", color=BLUE, ms=3.5, label="as programmed")
+    levels.set(
+        ylabel="ramp level [mV]",
+        title=f"Ramp for {ramp.curve.name} at {ramp.adc.bits} bits",
+    )
+    levels.legend(frameon=False)
+    errors.axhline(0, color=GREY, lw=0.8)
+    errors.plot(code, ramp.inl(), ".-", color=BLUE, lw=1, label="INL")
+    errors.plot(code[:-1] + 0.5, ramp.dnl(), "x", color=ORANGE, ms=4, label="DNL")
+    errors.set(xlabel="threshold", ylabel="error [LSB]")
+    errors.legend(frameon=False, ncols=2)
+    open_axes(levels, errors)
+    return figure
+
+
+def conversion(result: Conversion, columns: Sequence[int] = (0,), read: int = 0) -> Figure:
+    """One conversion as ngspice ran it: rows, samples, ramp over the macro's levels, flips.
+
+    columns: outputs to show; read: which of the inputs. Raises ArgumentError where there are none.
+    """
+    if not hasattr(result, "waves"):
+        hint = "Use netlist(macro, x).run()."
+        raise must("result", "be a Conversion", f"is {type(result).__name__}", hint)
+    times, macro = result.schedule, result.macro
+    as_count("read", read, 0, len(result.x) - 1)
+    if not hasattr(columns, "__len__") or not len(columns):
+        raise must("columns", "name one output or more", f"is {columns!r}")
+    for j in columns:
+        as_count("columns", j, 0, macro.shape[1] - 1)
+    begin = read * times.period
+    inside = (result.time >= begin) & (result.time < begin + times.period - times.edge)
+    ns = (result.time[inside] - begin) * 1e9
+    colours = (ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9")
+    figure = new_figure(8.0, 6.6)
+    rows, ramps, flips = figure.subplots(3, 1, sharex=True, height_ratios=(1, 2.6, 1))
+    for k in range(macro.shape[0]):
+        rows.plot(ns, result.waves[f"in{k}"][inside] * 1e3, color=GREY, lw=0.8, alpha=0.7)
+    rows.set(ylabel="rows [mV]", title="One conversion in ngspice")
+    shown: set[str] = set()
+    for n, j in enumerate(columns):
+        place = next(p for p, (where, _) in enumerate(macro.ramps) if where.start <= j < where.stop)
+        ramp = macro.ramps[place][1]
+        curves = list(dict.fromkeys(each.curve for _, each in macro.ramps))
+        wave = result.waves[f"ramp{curves.index(ramp.curve)}"][inside] * 1e3
+        if ramp.curve.name not in shown:
+            label = f"ramp, {ramp.curve.name}"
+            ramps.plot(ns, wave, color=BLUE, lw=1.2, label=f"{label}, ngspice")
+            ramps.plot(times.strobes * 1e9, ramp.levels * 1e3, "o", color=BLUE, mfc="none", ms=4,
+                       label=f"{label}, aimc")  # fmt: skip
+            shown.add(ramp.curve.name)
+        colour = colours[n % len(colours)]
+        ramps.plot(ns, result.waves[f"hold{j}"][inside] * 1e3, color=colour, lw=1.2,
+                   label=f"column {j}: code {result.code[read, j]}")  # fmt: skip
+        flips.plot(ns, result.waves[f"flip{j}"][inside], color=colour, lw=1.2)
+        code = int(result.code[read, j])
+        if code < times.strobes.size:
+            for axes in (ramps, flips):
+                axes.axvline(times.strobes[code] * 1e9, color=colour, lw=0.8, ls=":")
+    ramps.set(ylabel="sampled, ramp [mV]")
+    ramps.legend(frameon=False, fontsize=8, loc="upper left")
+    flips.set(xlabel="time [ns]", ylabel="comparator [V]")
+    open_axes(rows, ramps, flips)
+    return figure
+
+
+def confusion_matrix(counts: Any, classes: Sequence[str], label: str = "") -> Figure:
+    """Which class was taken for which. counts (classes, classes): rows true, columns predicted.
+
+    label: what was measured, printed in the title. Cells show the percentage of their true class.
+    Raises ArgumentError where the shape does not fit.
+    """
+    counts = as_array("counts", counts, (len(classes), len(classes)), minimum=0)
+    share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure = new_figure(6.4, 5.6)
+    axes = figure.subplots()
+    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=100)
+    for (row, col), value in np.ndenumerate(share):
+        if value >= 0.5:
+            colour = "white" if value > 55 else "black"
+            axes.text(col, row, f"{value:.0f}", ha="center", va="center", color=colour, fontsize=8)
+    ticks = range(len(classes))
+    axes.set_xticks(ticks, classes, rotation=45, ha="right")
+    axes.set_yticks(ticks, classes)
+    correct = np.trace(counts) / max(counts.sum(), 1)
+    axes.set(
+        xlabel="predicted",
+        ylabel="true",
+        title=f"{label}\n{correct:.1%} of {counts.sum():.0f} correct".strip(),
+    )
+    figure.colorbar(image, ax=axes, label="share of the true class [%]")
+    return figure
+
+
+def accuracy_over_chips(
+    accuracy: Mapping[str, Sequence[float]], float_accuracy: float, label: str = ""
+) -> Figure:
+    """Every chip's accuracy, card by card, beside the float model's. Fractions of one.
+
+    label: what the data is, printed in the title. ArgumentError where a card has no chip.
+    """
+    if not accuracy or not all(len(values) for values in accuracy.values()):
+        raise must("accuracy", "hold one accuracy or more for each card", f"is {dict(accuracy)}")
+    figure = new_figure(max(4.6, 1.7 * len(accuracy) + 1.6), 4.2)
+    axes = figure.subplots()
+    axes.axhline(100 * float_accuracy, color=GREY, ls="--", lw=1.2, label="float model")
+    for place, values in enumerate(accuracy.values()):
+        percent = 100 * np.asarray(values, dtype=float)
+        spread = np.linspace(-0.16, 0.16, percent.size) if percent.size > 1 else [0.0]
+        axes.plot(place + np.asarray(spread), percent, "o", color=BLUE, ms=4.5, alpha=0.75, mew=0,
+                  label="one chip" if not place else None)  # fmt: skip
+        axes.plot([place - 0.28, place + 0.28], [percent.mean()] * 2, color=ORANGE, lw=2,
+                  label="mean" if not place else None)  # fmt: skip
+    axes.set_xticks(range(len(accuracy)), list(accuracy))
+    axes.set(ylabel="test accuracy [%]", xlim=(-0.6, len(accuracy) - 0.4), title=label)
+    low, high = axes.get_ylim()
+    spare = max(0.0, 1.0 - (high - low)) / 2  # less than a percent would show rounding
+    axes.set_ylim(low - spare, high + spare)
+    axes.legend(frameon=False, fontsize=8)
+    open_axes(axes)
+    return figure

@@ -1,0 +1,45 @@
+"""Colours and the frame that all figures share, and `save`.
+
+The colours are those of Okabe and Ito, which the colour-blind can tell apart.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
+
+from aimc.errors import must
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6E6E6E"
+
+
+def save(figure: Figure, path: str | Path) -> Path:
+    """Writes the figure in the format of its suffix (.png, .pdf, .svg), whole or not at all."""
+    path = Path(path)
+    known = figure.canvas.get_supported_filetypes()
+    if path.suffix[1:] not in known:
+        raise must("path", f"end in one of .{', .'.join(sorted(known))}", f"is {str(path)!r}")
+    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        figure.savefig(partial, dpi=160)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of so many inches."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def open_axes(*axes: Axes) -> None:
+    """Without the frame's upper and right side."""
+    for each in axes:
+        each.spines[["top", "right"]].set_visible(False)
