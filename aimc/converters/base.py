@@ -6,7 +6,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
@@ -122,6 +122,24 @@ class ADC(ABC):
         return factor
 
 
+class Table(NamedTuple):
+    """A conversion as one search: y = outputs[number of levels that gain u - offset reaches].
+
+    levels (k,), or (cols, k) where each column has its own: rising [V], ties counted as crossed.
+    outputs (k + 1,): in the curve's unit. gain, offset [V]: (cols,), or one number for all.
+    """
+
+    levels: Array
+    outputs: Array
+    gain: Any
+    offset: Any
+
+
+def digital(curve: Curve, bits: int, z: Array) -> Array:
+    """The curve applied to digital numbers z, on the converter's own codes and outputs."""
+    return curve.quantise(z, bits)
+
+
 @dataclass(frozen=True, eq=False)
 class Converter(ABC):
     """A converter as it was made, shared by some columns.
@@ -198,9 +216,14 @@ class Converter(ABC):
 
     @cached_property
     def crossings(self) -> Array:
-        """The highest level so far at each decision, (..., k) [V], rising: the code of a column
-        that shows u is the number of them that do not exceed u."""
-        return np.maximum.accumulate(self.decisions, axis=-1)
+        """The highest level so far at each decision, less the tie, (..., k) [V], rising: the code
+        of a column that shows u is the number of them that do not exceed u."""
+        return np.maximum.accumulate(self.decisions - self._tie, axis=-1)
+
+    @cached_property
+    def _tie(self) -> float:
+        """How far below a level a voltage still counts as on it, see `Curve.tie` [V]."""
+        return self.curve.tie(self.bits) * self.site.gain * self.common
 
     @property
     def transitions(self) -> Array:
@@ -259,7 +282,7 @@ class Converter(ABC):
             raise must("u", f"have {np.size(offset)} columns", f"has shape {seen.shape}")
         noise = Noise() if rng is None else self.noise
         flat, chance = np.ascontiguousarray(seen).reshape(-1, cols), np.empty((1, 1))
-        levels = np.ascontiguousarray(self.decisions)[None]
+        levels = np.ascontiguousarray(self.decisions - self._tie)[None]
         if noise:
             flat, levels, chance = self._noisy(flat, levels, noise, as_rng(rng))
         offsets, code = np.empty(cols), np.empty(flat.shape, np.int64)
@@ -281,6 +304,15 @@ class Converter(ABC):
             sigma = np.concatenate(([noise.start], sigma))
             levels = levels + np.cumsum(sigma * rng.standard_normal((len(flat), sigma.size)), 1)
         return flat, levels, rng.random(flat.shape) if noise.decision else np.empty((1, 1))
+
+    def table(self) -> Table | None:
+        """The conversion of a column's own voltage u as one search; None where anything is drawn
+        in a read."""
+        if self.noise or self.adc.edge():
+            return None
+        outputs, made = self.outputs, self.columns
+        after = outputs if self._counter is None else outputs[self._counter]
+        return Table(self.crossings, after, made.ratio, made.offset - made.ratio * made.shift)
 
     def decode(self, code: Any) -> Array:
         """Outputs of codes, in the curve's unit. Raises ArgumentError outside 0 to 2^bits - 1."""

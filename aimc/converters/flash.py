@@ -173,7 +173,7 @@ class Flash(Converter):
             seen = seen + noise.sample * rng.standard_normal(seen.shape)
         count = np.zeros(seen.shape, np.intp)
         for k, sigma in enumerate(reads):
-            level = self.levels[..., k]
+            level = self.levels[..., k] - self._tie
             if rng is not None and sigma:
                 level = level + sigma * rng.standard_normal((*seen.shape[:-1], 1)[: seen.ndim])
             if rng is not None and noise.decision:

@@ -146,7 +146,7 @@ class SAR(TableConverter):
         for bit in range(volts.shape[-1]):
             trial = base + volts[..., bit]
             held = trial + (held - trial) * left
-            flip = held + late[bit]
+            flip = held + late[bit] - self._tie
             if rng is not None and noise.decision:
                 flip = flip + noise.decision * rng.standard_normal(seen.shape)
             kept = seen >= flip

@@ -128,7 +128,13 @@ class Curve:
         """What an ideal converter puts out for pre-activations `x`, of the shape of `x`."""
         u = np.atleast_1d(x)
         u = as_array("x", u, (None,) * u.ndim, empty=True).reshape(np.shape(x))
-        return self.outputs(bits)[self.codes(bits)[self.thresholds(bits).searchsorted(u, "right")]]
+        levels = self.thresholds(bits) - self.tie(bits)
+        return self.outputs(bits)[self.codes(bits)[levels.searchsorted(u, "right")]]
+
+    def tie(self, bits: int) -> float:
+        """How far below a threshold a pre-activation still counts as on it, and so as crossed:
+        1e-12 of full scale, from the lowest of the thresholds and zero to the highest."""
+        return 1e-12 * (float(np.ptp(np.append(self.thresholds(bits), 0.0))) or 1.0)
 
     def placed(self, thresholds: ArrayLike, outputs: ArrayLike | None = None) -> Curve:
         """The same function with thresholds of its own: rising pre-activations `thresholds` (n,).

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aimc.converters.base import digital
 from aimc.curves import Curve, linear
 from aimc.errors import as_array, as_batch, as_number
 from aimc.macro import Curves, Hardware, Macro, curve_ranges, spread_curves
@@ -43,7 +44,7 @@ class Tiled:
         total = np.sum(blocks, axis=0)
         bits = self.tiles[0][0].hardware.adc.bits
         for place in curve_ranges(self.curves):
-            total[:, place] = _digital(self.curves[place.start], bits, total[:, place])
+            total[:, place] = digital(self.curves[place.start], bits, total[:, place])
         return total
 
     @property
@@ -121,9 +122,3 @@ def _blocks(length: int, most: int) -> list[slice]:
     count = math.ceil(length / most)
     edges = [round(k * length / count) for k in range(count + 1)]
     return [slice(a, b) for a, b in itertools.pairwise(edges)]
-
-
-def _digital(curve: Curve, bits: int, z: Array) -> Array:
-    """The curve applied to a digital number, on the converter's own codes and outputs."""
-    crossed = np.searchsorted(curve.thresholds(bits), z, side="right")
-    return curve.outputs(bits)[curve.codes(bits)[crossed]]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import aimc
 from aimc.converters import SARADC, FlashADC, LinearRampADC, metrics
-from aimc.converters.base import Site
+from aimc.converters.base import Site, digital
 from aimc.converters.imperfections import (
     CapacitorMismatch,
     ChargeInjection,
@@ -26,7 +26,7 @@ from aimc.converters.imperfections import (
     ThermalNoise,
 )
 from aimc.converters.ramp import RampADC
-from aimc.curves import curve
+from aimc.curves import CURVES, curve
 from aimc.errors import ArgumentError
 from aimc.parts.device import Device, Drift, ReadNoise, WriteError
 from aimc.parts.ivcurve import Cubic
@@ -310,3 +310,43 @@ def test_age_of_a_flash_counts_from_programming():
     at = [flash.aged(t, np.random.default_rng(0)) for t in (1e3, 1e6)]
     again = at[0].heated(350.0).aged(1e6, np.random.default_rng(0))
     np.testing.assert_array_equal(again.g, at[1].g)
+
+
+@pytest.mark.parametrize("bits", range(1, 9))
+@pytest.mark.parametrize("name", CURVES)
+def test_a_voltage_on_a_level_has_crossed_it(name, bits):
+    """All ties go up, whatever rounding a cumulative sum of steps has; digitally as well."""
+    c, adc = curve(name), RampADC(bits, ramp_cells=2**16)
+    theta, after = c.thresholds(bits), c.codes(bits)[1:]
+    made = adc.program(c, IDEAL, np.random.default_rng(0), SITE)
+    np.testing.assert_array_equal(made.convert(SITE.gain * theta[:, None])[:, 0], after)
+    np.testing.assert_array_equal(digital(c, bits, theta), c.outputs(bits)[after])
+    if bits > 1:  # a table rounds twice, but of equal steps none
+        for kind in KINDS if name == "linear" else (FlashADC,):
+            other = kind(bits).program(c, IDEAL, np.random.default_rng(0), SITE)
+            np.testing.assert_array_equal(other.convert(SITE.gain * theta[:, None])[:, 0], after)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, RampADC])
+@pytest.mark.parametrize("name", ["sigmoid", "gelu"])
+def test_a_conversion_without_noise_is_a_search_in_its_table(kind, name, rng):
+    """y = outputs[levels that gain u - offset reaches], the same outputs, ties included."""
+    parts = (
+        ComparatorOffset(5e-3),
+        CapacitorMismatch(0.02),
+        ChargeInjection(1e-16),
+        Settling(1e-10),
+    )
+    device = Device(150e-6, on_write=(WriteError(1e-6),))
+    one = kind(bits=4, imperfections=parts).program(name, device, rng, SITE).shared_by(3, rng)
+    levels, outputs, gain, offset = one.table()
+    u = SITE.gain * rng.uniform(-8, 8, (500, 3))
+    levels = np.broadcast_to(levels, (3, levels.shape[-1]))
+    met = rng.choice(levels, 100, axis=1).T + curve(name).tie(4) * SITE.gain
+    u[:100] = (met + offset) / gain
+    seen = u * gain - offset
+    count = (seen[..., None] >= levels).sum(axis=-1)
+    np.testing.assert_array_equal(one.outputs[one.convert(one.columns.sampled(u))], outputs[count])
+    noisy = kind(imperfections=(ComparatorNoise(1e-3),)).program("sigmoid", device, rng, SITE)
+    jitter = kind(imperfections=(ClockJitter(1e-12),)).program("sigmoid", device, rng, SITE)
+    assert noisy.table() is None is jitter.table()
