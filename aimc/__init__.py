@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from aimc.crossbar import Crossbar
     from aimc.curves import Curve
     from aimc.macro import Hardware, Macro
-    from aimc.macro.tiling import tile
     from aimc.parts.device import Device
     from aimc.parts.wires import Wires
 
@@ -41,7 +40,6 @@ __all__ = [
     "plots",
     "spice",
     "tasks",
-    "tile",
 ]
 
 _ROOM_OF = {
@@ -53,7 +51,6 @@ _ROOM_OF = {
     "RampADC": "converters.ramp",
     "Wires": "parts.wires",
     "load": "cards",
-    "tile": "macro.tiling",
 }
 
 

@@ -31,7 +31,10 @@ UNITS: dict[str, str] = {
     **dict.fromkeys(("age", "t_0", "t_int", "t_read", "t_rest", "t_step", "times"), "s"),
     **dict.fromkeys(("swing", "v_gate", "v_read", "v_th", "voltage"), "V"),
     **dict.fromkeys(("r_col", "r_on", "r_row", "r_sense", "r_source"), "ohm"),
-    **dict.fromkeys(("fraction", "power", "q", "q_max", "relative", "unit_mismatch", "w_max"), "1"),
+    **dict.fromkeys(
+        ("fraction", "partial_range", "power", "q", "q_max", "relative", "unit_mismatch", "w_max"),
+        "1",
+    ),
     **dict.fromkeys(("nu", "nu_limits", "nu_slope"), "1"),
     **dict.fromkeys(("nu_std", "nu_std_limits", "nu_std_slope"), "1"),
     **dict.fromkeys(("a", "clm", "k2"), "1/V"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from aimc.errors import ArgumentError, as_array, as_rng, must
 from aimc.kernels.noise import forms as noise
@@ -85,14 +87,16 @@ class Crossbar:
 
     g (rows, cols): conductances [S], >= 0; an open cell is 0. wires: resistances and topology.
     sigma (rows, cols) or None: standard deviation of each cell in one read [S]. iv: the cells'
-    current-voltage curve, of which `g` is the slope at 0 V; None: linear. Raises ArgumentError on
-    another shape, NaN, or a negative conductance.
+    current-voltage curve, of which `g` is the slope at 0 V; None: linear. edges: the row at which
+    each of several arrays above each other ends, whose columns meet at the virtual grounds only;
+    empty: one array. Raises ArgumentError on another shape, NaN, or a negative conductance.
     """
 
     g: Array
     wires: Wires = field(default_factory=Wires)
     sigma: Array | None = None
     iv: IVCurve | None = None
+    edges: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if getattr(self.g, "dtype", None) == np.dtype(bool):
@@ -108,6 +112,25 @@ class Crossbar:
             sigma = as_array("sigma", self.sigma, g.shape, minimum=0).copy()
             sigma.flags.writeable = False
             object.__setattr__(self, "sigma", sigma)
+        if self.edges and (min(np.diff([0, *self.edges])) <= 0 or self.edges[-1] != len(g)):
+            raise must("edges", f"rise to the {len(g)} rows", f"is {self.edges}")
+
+    @cached_property
+    def arrays(self) -> tuple[tuple[slice, Crossbar], ...]:
+        """(rows, array) of each array above the others; itself where it is one."""
+        if len(self.edges) < 2:
+            return ((slice(0, len(self.g)), self),)
+        rows = [slice(a, b) for a, b in itertools.pairwise((0, *self.edges))]
+        sigma = [None if self.sigma is None else self.sigma[each] for each in rows]
+        return tuple(
+            (each, Crossbar(self.g[each], self.wires, part, self.iv))
+            for each, part in zip(rows, sigma, strict=True)
+        )
+
+    @cached_property
+    def _apart(self) -> bool:
+        """Whether its arrays differ from one: without wires they do not."""
+        return len(self.edges) > 1 and not self.wires.ideal
 
     @property
     def linear(self) -> bool:
@@ -122,7 +145,10 @@ class Crossbar:
         Found once; it is `g` itself where no wire has resistance. With an `iv`, that of the cells'
         slopes at 0 V.
         """
-        transfer = network.transfer(self.g, *self._wires)
+        if self._apart:
+            transfer = np.concatenate([array.transfer for _, array in self.arrays])
+        else:
+            transfer = network.transfer(self.g, *self._wires)
         transfer.flags.writeable = False
         return transfer
 
@@ -151,6 +177,11 @@ class Crossbar:
         return i
 
     def _read(self, v: Array, rng: np.random.Generator | None, duration: Array | None) -> Array:
+        if self._apart and not (self.linear and self.wires.noise == "first-order"):
+            lasts = [None if duration is None else duration[:, rows] for rows, _ in self.arrays]
+            parts = zip(self.arrays, lasts, strict=True)
+            reads = [array._read(v[:, rows], rng, last) for (rows, array), last in parts]
+            return np.sum(reads, axis=0)
         if self.linear:
             v = v if duration is None else v * duration
             if rng is not None and self.wires.noise == "exact":
@@ -189,12 +220,12 @@ class Crossbar:
             if self.iv is None:
                 return network.reads(cells, volts, *self._wires, active=active, gate=gate)[0]
             if self.wires.ideal:  # an idle row is at 0 V whether it floats or not
-                return self._apart(cells, np.where(on, volts, 0.0))
+                return self._unwired(cells, np.where(on, volts, 0.0))
             return self._newton(cells, volts, active, gate).current
 
         return slices.mean_current(duration, v, cols, read)
 
-    def _apart(self, g: Array, v: Array) -> Array:
+    def _unwired(self, g: Array, v: Array) -> Array:
         """Currents of cells at their rows' voltages, where wires take none."""
         assert self.iv is not None
         result = np.empty((len(v), self.g.shape[1]))
@@ -221,18 +252,27 @@ class Crossbar:
         as_rng(rng)
         if self.sigma is None or not self.sigma.any() or not len(v):
             return np.zeros((len(v), self.g.shape[1]))
-        forms = self.noise_forms
-        if forms is not None:
-            std = noise.std(v, forms)
-        else:
-            std = network.noise_std(self.g, v, self.sigma, self._noise_gain, *self._wires)
+        std = self._noise_std(v)
         return std * rng.standard_normal(std.shape)
+
+    def _noise_std(self, v: Array) -> Array:
+        if self._apart:
+            parts = [array._noise_std(v[:, rows]) for rows, array in self.arrays]
+            return np.sqrt(np.sum(np.square(parts), axis=0))
+        assert self.sigma is not None
+        if self.noise_forms is not None:
+            return noise.std(v, self.noise_forms)
+        return network.noise_std(self.g, v, self.sigma, self._noise_gain, *self._wires)
 
     @cached_property
     def noise_forms(self) -> noise.Forms | None:
         """The noise of each column as a form of the row voltages, see `kernels.noise.forms`; None
         without noise, or where the array is too large or its wires take too much."""
-        return None if self.sigma is None else noise.forms(self.g, self.sigma, self._wires)
+        if self.sigma is None:
+            return None
+        if self._apart:
+            return noise.stacked([array.noise_forms for _, array in self.arrays])
+        return noise.forms(self.g, self.sigma, self._wires)
 
     @cached_property
     def _noise_gain(self) -> Array:
@@ -244,14 +284,21 @@ class Crossbar:
 
         Of linear cells, as `transfer`. Raises ArgumentError where rows are driven from both ends.
         """
+        if self._apart:
+            return np.asarray(block_diag(*(array.admittances for _, array in self.arrays)))
         return network.admittances(self.g, *self._wires)
 
     def solve(self, v: Any) -> Solution:
         """Every node's voltage, every current and the power, for row voltages v (batch, rows) [V].
 
         Rows at 0 V are idle: grounded, floating or gated, as the wires say. Raises ArgumentError
-        on a wrong shape or NaN, NotConverged.
+        on a wrong shape or NaN, and where it is several arrays, NotConverged.
         """
+        if len(self.edges) > 1:
+            raise must(
+                "crossbar", "be one array to be solved", f"is {len(self.edges)} above each other",
+                "Solve each: `for rows, array in crossbar.arrays: array.solve(v[:, rows])`.",
+            )  # fmt: skip
         v = as_array("v", v, (None, self.g.shape[0]))
         on, idle = v != 0.0, self.wires.idle
         active, gate = (on if idle == kind else None for kind in ("floating", "gated"))

@@ -39,7 +39,7 @@ def simulate(
     rng = np.random.default_rng(seed)
     w = rng.normal(0.0, std * np.sqrt(3.0 / rows), size=(rows, cols))
     x = rng.uniform(-1.0, 1.0, size=(batch, rows))
-    macro = aimc.tile(hardware, w, rng, function)
+    macro = hardware.program(w, rng, function)
     error = (macro(x, rng) - function.f(x @ w)) / macro.lsb
 
     levels = hardware.adc.bits
@@ -51,11 +51,11 @@ def simulate(
         "rms_quantisation_lsb": _rms(alone),
         "rms_weight_error": _rms(macro.w - w) / float(np.abs(w).max()),
         "current_lost": _lost(macro.macros[0]),
-        "ramps_of": "linear partial sums" if rows > hardware.rows else curve,
+        "ramps_of": "linear partial sums" if len(macro.stacks) > 1 else curve,
         "max_inl_lsb": max(float(np.abs(r.inl()).max(initial=0.0)) for r in ramps),
         "max_dnl_lsb": max(float(np.abs(r.dnl()).max(initial=0.0)) for r in ramps),
-        "arrays": len(macro.macros),
-        "cells": sum(part.cells for part in macro.macros),
+        "arrays": macro.arrays,
+        "cells": macro.cells,
     }
     settings = {
         "card": hardware.name, "digest": cards.digest(hardware), "rows": rows, "cols": cols,

@@ -30,6 +30,9 @@ def delivered(crossbar: Crossbar, duration: Array, pulse: Array) -> Array:
     Where currents are not linear in the voltages, or the network changes as rows fall silent, it is
     the sum over time slices of what `Crossbar.solve` says is delivered.
     """
+    if len(crossbar.arrays) > 1:
+        parts = [delivered(one, duration[:, r], pulse[:, r]) for r, one in crossbar.arrays]
+        return np.sum(parts, axis=0)
     if not crossbar.linear or crossbar.wires.drive == "both":
         return _slices(crossbar, duration, pulse)
     if crossbar.wires.ideal:
@@ -59,6 +62,8 @@ def _slices(crossbar: Crossbar, duration: Array, pulse: Array) -> Array:
 
 def row_powers(crossbar: Crossbar, v_read: float) -> Array:
     """Power of each row alone at v_read (rows,) [W]."""
+    if len(crossbar.arrays) > 1:
+        return np.concatenate([row_powers(one, v_read) for _, one in crossbar.arrays])
     if crossbar.wires.ideal and crossbar.iv is None:
         return v_read**2 * crossbar.g.sum(axis=1)
     if crossbar.linear and crossbar.wires.drive != "both":

@@ -34,7 +34,7 @@ def bill(
 ) -> Bill:
     """What a read of macros costs, or an inference of a programmed model.
 
-    model: a Macro; a Tiled, with its digital sums; several, read at the same time, the arrays with
+    model: a Macro, with its digital sums; several, read at the same time, the arrays with
     their converters alone; or a model of `nn.program`: its layers one after the other, with the
     arithmetic and look-ups between arrays, buffers and routing. Each is billed as it stands: with
     its kind of converter and its resolution, at its read voltage, temperature and age. Modules that
@@ -56,7 +56,7 @@ def bill(
 
     def product(name: str, tiled: Any) -> Product:
         reads = tuple(programmed(m, energy(m)) for m in tiled.macros)
-        splits = len(getattr(tiled, "tiles", (0,)))
+        splits = len(tiled.stacks)
         inputs, outputs = tiled.shape
         applied = splits == 1 and reads[0].converter in CURVED
         return Product(name, reads, inputs, outputs, splits, 0 if applied else _curved(tiled))
@@ -194,21 +194,18 @@ def _stages(module: Any, own: list[Product], hardware: Hardware, size: int, end:
 
 def _curved(tiled: Any) -> int:
     """Columns with a function other than a line."""
-    curves = getattr(tiled, "curves", None) or [
-        ramp.curve for place, ramp in tiled.ramps for _ in range(place.start, place.stop)
-    ]
-    return sum(curve.name != "linear" for curve in curves)
+    return sum(curve.name != "linear" for curve in tiled.curves)
 
 
 def _flat(macros: Any) -> Iterable[Any]:
-    """The Macros and Tiled in `macros`, which may hold others."""
+    """The Macros in `macros`, which may hold others."""
     if hasattr(macros, "macros"):
         yield macros
     elif isinstance(macros, Iterable) and not isinstance(macros, str | bytes):
         for item in macros:
             yield from _flat(item)
     else:
-        raise must("model", "be a Macro, a Tiled or several, or a programmed model",
+        raise must("model", "be a Macro or several, or a programmed model",
                    f"is a {type(macros).__name__}")  # fmt: skip
 
 

@@ -19,10 +19,14 @@ from aimc.converters.base import Converter as Made
 from aimc.converters.ramp import RampADC
 from aimc.errors import as_count, as_number, must
 from aimc.macro import Hardware
+from aimc.macro.layout import partial_sum, ranges
 from aimc.parts.driver import PulseDriver
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from aimc.cost.card import CostCard
+    from aimc.curves import Curve
     from aimc.macro import Macro
 
 Converter = Literal["ramp", "linear ramp", "sar", "flash", "one-step"]
@@ -111,21 +115,23 @@ def with_converter(hardware: Hardware, converter: Converter) -> Hardware:
 
 def programmed(macro: Macro, energy: float) -> Read:
     """A read of a programmed macro whose cells take `energy` [J]."""
-    return _read(macro.hardware, *macro.shape, macro.crossbar.g.shape[1], energy, macro.converters)
+    h, arrays = macro.hardware, len(macro.crossbar.arrays)
+    h = h.replace(rows=h.rows * arrays)
+    return _read(h, *macro.shape, macro.crossbar.g.shape[1], energy, macro.converters)
 
 
 def described(
     hardware: Hardware,
     rows: int,
     cols: int,
-    curves: Sequence[str] = ("linear",),
+    curves: Sequence[str | Curve] = ("linear",),
     converter: Converter | None = None,
     *,
     activity: float = 0.5,
     fill: float = 0.2,
     tall: bool = False,
 ) -> tuple[Read, ...]:
-    """Reads of a matrix that is not programmed, array by array, as `aimc.tile` would split it.
+    """Reads of a matrix that is not programmed, stack by stack, as `Hardware.program` splits it.
 
     converter: None is the hardware's own. fill: mean |w| / w_max; wires are left out. The default
     is 0.2, as in the recurrent layer of the trained keyword spotter (0.198), whose weights training
@@ -140,16 +146,19 @@ def described(
     converter = converter or own(hardware.adc)
     h = with_converter(hardware.replace(rows=rows) if tall else hardware, converter)
     down, across = blocks(rows, h.rows), blocks(cols, h.cols)
+    down = [(sum(down[part]), len(down[part])) for part in ranges(len(down), h.stack or 1)]
     power = activity * _cell_power(h, fill)
-    kinds = Counter(_kinds(across, curves if len(down) == 1 else ("linear",)))
+    curves = curves if len(down) == 1 else (partial_sum(1.0, h.adc.bits),)
+    kinds = Counter(_kinds(across, curves))
     found = []
-    for (high, tall_ones), ((wide, names), wide_ones) in itertools.product(
+    for ((high, arrays), tall_ones), ((wide, names), wide_ones) in itertools.product(
         Counter(down).items(), kinds.items()
     ):
         lines = h.mapping.lines(wide)
         energy = power * h.driver.window * high * lines
         made = () if _of_the_card(h, converter) else [_ideal(h, name) for name in names]
-        read = _read(h, high, wide, lines, energy, made, converter)
+        stacked = h.replace(rows=h.rows * arrays)
+        read = _read(stacked, high, wide, lines, energy, made, converter)
         found.append(dataclasses.replace(read, count=tall_ones * wide_ones))
     return tuple(found)
 
@@ -166,13 +175,11 @@ def held(hardware: Hardware, units: int, made: Made | None = None) -> Read:
 
 
 def blocks(length: int, most: int) -> list[int]:
-    """Lengths of the parts that `aimc.tile` makes of a side."""
-    count = math.ceil(length / most)
-    edges = [round(k * length / count) for k in range(count + 1)]
-    return [b - a for a, b in itertools.pairwise(edges)]
+    """Lengths of the parts that `Hardware.program` makes of a side."""
+    return [part.stop - part.start for part in ranges(length, most)]
 
 
-def _kinds(across: Sequence[int], curves: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
+def _kinds(across: Sequence[int], curves: Sequence[str | Curve]) -> Iterator[Any]:
     """Width of each column block, and the curves that its columns have."""
     cols, start = sum(across), 0
     for wide in across:
@@ -191,7 +198,7 @@ def _cell_power(h: Hardware, fill: float) -> float:
 
 
 @functools.lru_cache(maxsize=64)
-def _ideal(h: Hardware, name: str) -> Made:
+def _ideal(h: Hardware, name: str | Curve) -> Made:
     device = dataclasses.replace(h.device, on_write=(), on_read=(), on_age=())
     return h.adc.program(name, device, np.random.default_rng(0), Site(v_read=h.driver.v_read))
 

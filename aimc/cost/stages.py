@@ -15,7 +15,6 @@ from aimc.cost.reads import (
     CURVED,
     Converter,
     Read,
-    blocks,
     described,
     held,
     own,
@@ -125,7 +124,7 @@ def layer(
         reads = described(
             hardware, rows, cols, shown, converter, activity=activity, fill=fill, tall=tall
         )
-        splits = 1 if tall else len(blocks(rows, hardware.rows))
+        splits = 1 if tall else -(-rows // (hardware.rows * (hardware.stack or 1)))
         looked = 0 if curves == ("linear",) or (applied and splits == 1) else cols
         return Product(label, reads, rows, cols, splits, looked)
 

@@ -43,18 +43,15 @@ class Watched:
 
 
 class _Meter:
-    """A Macro or a Tiled that is read as before, and whose reads are added up."""
+    """A Macro that is read as before, and whose reads are added up."""
 
     def __init__(self, read: Any, watched: Watched) -> None:
         self._read, self._watched = read, watched
 
     def __call__(self, x: np.ndarray, rng: Any = None) -> np.ndarray:
-        start = 0
-        for row in getattr(self._read, "tiles", ((self._read,),)):
-            stop = start + row[0].shape[0]
-            for macro in row:
-                self._watched.add(macro, x[:, start:stop])
-            start = stop
+        rows = [each for each in self._read.rows for _ in self._read.stacks[0]]
+        for macro, each in zip(self._read.macros, rows, strict=True):
+            self._watched.add(macro, x[:, each])
         return self._read(x, rng)
 
     def __getattr__(self, name: str) -> Any:

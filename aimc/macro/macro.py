@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aimc.converters.base import ADC, Converter, Site
+from aimc.converters.base import ADC, Converter, Site, digital
 from aimc.converters.ramp import RampADC
 from aimc.crossbar import Crossbar
-from aimc.curves import Curve, curve
+from aimc.curves import Curve
 from aimc.errors import as_array, as_batch, as_count, as_number, as_rng, must
+from aimc.macro.layout import Curves, curve_ranges, partial_sum, ranges, spread_curves
 from aimc.parts.device import Device
 from aimc.parts.driver import Driver
 from aimc.parts.mapping import DifferentialPair, Mapping
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-Curves = str | Curve | Sequence[str | Curve]
 _PARTS = {
     "device": Device, "mapping": Mapping, "driver": Driver, "wires": Wires, "sense": Integrator,
     "adc": ADC,
@@ -47,10 +47,13 @@ def _check_parts(parts: dict[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class Hardware:
-    """The description of a macro: one array with its drivers, integrators and ramp converters.
+    """The description of a macro: arrays with their drivers, integrators and converters.
 
-    rows, cols: the largest matrix of weights that one array holds. age: time between programming
-    and reading [s].
+    rows, cols: the largest matrix of weights that one array holds. stack: so many arrays above
+    each other share their integrators, so that their currents add before one conversion; None: one.
+    age: time between programming and reading [s]. partial_range: where a matrix has more rows than
+    a stack, each stack is converted linearly over +-partial_range and the codes are added
+    digitally; None: four standard deviations of its largest column for inputs uniform in +-1.
     """
 
     device: Device
@@ -62,6 +65,8 @@ class Hardware:
     sense: Integrator = field(default_factory=Integrator)
     adc: ADC = field(default_factory=RampADC)
     age: float = 0.0
+    stack: int | None = None
+    partial_range: float | None = None
     name: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
@@ -69,6 +74,10 @@ class Hardware:
         as_count("rows", self.rows)
         as_count("cols", self.cols)
         as_number("age", self.age, minimum=0)
+        if self.stack is not None:
+            as_count("stack", self.stack)
+        if self.partial_range is not None:
+            as_number("partial_range", self.partial_range, above=0)
 
     def replace(self, **fields: Any) -> Hardware:
         """This hardware with other fields: its own, or those of its parts.
@@ -94,47 +103,32 @@ class Hardware:
         return dataclasses.replace(self, **{**changes, **parts})
 
     def program(self, w: Any, rng: np.random.Generator, curve: Curves = "linear") -> Macro:
-        """Writes weights and ramps once, with the device's errors, and gives the macro.
+        """Writes weights and converters once, with the device's errors, and gives the macro.
 
-        w (rows, cols): weights; a smaller matrix takes the corner at drivers and integrators, the
+        w (rows, cols): weights, on as many arrays as they take, of blocks as equal as whole numbers
+        allow; where an array is larger, they take its corner at drivers and integrators and the
         other cells stay unformed. curve: the function that the converters apply, or a sequence of
-        them over equal ranges of the columns. Raises ArgumentError where w is too large, not
-        finite, or the curve cannot be programmed.
+        them over equal ranges of the columns. Raises ArgumentError where w is not finite, or the
+        curve cannot be programmed.
         """
         w = as_array("w", w)
-        if w.shape[0] > self.rows or w.shape[1] > self.cols:
-            raise must(
-                "w", f"have shape ({self.rows}, {self.cols}) or smaller", f"has shape {w.shape}",
-                "For a larger matrix use `aimc.tile`.",
-            )  # fmt: skip
         as_rng(rng)
         curves = spread_curves(curve, w.shape[1])
-        w_max = self.mapping.scale(w)
-        if not 1e-200 < w_max < 1e200:
-            raise must("w", "reach between 1e-200 and 1e200", f"its scale is {w_max:g}")
-        g = self.device.write(self.mapping.to_conductance(w, self.device, w_max), rng)
-
-        span = max(np.ptp(c.thresholds(self.adc.bits)) for c in dict.fromkeys(curves)) or 1.0
-        volts = self.driver.v_read * self.driver.window * self.mapping.span(self.device) / w_max
-        c_array = self.sense.c_fb or volts * span / self.sense.swing
-        grounded = self.wires.idle == "grounded"
-        site = Site(volts / c_array, self.driver.v_read, c_array, self.driver.window, grounded)
-        made: dict[Any, Converter] = {}
-        shares = getattr(self.adc, "columns_per_ramp", None)
-        places = curve_ranges(curves, shares)
-        keys = [place.start if shares else curves[place.start] for place in places]
-        for key, place in zip(keys, places, strict=True):
-            if key not in made:
-                converter = self.adc.program(curves[place.start], self.device, rng, site)
-                made[key] = dataclasses.replace(converter, number=len(made))
-        attached = g.sum(axis=0) @ np.abs(self.mapping.combine(np.eye(g.shape[1])))
-        ramps = tuple(
-            (place, made[key].shared_by(place.stop - place.start, rng, attached[place]))
-            for key, place in zip(keys, places, strict=True)
-        )
-        crossbar = Crossbar(g, self.wires, iv=self.device.iv)
-        macro = Macro(self, g, ramps, w_max, c_array, crossbar).aged(self.age, rng)
-        return macro.at(v_read=self.driver.v_read * self.adc.supply(rng))
+        across = ranges(w.shape[1], self.cols)
+        blocks = ranges(w.shape[0], self.rows)
+        stacks = [blocks[each] for each in ranges(len(blocks), self.stack or 1)]
+        written = []
+        for blocks in stacks:
+            edges = [block.stop - blocks[0].start for block in blocks]
+            parts = [w[blocks[0].start : blocks[-1].stop, cols] for cols in across]
+            wanted = [curves[cols] for cols in across]
+            if len(stacks) > 1:
+                reached = [4 * float(np.sqrt((part**2).sum(0).max() / 3)) or 1.0 for part in parts]
+                curves_ = [partial_sum(self.partial_range or r, self.adc.bits) for r in reached]
+                wanted = [(c,) * p.shape[1] for c, p in zip(curves_, parts, strict=True)]
+            pairs = zip(parts, wanted, strict=True)
+            written.append(tuple(Stack.write(self, *pair, edges, rng) for pair in pairs))
+        return Macro(self, tuple(written), curves)
 
 
 @dataclass(frozen=True)
@@ -143,6 +137,7 @@ class Trace:
 
     v (batch, rows) mean row voltages [V]; i (batch, cols) signed column currents [A]; u (batch,
     cols) comparator voltages [V]; code (batch, cols); y (batch, cols) outputs in the curve's unit.
+    Where partial sums are added digitally, i, u and code are (row blocks, batch, cols).
     """
 
     v: Array
@@ -151,17 +146,38 @@ class Trace:
     code: NDArray[np.intp]
     y: Array
 
+    @staticmethod
+    def beside(reads: Sequence[Trace]) -> Trace:
+        """One trace of reads by the same rows, whose columns stand beside each other."""
+        if len(reads) == 1:
+            return reads[0]
+        wide = {
+            name: np.concatenate([getattr(read, name) for read in reads], axis=1)
+            for name in ("i", "u", "code", "y")
+        }
+        return Trace(reads[0].v, **wide)
+
+    @staticmethod
+    def above(reads: Sequence[Trace], digital: Callable[[Array], Array]) -> Trace:
+        """One trace of reads of row blocks, whose results are added and go through `digital`."""
+        total = reads[0].y.copy()
+        for read in reads[1:]:
+            total += read.y
+        i, u, code = (np.stack([getattr(r, name) for r in reads]) for name in ("i", "u", "code"))
+        return Trace(np.concatenate([read.v for read in reads], axis=1), i, u, code, digital(total))
+
 
 @dataclass(frozen=True, eq=False)
-class Macro:
-    """Programmed hardware. `macro(x, rng)` reads it and never changes it.
+class Stack:
+    """Arrays above each other that share one row of integrators, usually a single one, with the
+    converters of its columns.
 
     g_written (rows, lines) [S]: the cells right after programming; `crossbar` holds them at the
     macro's age and temperature. ramps: (range of columns, converter) pairs; ranges that share a
     converter have its `number`. w_max: the weight that takes the whole conductance range. c_array:
     feedback capacitor of the array's integrators [F]. supply: read voltage over its nominal value;
     temperature: [K], None where cells stand as written;
-    nominal: the macro at the nominal read voltage and temperature, where this one is not.
+    nominal: the stack at the nominal read voltage and temperature, where this one is not.
     """
 
     hardware: Hardware
@@ -173,21 +189,49 @@ class Macro:
     age: float = 0.0
     supply: float = 1.0
     temperature: float | None = None
-    nominal: Macro | None = None
+    nominal: Stack | None = None
 
-    def __call__(self, x: Any, rng: np.random.Generator | None = None) -> Array:
-        """Outputs (batch, cols) for activations x (batch, rows); see `trace`."""
-        return self.trace(x, rng).y
+    @classmethod
+    def write(
+        cls,
+        hardware: Hardware,
+        w: Array,
+        curves: Sequence[Curve],
+        edges: Sequence[int],
+        rng: np.random.Generator,
+    ) -> Stack:
+        """Weights w (rows, cols) and their converters, programmed; curves: of each column; edges:
+        the row at which each array ends. Raises ArgumentError."""
+        w_max = hardware.mapping.scale(w)
+        if not 1e-200 < w_max < 1e200:
+            raise must("w", "reach between 1e-200 and 1e200", f"its scale is {w_max:g}")
+        g = hardware.device.write(hardware.mapping.to_conductance(w, hardware.device, w_max), rng)
+
+        span = max(np.ptp(c.thresholds(hardware.adc.bits)) for c in dict.fromkeys(curves)) or 1.0
+        driver, full = hardware.driver, hardware.mapping.span(hardware.device)
+        volts = driver.v_read * driver.window * full / w_max
+        c_array = hardware.sense.c_fb or volts * span / hardware.sense.swing
+        grounded = hardware.wires.idle == "grounded"
+        site = Site(volts / c_array, driver.v_read, c_array, driver.window, grounded)
+        made: dict[Any, Converter] = {}
+        shares = getattr(hardware.adc, "columns_per_ramp", None)
+        places = curve_ranges(curves, shares)
+        keys = [place.start if shares else curves[place.start] for place in places]
+        for key, place in zip(keys, places, strict=True):
+            if key not in made:
+                converter = hardware.adc.program(curves[place.start], hardware.device, rng, site)
+                made[key] = dataclasses.replace(converter, number=len(made))
+        attached = g.sum(axis=0) @ np.abs(hardware.mapping.combine(np.eye(g.shape[1])))
+        ramps = tuple(
+            (place, made[key].shared_by(place.stop - place.start, rng, attached[place]))
+            for key, place in zip(keys, places, strict=True)
+        )
+        crossbar = Crossbar(g, hardware.wires, iv=hardware.device.iv, edges=tuple(edges))
+        stack = cls(hardware, g, ramps, w_max, c_array, crossbar).aged(hardware.age, rng)
+        return stack.at(v_read=driver.v_read * hardware.adc.supply(rng))
 
     def trace(self, x: Any, rng: np.random.Generator | None = None) -> Trace:
-        """One read of x (batch, rows) or (rows,), every intermediate value kept.
-
-        |x| beyond `x_max` saturates. With `rng` each read draws the cells' read noise; without,
-        reads are noise-free. Raises ArgumentError on a wrong shape or NaN.
-        """
-        x = as_batch("x", x, self.shape[0])
-        if rng is not None:
-            as_rng(rng)
+        """One read of activations x (batch, rows), see `Macro.trace`."""
         hardware = self.hardware
         duration, pulse = hardware.driver.pulses(x)
         pulse = pulse * self.supply
@@ -210,8 +254,8 @@ class Macro:
             y[:, place] = ramp.outputs[code[:, place]]
         return Trace(v, i, u, code, y)
 
-    def aged(self, t: float, rng: np.random.Generator, temperature: float | None = None) -> Macro:
-        """This macro `t` seconds after programming, array and ramps alike, at its read voltage and
+    def aged(self, t: float, rng: np.random.Generator, temperature: float | None = None) -> Stack:
+        """This stack `t` seconds after programming, array and ramps alike, at its read voltage and
         temperature. temperature: at which it was stored [K], by the device's `retention`; None: at
         the one that its ageing is given for. Raises ArgumentError."""
         as_rng(rng)
@@ -219,7 +263,7 @@ class Macro:
         t = device.equivalent_age(t, temperature)
         g = device.age(base.g_written, t, rng)
         sigma = device.read_sigma(g, t) if device.on_read else None
-        crossbar = Crossbar(g, self.hardware.wires, sigma, device.iv)
+        crossbar = dataclasses.replace(base.crossbar, g=g, sigma=sigma)
         fade = self._fade(g)
         ramps = base._each(lambda ramp: ramp.aged(t, rng).behind(fade))
         return self._at_its_point(
@@ -236,8 +280,8 @@ class Macro:
         kept, power = float(np.vdot(now, then)), float(np.vdot(then, then))
         return kept / power if kept > 0.0 else 1.0
 
-    def at(self, v_read: float | None = None, temperature: float | None = None) -> Macro:
-        """This macro at another read voltage [V] and temperature [K], array and ramps alike; None
+    def at(self, v_read: float | None = None, temperature: float | None = None) -> Stack:
+        """This stack at another read voltage [V] and temperature [K], array and ramps alike; None
         is the nominal one. How temperature hastens ageing is `aged`'s.
         """
         base, nominal = self.nominal or self, self.hardware.driver.v_read
@@ -247,7 +291,7 @@ class Macro:
         device, crossbar, ramps = self.hardware.device, base.crossbar, base.ramps
         if temperature is not None:
             g = device.heated(crossbar.g, temperature)
-            crossbar = Crossbar(g, self.hardware.wires, crossbar.sigma, device.iv)
+            crossbar = dataclasses.replace(crossbar, g=g)
             fade = self._fade(g)
             ramps = base._each(lambda ramp: ramp.heated(temperature).behind(fade))
         ramps = dataclasses.replace(base, ramps=ramps)._each(lambda ramp: ramp.powered(supply))
@@ -256,17 +300,17 @@ class Macro:
             nominal=base,
         )  # fmt: skip
 
-    def recalibrated(self, rng: np.random.Generator, method: str | None = None) -> Macro:
-        """This macro with its ramps calibrated as they stand now, by their method or another, at
+    def recalibrated(self, rng: np.random.Generator, method: str | None = None) -> Stack:
+        """This stack with its ramps calibrated as they stand now, by their method or another, at
         the nominal read voltage and temperature."""
         return self._changed(lambda ramp: ramp.recalibrated(rng, method))
 
-    def at_bits(self, bits: int) -> Macro:
-        """This macro with its ramps read at fewer bits, see `ProgrammedRamp.at`."""
+    def at_bits(self, bits: int) -> Stack:
+        """This stack with its ramps read at fewer bits, see `ProgrammedRamp.at`."""
         return self._changed(lambda ramp: ramp.at(bits))
 
-    def trimmed(self, columns: Sequence[Columns]) -> Macro:
-        """This macro with other `columns` at the converters of its ranges, at any read voltage,
+    def trimmed(self, columns: Sequence[Columns]) -> Stack:
+        """This stack with other `columns` at the converters of its ranges, at any read voltage,
         temperature and age."""
 
         def put(ramps: Any) -> Any:
@@ -276,11 +320,11 @@ class Macro:
         base = self.nominal and dataclasses.replace(self.nominal, ramps=put(self.nominal.ramps))
         return dataclasses.replace(self, ramps=put(self.ramps), nominal=base)
 
-    def _changed(self, change: Callable[[Any], Any]) -> Macro:
+    def _changed(self, change: Callable[[Any], Any]) -> Stack:
         base = self.nominal or self
         return self._at_its_point(dataclasses.replace(base, ramps=base._each(change)))
 
-    def _at_its_point(self, base: Macro) -> Macro:
+    def _at_its_point(self, base: Stack) -> Stack:
         """`base`, a nominal macro, at the read voltage and temperature of this one."""
         if self.nominal is None:
             return base
@@ -299,6 +343,11 @@ class Macro:
             for place, r in self.ramps
         )
 
+    @property
+    def curves(self) -> tuple[Curve, ...]:
+        """What the converters apply to each column."""
+        return tuple(r.curve for place, r in self.ramps for _ in range(place.start, place.stop))
+
     @cached_property
     def _matrix(self) -> Array:
         return self.hardware.mapping.combine(self.crossbar.transfer)
@@ -313,24 +362,9 @@ class Macro:
         return self.crossbar.g.shape[0], self.ramps[-1][0].stop
 
     @property
-    def macros(self) -> tuple[Macro, ...]:
-        """The macros that this is made of: itself; see `Tiled.macros`."""
-        return (self,)
-
-    @property
     def w(self) -> Array:
         """Weights (rows, cols) as the cells hold them, wires left out."""
         return self.hardware.mapping.to_weight(self.crossbar.g, self.hardware.device, self.w_max)
-
-    @property
-    def x_max(self) -> float:
-        """The largest activation that the drivers carry."""
-        return self.hardware.driver.x_max
-
-    @property
-    def lsb(self) -> float:
-        """Output step of one code; the largest where the columns have several curves."""
-        return max(ramp.lsb for _, ramp in self.ramps)
 
     @property
     def gain(self) -> float:
@@ -342,40 +376,215 @@ class Macro:
         """Cells of array and ramp columns."""
         return self.crossbar.g.size + sum(ramp.cells for ramp in self.converters)
 
-    def __str__(self) -> str:
-        h, v_read = self.hardware, self.hardware.driver.v_read
+    @property
+    def _above(self) -> str:
+        count = len(self.crossbar.arrays)
+        return f" of {count} arrays above each other" if count > 1 else ""
+
+    def lines(self) -> list[tuple[str, str]]:
+        """What is to be said of it, by name."""
         g = self.crossbar.g
-        rows, lines_ = g.shape
-        lines = [
-            ("hardware", f"{h.name or 'unnamed'}, age {show(self.age, 's')}"),
-            ("array", f"{self.shape[0]} x {self.shape[1]} weights in {rows} x {lines_} cells"),
+        said = [
+            ("array", f"{self.shape[0]} x {self.shape[1]} weights in {g.shape[0]} x {g.shape[1]} "
+                      f"cells{self._above}"),
             ("conductance", f"{show(g.min(), 'S')} to {show(g.max(), 'S')}, "
                             f"w_max {self.w_max:.4g}"),
-            ("input", f"{type(h.driver).__name__}, {h.driver.bits or 'no'} bits, "
-                      f"{show(v_read, 'V')}, window {show(h.driver.window, 's')}"),
             ("integrator", f"C_fb {show(self.c_array, 'F')}, gain over the ramp's {self.gain:.4g}"),
         ]  # fmt: skip
         for place, ramp in self.ramps:
-            lines.append((f"ramp, columns {place.start}-{place.stop - 1}", str(ramp)))
+            said.append((f"ramp, columns {place.start}-{place.stop - 1}", str(ramp)))
+        return said
+
+
+@dataclass(frozen=True, eq=False)
+class Macro:
+    """Programmed hardware. `macro(x, rng)` reads it and never changes it.
+
+    stacks: [a][b] holds row block a and column block b, usually a single one, whose `crossbar`,
+    `g_written`, `ramps`, `w_max`, `c_array`, `age`, `supply` and `temperature` are then the
+    macro's. Stacks above each other convert their partial sums linearly, the codes are added
+    digitally, and the curve is applied to the sum: a curve of a sum is not the sum of curves.
+    curves: of each column.
+    """
+
+    hardware: Hardware
+    stacks: tuple[tuple[Stack, ...], ...]
+    curves: tuple[Curve, ...]
+
+    def __call__(self, x: Any, rng: np.random.Generator | None = None) -> Array:
+        """Outputs (batch, cols) for activations x (batch, rows); see `trace`."""
+        return self.trace(x, rng).y
+
+    def trace(self, x: Any, rng: np.random.Generator | None = None) -> Trace:
+        """One read of x (batch, rows) or (rows,), every intermediate value kept.
+
+        |x| beyond `x_max` saturates. With `rng` each read draws the cells' read noise; without,
+        reads are noise-free. Raises ArgumentError on a wrong shape or NaN.
+        """
+        x = as_batch("x", x, self.shape[0])
+        if rng is not None:
+            as_rng(rng)
+        reads = [
+            Trace.beside([stack.trace(x[:, rows], rng) for stack in beside])
+            for rows, beside in zip(self.rows, self.stacks, strict=True)
+        ]
+        return reads[0] if len(reads) == 1 else Trace.above(reads, self.digital)
+
+    def digital(self, total: Array) -> Array:
+        """The curves applied to sums of converted results (batch, cols), on the converter's own
+        codes and outputs."""
+        bits, y = self.hardware.adc.bits, np.empty(total.shape)
+        for place in curve_ranges(self.curves):
+            y[:, place] = digital(self.curves[place.start], bits, total[:, place])
+        return y
+
+    def aged(self, t: float, rng: np.random.Generator, temperature: float | None = None) -> Macro:
+        """All stacks `t` seconds after programming, see `Stack.aged`."""
+        return self._each(lambda stack: stack.aged(t, rng, temperature))
+
+    def at(self, v_read: float | None = None, temperature: float | None = None) -> Macro:
+        """All stacks at another read voltage [V] and temperature [K], see `Stack.at`."""
+        return self._each(lambda stack: stack.at(v_read, temperature))
+
+    def recalibrated(self, rng: np.random.Generator, method: str | None = None) -> Macro:
+        """All stacks with their ramps calibrated as they stand now, see `Stack.recalibrated`."""
+        return self._each(lambda stack: stack.recalibrated(rng, method))
+
+    def at_bits(self, bits: int) -> Macro:
+        """All stacks with their ramps read at fewer bits, see `ProgrammedRamp.at`."""
+        return self._each(lambda stack: stack.at_bits(bits))
+
+    def trimmed(self, columns: Sequence[Columns]) -> Macro:
+        """This macro of one stack with other `columns` at its converters, see `Stack.trimmed`."""
+        return dataclasses.replace(self, stacks=((self.only.trimmed(columns),),))
+
+    def _each(self, change: Callable[[Stack], Stack]) -> Macro:
+        stacks = tuple(tuple(change(stack) for stack in beside) for beside in self.stacks)
+        return dataclasses.replace(self, stacks=stacks)
+
+    @cached_property
+    def rows(self) -> tuple[slice, ...]:
+        """The rows that each row block of stacks takes."""
+        ends = np.cumsum([beside[0].shape[0] for beside in self.stacks]).tolist()
+        return tuple(slice(a, b) for a, b in zip([0, *ends[:-1]], ends, strict=True))
+
+    @cached_property
+    def macros(self) -> tuple[Macro, ...]:
+        """Each stack as a macro of its own, row block by row block; its curves are those that its
+        own converters apply."""
+        return tuple(
+            Macro(self.hardware, ((stack,),), stack.curves)
+            for beside in self.stacks
+            for stack in beside
+        )
+
+    @property
+    def only(self) -> Stack:
+        """The one stack of a macro that is one. Raises ArgumentError where there are several."""
+        (first, *others), *below = self.stacks
+        if others or below:
+            raise must(
+                "macro", "be of one stack of arrays",
+                f"is of {len(self.stacks)} x {len(self.stacks[0])}", "Take one of its `macros`.",
+            )  # fmt: skip
+        return first
+
+    @property
+    def crossbar(self) -> Crossbar:
+        """Of a macro of one stack, as the following: its cells as they stand, with their wires."""
+        return self.only.crossbar
+
+    @property
+    def g_written(self) -> Array:
+        """The cells right after programming (rows, lines) [S]."""
+        return self.only.g_written
+
+    @property
+    def ramps(self) -> tuple[tuple[slice, Converter], ...]:
+        """(Range of columns, converter) pairs; ranges that share one have its `number`."""
+        return self.only.ramps
+
+    @property
+    def converters(self) -> tuple[Converter, ...]:
+        """The converters, each once, whatever columns share it."""
+        return self.only.converters
+
+    @property
+    def w_max(self) -> float:
+        """The weight that takes the whole conductance range."""
+        return self.only.w_max
+
+    @property
+    def c_array(self) -> float:
+        """Feedback capacitor of the array's integrators [F]."""
+        return self.only.c_array
+
+    @property
+    def gain(self) -> float:
+        """C_fb of the array's integrators over that of the first ramp's; NaN without a ramp."""
+        return self.only.gain
+
+    @property
+    def age(self) -> float:
+        """Time since programming [s]."""
+        return self.stacks[0][0].age
+
+    @property
+    def supply(self) -> float:
+        """Read voltage over its nominal value."""
+        return self.only.supply
+
+    @property
+    def temperature(self) -> float | None:
+        """[K]; None where cells stand as written."""
+        return self.stacks[0][0].temperature
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of weights."""
+        return self.rows[-1].stop, len(self.curves)
+
+    @property
+    def arrays(self) -> int:
+        """Physical arrays that hold it."""
+        return sum(len(stack.crossbar.arrays) for beside in self.stacks for stack in beside)
+
+    @property
+    def w(self) -> Array:
+        """Weights (rows, cols) as the cells hold them, wires left out."""
+        return np.block([[stack.w for stack in beside] for beside in self.stacks])
+
+    @property
+    def x_max(self) -> float:
+        """The largest activation that the drivers carry."""
+        return self.hardware.driver.x_max
+
+    @property
+    def lsb(self) -> float:
+        """Output step of one code; the largest where the columns have several curves."""
+        if len(self.stacks) == 1:
+            return max(ramp.lsb for stack in self.stacks[0] for _, ramp in stack.ramps)
+        return max(c.lsb(self.hardware.adc.bits) for c in self.curves)
+
+    @property
+    def cells(self) -> int:
+        """Cells of arrays and ramp columns."""
+        return sum(stack.cells for beside in self.stacks for stack in beside)
+
+    def __str__(self) -> str:
+        h, (first, *others), below = self.hardware, self.stacks[0], self.stacks[1:]
+        lines = [("hardware", f"{h.name or 'unnamed'}, age {show(self.age, 's')}")]
+        if others or below:
+            above = sum(len(each[0].crossbar.arrays) for each in self.stacks)
+            grid = f"{above} x {1 + len(others)}"
+            lines.append(
+                ("matrix", f"{self.shape[0]} x {self.shape[1]} weights on {grid} arrays, "
+                           f"{len(self.stacks)} x {1 + len(others)} conversions; the first:")
+            )  # fmt: skip
+        lines.append(
+            ("input", f"{type(h.driver).__name__}, {h.driver.bits or 'no'} bits, "
+                      f"{show(h.driver.v_read, 'V')}, window {show(h.driver.window, 's')}"),
+        )  # fmt: skip
+        lines += first.lines()
         width = max(len(key) for key, _ in lines)
         return "\n".join(f"{key:<{width}}  {value}" for key, value in lines)
-
-
-def spread_curves(curve_: Curves, cols: int) -> tuple[Curve, ...]:
-    """The curve of each column: one for all, or a sequence over equal ranges of the columns."""
-    if isinstance(curve_, str | Curve):
-        return (curve(curve_),) * cols
-    if not isinstance(curve_, Sequence) or not len(curve_):
-        raise must("curve", "be a curve or a sequence of curves", f"is {curve_!r}")
-    if cols % len(curve_):
-        raise must(
-            "curve", f"divide the {cols} columns into equal ranges", f"has {len(curve_)} parts"
-        )
-    return tuple(c for item in curve_ for c in (curve(item),) * (cols // len(curve_)))
-
-
-def curve_ranges(curves: Sequence[Curve], most: int | None = None) -> list[slice]:
-    """Ranges of neighbouring columns that share a curve, of at most so many columns."""
-    edges = [k for k in range(1, len(curves)) if curves[k] != curves[k - 1]]
-    runs = zip([0, *edges], [*edges, len(curves)], strict=True)
-    return [slice(k, min(k + (most or b), b)) for a, b in runs for k in range(a, b, most or b - a)]

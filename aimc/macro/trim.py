@@ -60,9 +60,7 @@ def columns(
     with fewer than 4 reads inside its range, or with reads that are too alike to tell its gain from
     its offset.
     """
-    if len(macro.macros) != 1:
-        came, hint = f"is of {len(macro.macros)} arrays", "Trim each of its `macros`."
-        raise must("macro", "be one array", came, hint)
+    stack = macro.only
     w = as_array("w", w, macro.shape)
     x = as_batch("x", x, macro.shape[0])
     for name, step in (("offset_step", offset_step), ("gain_step", gain_step)):
@@ -71,7 +69,7 @@ def columns(
     code = macro.trace(x, rng).code
     gain, offset = np.empty(macro.shape[1]), np.empty(macro.shape[1])
     trims = []
-    for place, converter in macro.ramps:
+    for place, converter in stack.ramps:
         if converter.turns:
             raise must("curve", "be monotonic", f"{converter.curve.name} turns")
         theta = converter.curve.thresholds(converter.bits)

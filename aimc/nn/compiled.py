@@ -16,7 +16,6 @@ from aimc.kernels.noise import normals
 from aimc.kernels.read import sequence
 from aimc.kernels.read.sequence import Array
 from aimc.macro import Macro
-from aimc.macro.tiling import Tiled
 from aimc.parts.mapping import DifferentialPair
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ class Compiled:
     def of(cls, chip: Chip, dtype: type) -> Compiled | None:
         """None where a read is more than one product, first-order noise and one search, or where
         something else stands in the macro's place and wants to see its reads."""
-        if not isinstance(chip.macro, Macro | Tiled) or len(getattr(chip.macro, "tiles", ())) > 1:
+        if not isinstance(chip.macro, Macro) or len(chip.macro.stacks) > 1:
             return None
         macros = chip.macro.macros
         if not all(_plain(macro) for macro in macros):

@@ -45,7 +45,6 @@ def netlist(
     if not isinstance(circuit, Macro | Crossbar):
         raise must(
             "circuit", "be a Macro or a Crossbar", f"is {type(circuit).__name__}",
-            "Of a tiled matrix export one of its macros: netlist(tiled.macros[0], x).",
         )  # fmt: skip
     macro = circuit if isinstance(circuit, Macro) else None
     allowed = ("op",) if macro is None else ("tran", "op")
@@ -56,6 +55,11 @@ def netlist(
         as_count("seed", seed, 0)
     facts = _facts(macro, seed)
     crossbar = circuit if isinstance(circuit, Crossbar) else circuit.crossbar
+    if len(crossbar.edges) > 1:
+        raise must(
+            "circuit", "be one array", f"is {len(crossbar.edges)} above each other",
+            "Export each: `for rows, array in macro.crossbar.arrays: netlist(array, v[:, rows])`.",
+        )  # fmt: skip
     if cell is not None:
         check(cell, crossbar.g)
     cell = cell or cell_of(crossbar.iv)

@@ -114,7 +114,7 @@ def test_without_wires_cells_cost_the_ohmic_heat(hardware):
 
 def test_parts_sum_to_the_total(hardware, rng):
     adds_up(cost.bill(build(hardware)))
-    adds_up(cost.bill(aimc.tile(hardware, rng.normal(size=(40, 20)), rng, "tanh")))
+    adds_up(cost.bill(hardware.program(rng.normal(size=(40, 20)), rng, "tanh")))
     for kind in KINDS:
         for converter in CONVERTERS:
             layer = cost.layer(kind, hardware, 30, 12, converter=converter)
@@ -218,7 +218,7 @@ def test_macros_add_up_and_the_slowest_decides(hardware):
 
 
 def test_split_rows_pay_for_their_sums_and_the_look_ups(hardware, rng):
-    tiled = aimc.tile(hardware, rng.normal(size=(32, 20)), rng, "tanh")
+    tiled = hardware.program(rng.normal(size=(32, 20)), rng, "tanh")
     assert len(tiled.macros) == 6
     bill, arrays = cost.bill(tiled), cost.bill(list(tiled.macros))
     card = cost.load()
@@ -226,13 +226,13 @@ def test_split_rows_pay_for_their_sums_and_the_look_ups(hardware, rng):
     assert bill.part("look-up units").energy == approx(20 * card.of("look_up", "energy"))
     extra = bill.part("partial sums").energy + bill.part("look-up units").energy
     assert bill.energy == approx(arrays.energy + extra)
-    wide = aimc.tile(hardware, rng.normal(size=(16, 20)), rng, "tanh")
+    wide = hardware.program(rng.normal(size=(16, 20)), rng, "tanh")
     assert cost.bill(wide).part("look-up units").energy == 0
 
 
 def test_a_described_matrix_is_billed_as_the_programmed_one(hardware, rng):
     w = rng.choice([-0.2, 0.2], size=(40, 20))
-    tiled = aimc.tile(hardware.replace(w_max=1.0), w, rng, "linear")
+    tiled = hardware.replace(w_max=1.0).program(w, rng, "linear")
     told = cost.bill_of(cost.layer("linear", hardware, 40, 20, fill=0.2))
     assert told.ops == cost.bill(tiled).ops
     for part in cost.bill(tiled).parts:

@@ -78,5 +78,5 @@ def test_reads_that_are_all_alike_tell_nothing(alike, rng):
 def test_several_arrays_are_trimmed_one_by_one(rng):
     card = aimc.load("ideal-5bit").replace(rows=16, cols=8)
     w = rng.normal(0, 0.3, (32, 8))
-    with pytest.raises(ArgumentError, match="`macro` must be one array"):
-        trim.columns(aimc.tile(card, w, rng), w, rng.uniform(-1, 1, (50, 32)), rng)
+    with pytest.raises(ArgumentError, match="`macro` must be of one stack"):
+        trim.columns(card.program(w, rng), w, rng.uniform(-1, 1, (50, 32)), rng)

@@ -27,6 +27,11 @@ INPUTS = 64 if os.environ.get("AIMC_SLOW") else 8
 TAOX = aimc.load("taox-1t1r-128")
 
 
+def changed(macro, **fields):
+    """A macro of one stack with other fields."""
+    return dataclasses.replace(macro, stacks=((dataclasses.replace(macro.only, **fields),),))
+
+
 def programmed(hardware, rng, curve="sigmoid", shape=(8, 4), inputs=3):
     hardware = hardware.replace(rows=shape[0], cols=shape[1])
     w = rng.normal(0, np.sqrt(3 / shape[0]), shape)
@@ -104,7 +109,7 @@ def test_nonlinear_cells_in_a_conversion(name, idle, rng):
     macro, x = programmed(TAOX.replace(idle=idle), rng)
     linear = macro.trace(x).i
     crossbar = dataclasses.replace(macro.crossbar, iv=CURVES[name])
-    macro = dataclasses.replace(macro, crossbar=crossbar)
+    macro = changed(macro, crossbar=crossbar)
     assert np.abs(macro.trace(x).i - linear).max() > 1e-3 * np.abs(linear).max()
     assert_agrees(macro, x, spice.netlist(macro, x).run())
 
@@ -162,7 +167,7 @@ def test_offsets_move_the_flip(rng):
     moved = dataclasses.replace(
         ramp, columns=Columns(ramp.offset + np.array([0.1, -0.1, 0.05, 0.0]))
     )
-    other = dataclasses.replace(macro, ramps=((place, moved),))
+    other = changed(macro, ramps=((place, moved),))
     result = spice.netlist(other, x).run()
     assert_agrees(other, x, result)
     assert not np.array_equal(result.code, macro.trace(x).code)
@@ -266,7 +271,7 @@ def test_a_ramp_that_turns_back_is_met_at_its_first_crossing(rng):
     place, ramp = macro.ramps[0]
     g = ramp.g_steps.copy()
     g[10] = 0.0
-    stuck = dataclasses.replace(macro, ramps=((place, dataclasses.replace(ramp, g_steps=g)),))
+    stuck = changed(macro, ramps=((place, dataclasses.replace(ramp, g_steps=g)),))
     assert_agrees(stuck, x, spice.netlist(stuck, x).run())
 
 

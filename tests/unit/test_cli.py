@@ -131,7 +131,7 @@ def test_simulate_takes_the_worst_ramp_of_all_arrays():
     rng = np.random.default_rng(0)
     w = rng.normal(0.0, np.sqrt(3 / 4), (4, 300))
     rng.uniform(-1.0, 1.0, (5, 4))
-    parts = aimc.tile(aimc.load("taox-1t1r-128"), w, rng, "tanh").macros
+    parts = aimc.load("taox-1t1r-128").program(w, rng, "tanh").macros
     worst = [np.abs(part.ramps[0][1].inl()).max() for part in parts]
     assert len(set(worst)) == len(parts) > 1
     assert result["max_inl_lsb"] == max(worst)
@@ -214,7 +214,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_any_work(command, tmp
     def work(*_):
         raise AssertionError
 
-    monkeypatch.setattr(aimc, "tile", work)
+    monkeypatch.setattr(aimc.Hardware, "program", work)
     monkeypatch.setattr(tasks, "KeywordSpotting", work)
     monkeypatch.setattr(reproduce, "run", work)
     file = tmp_path / "afile"
@@ -229,7 +229,7 @@ def test_want_of_memory_is_one_line_and_status_2(monkeypatch):
     def huge(*_):
         raise MemoryError
 
-    monkeypatch.setattr(aimc, "tile", huge)
+    monkeypatch.setattr(aimc.Hardware, "program", huge)
     text = refused("simulate", "ideal-5bit")
     assert text == "aimc: not enough memory: an allocation failed\n"
 

@@ -70,6 +70,30 @@ def forms(g: Floats, sigma: Floats, wires: Wires) -> Forms | None:
     return Forms(np.ascontiguousarray(diagonal.T), modes.reshape(rows, -1), np.ravel(signs), scale)
 
 
+def stacked(parts: list[Forms | None]) -> Forms | None:
+    """The forms of arrays above each other, whose currents add; None where one has none."""
+    found = [each for each in parts if each is not None]
+    if len(found) < len(parts):
+        return None
+    scale, cols = max(each.scale for each in found), found[0].diagonal.shape[1]
+    modes = [
+        (each.modes * (each.scale / scale)).reshape(len(each.modes), each.signs.size // cols, cols)
+        for each in found
+    ]
+    rows, count = sum(map(len, modes)), sum(each.shape[1] for each in modes)
+    together = np.zeros((rows, count, cols))
+    row = mode = 0
+    for each in modes:
+        together[row : row + len(each), mode : mode + each.shape[1]] = each
+        row, mode = row + len(each), mode + each.shape[1]
+    return Forms(
+        np.concatenate([each.diagonal * (each.scale / scale) ** 2 for each in found]),
+        together.reshape(rows, -1),
+        np.concatenate([each.signs for each in found]),
+        scale,
+    )
+
+
 def _fields(g: Floats, weight: Floats, wires: Wires) -> NDArray[np.float32]:
     """What 1 V on each row adds to each cell's share in its column's noise, (cols, rows of input,
     rows of cells)."""

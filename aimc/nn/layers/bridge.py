@@ -1,7 +1,7 @@
 """Between torch and the arrays: tensors to numpy and back, straight-through gradients.
 
 A layer describes each of its arrays as a `Matrix`. Programming makes a `Chip` of it: the weights
-stacked on the rows of one array (or of several tiles), the bias on rows of its own. Reading a chip
+stacked on the rows of one macro, the bias on rows of its own. Reading a chip
 gives what the converter delivered; the gradient is that of the float matrix behind the same curve.
 """
 
@@ -17,14 +17,12 @@ import torch.nn.functional as F
 
 from aimc.curves import curve
 from aimc.kernels.read import sequence
-from aimc.macro.tiling import tile
 from aimc.nn.compiled import Compiled
 
 if TYPE_CHECKING:
     from aimc.converters.base import Converter
     from aimc.curves import Curve
     from aimc.macro import Hardware, Macro
-    from aimc.macro.tiling import Tiled
 
 Tensor = torch.Tensor
 
@@ -57,11 +55,11 @@ class Matrix:
 class Chip:
     """A matrix programmed into hardware; only its generator of read noise moves.
 
-    macro: the array or its tiles. scale: (rows,) the activation that drives each row fully.
+    macro: the arrays. scale: (rows,) the activation that drives each row fully.
     bias_rows: rows that stand at x_max all the time. curves: as programmed.
     """
 
-    macro: Macro | Tiled
+    macro: Macro
     scale: np.ndarray
     bias_rows: int
     x_max: float
@@ -83,11 +81,8 @@ class Chip:
         bias = np.empty((0, w.shape[1]))
         if matrix.bias is not None:
             bias = _bias_rows(w, matrix.bias.detach().cpu().numpy() / x_max, hardware.mapping.w_max)
-        macro = tile(
-            hardware,
-            np.concatenate([w, bias]),
-            rng,
-            curves[0] if len(curves) == 1 else curves,
+        macro = hardware.program(
+            np.concatenate([w, bias]), rng, curves[0] if len(curves) == 1 else curves
         )
         reads = np.random.default_rng(rng.integers(2**63, size=2))
         return cls(macro, scale, len(bias), x_max, curves, reads)

@@ -13,7 +13,7 @@ from aimc.kernels.read.ramps import FEW, convert
 
 if TYPE_CHECKING:
     from aimc.curves import Curve
-    from aimc.macro import Macro
+    from aimc.macro import Stack
 
 Tensor = torch.Tensor
 
@@ -66,14 +66,14 @@ class Tile:
     The wires make share g + rest of a conductance g, exact for the cells of `macro`.
     """
 
-    macro: Macro
+    macro: Stack
     rows: slice
     cols: slice
     share: Any
     rest: Any
 
     @classmethod
-    def of(cls, macro: Macro, row: int, col: int) -> Tile:
+    def of(cls, macro: Stack, row: int, col: int) -> Tile:
         rows, cols = macro.shape
         crossbar, share, rest = macro.crossbar, 1.0, 0.0
         if not crossbar.wires.ideal:

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 
 from aimc.curves import Curve, curve, linear
-from aimc.macro.tiling import Tiled
 from aimc.nn.layers.bridge import Chip, _apply, straight_through
 from aimc.nn.training.tiles import Converters, Tile
 
@@ -79,10 +78,9 @@ class Twin:
         self.curves = curves
         chip = Chip.write(matrix, scale, curves, self.hardware, rng)
         self.bias_rows, self.x_max = chip.bias_rows, chip.x_max
-        grid = chip.macro.tiles if isinstance(chip.macro, Tiled) else ((chip.macro,),)
         self.tiles, self.blocks = [], []
         row = 0
-        for line in grid:
+        for line in chip.macro.stacks:
             tiles, col = [], 0
             for macro in line:
                 tiles.append(Tile.of(macro, row, col))

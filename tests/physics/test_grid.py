@@ -1,4 +1,4 @@
-"""Laws of tiling: a matrix on several arrays acts as on one."""
+"""Laws of a macro of any size: a matrix on several arrays acts as on one."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,6 @@ from aimc.converters.ramp import RampADC
 from aimc.curves import linear
 from aimc.errors import ArgumentError
 from aimc.macro import Hardware, Macro
-from aimc.macro.tiling import Tiled, tile
 from aimc.parts.device import Device, Drift, ReadNoise, WriteError
 from aimc.parts.driver import PulseDriver, VoltageDriver
 from aimc.parts.mapping import DifferentialPair, OffsetColumn
@@ -34,6 +33,10 @@ def case(rows, cols, batch=60, seed=0, size=0.25):
     return rng.normal(0, size, (rows, cols)), rng.uniform(-1, 1, (batch, rows))
 
 
+def tile(hardware, w, rng, curve="linear", partial_range=None):
+    return hardware.replace(partial_range=partial_range).program(w, rng, curve)
+
+
 def new():
     return np.random.default_rng(11)
 
@@ -54,7 +57,7 @@ def test_split_rows_give_the_function_of_the_whole_product(function, mapping, bl
     w, x = case(16 * blocks, 6)
     span = reach(w, x, 16)
     tiled = tile(FINE.replace(mapping=mapping), w, new(), function, partial_range=span)
-    assert isinstance(tiled, Tiled)
+    assert isinstance(tiled, Macro)
     assert len(tiled.macros) == blocks
     bound = STEEPEST[function] * blocks * span * 2.0**-12 + tiled.lsb / 2
     assert np.abs(tiled(x) - F[function](x @ w)).max() <= bound * (1 + 1e-6)
@@ -78,8 +81,9 @@ def test_the_partial_range_of_four_deviations_seldom_saturates():
     for k, macro in enumerate(tiled.macros):
         part = w[16 * k : 16 * k + 16]
         (curve,) = {ramp.curve for _, ramp in macro.ramps}
-        assert curve.hi == pytest.approx(4 * np.sqrt((part**2).sum(0).max() / 3), rel=1e-12)
-        assert curve.lo == -curve.hi
+        reached = 4 * np.sqrt((part**2).sum(0).max() / 3)
+        assert (curve.hi - curve.lo) / 2 == pytest.approx(reached, rel=1e-12)
+        assert curve.hi + curve.lo == pytest.approx(-2 * reached / 2**12, rel=1e-9)
         z = x[:, 16 * k : 16 * k + 16] @ part
         assert np.mean(np.abs(z) > curve.hi) < 1e-3
     assert np.abs(tiled(x) - np.tanh(x @ w)).max() < 0.02
@@ -157,11 +161,54 @@ def test_arrays_are_as_equal_as_they_can_be_and_none_too_large(shape):
         assert max(sizes) - min(sizes) <= 1
 
 
-def test_what_fits_on_one_array_is_a_macro():
-    w, x = case(16, 8)
-    macro = tile(NOISY, w, new(), "tanh")
-    assert isinstance(macro, Macro)
-    np.testing.assert_array_equal(macro(x), NOISY.program(w, new(), "tanh")(x))
+@pytest.mark.parametrize("rows", [16, 33, 64])
+@pytest.mark.parametrize("change", [{}, {"driver": VoltageDriver(0.2)}, {"bits": 7}])
+def test_a_stack_without_wires_is_one_tall_array_bit_for_bit(rows, change):
+    w, x = case(rows, 20)
+    hardware = NOISY.replace(wires=Wires(), **change)
+    stacked = hardware.replace(stack=4).program(w, new(), "tanh")
+    tall = hardware.replace(rows=rows).program(w, new(), "tanh")
+    assert stacked.arrays == 3 * -(-rows // 16)
+    for rng in (None, 5):
+        made = [None if rng is None else np.random.default_rng(rng) for _ in range(2)]
+        one, two = stacked.trace(x, made[0]), tall.trace(x, made[1])
+        for name in ("v", "i", "u", "code", "y"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+    aged = [macro.aged(1e4, new()) for macro in (stacked, tall)]
+    np.testing.assert_array_equal(aged[0](x), aged[1](x))
+
+
+@pytest.mark.parametrize("noise", ["first-order", "exact"])
+@pytest.mark.parametrize("idle", ["grounded", "floating"])
+def test_currents_of_arrays_above_each_other_add(noise, idle):
+    """Each has wires of its own: the sum of reads of each, to rounding, and so is the noise."""
+    hardware = NOISY.replace(wires=Wires(1.0, 1.0, 5.0, 5.0, noise=noise, idle=idle), stack=3)
+    w, x = case(40, 6)
+    crossbar = hardware.program(w, new(), "tanh").crossbar
+    v = 0.2 * x
+    parts = [array.read(v[:, rows]) for rows, array in crossbar.arrays]
+    assert len(parts) == 3
+    np.testing.assert_allclose(crossbar.read(v), np.sum(parts, axis=0), rtol=1e-12)
+    reads = np.stack([crossbar.read(v[:4], np.random.default_rng(k)) for k in range(400)])
+    alone = np.stack(
+        [
+            [array.read(v[:4, rows], rng) for rows, array in crossbar.arrays]
+            for rng in map(np.random.default_rng, range(1000, 1400))
+        ]
+    ).sum(axis=1)
+    spread, expected = reads.std(axis=0), alone.std(axis=0)
+    np.testing.assert_allclose(spread, expected, rtol=0.25)
+    assert np.abs(spread / expected - 1).mean() < 0.06
+
+
+def test_a_stack_converts_the_whole_sum_through_its_curve():
+    w, x = case(64, 6)
+    stacked = FINE.replace(stack=4).program(w, new(), "tanh")
+    assert len(stacked.macros) == 1
+    assert np.abs(stacked(x) - np.tanh(x @ w)).max() < 1.01 * stacked.lsb / 2
+    two = FINE.replace(stack=2).program(w, new(), "tanh")
+    assert [macro.shape for macro in two.macros] == [(32, 6), (32, 6)]
+    assert np.abs(two(x) - np.tanh(x @ w)).max() < 5e-3
 
 
 def test_one_seed_is_one_set_of_chips_and_reading_changes_nothing():
@@ -191,11 +238,27 @@ def test_a_matrix_of_zeros_errs_by_half_a_step_a_block():
     assert np.abs(y).max() <= (3 + 1) * 2.0**-12
 
 
+@pytest.mark.parametrize("function", ["linear", "tanh", "sigmoid"])
+@pytest.mark.parametrize("blocks", [2, 4])
+def test_silent_blocks_add_nothing(function, blocks):
+    """What one active block of several gives is what it gives below silent ones: partial codes of
+    zero are zero, whatever the number of blocks."""
+    coarse = FINE.replace(bits=5, driver=PulseDriver(0.2, 5))
+    w, x = case(16 * blocks, 6)
+    x[:, 16:] = 0.0
+    tiled = tile(coarse, w, new(), function)
+    alone = tile(coarse, np.concatenate([w[:16], np.zeros((16, 6))]), new(), function)
+    np.testing.assert_allclose(tiled.trace(x).u[1:], 0.0, atol=1e-12)
+    error = tiled.trace(x).y - F[function](coarse.driver.quantise(x) @ w)
+    assert abs(error.mean()) < 0.3 * tiled.lsb
+    np.testing.assert_array_equal(tiled(x), alone(x[:, :32]))
+
+
 def test_a_sum_on_a_threshold_has_crossed_it_as_in_the_converter():
-    """Two blocks of half a step above zero add up to the threshold after the middle one."""
+    """A sum of zero stands on the middle threshold, as no current at a ramp does."""
     coarse = FINE.replace(bits=5)
     y = tile(coarse, np.zeros((32, 4)), new(), "linear", partial_range=1.0)(np.ones((1, 32)))
-    np.testing.assert_array_equal(y, 1.5 * 2 / 2**5)
+    np.testing.assert_array_equal(y, 0.5 * 2 / 2**5)
 
 
 def test_a_wide_linear_curve_is_resolved_over_its_own_range():
