@@ -11,7 +11,7 @@ from aimc.converters.imperfections import ComparatorOffset
 from aimc.converters.ramp import RampADC
 from aimc.crossbar import Crossbar
 from aimc.errors import ArgumentError
-from aimc.macro import Hardware
+from aimc.macro import Hardware, Macro
 from aimc.parts.device import Device, Drift, ReadNoise, WriteError
 from aimc.parts.driver import PulseDriver, VoltageDriver
 from aimc.parts.mapping import OffsetColumn
@@ -190,11 +190,14 @@ def test_one_seed_is_one_chip_in_any_process_on_any_number_of_threads():
     assert len(out[0]) == 65
 
 
-def test_a_smaller_matrix_takes_a_corner_and_a_larger_one_is_refused():
+def test_any_shape_is_a_macro_and_a_smaller_matrix_takes_a_corner():
     w, _, rng = case(rows=3, cols=2)
-    assert IDEAL.program(w, rng).shape == (3, 2)
-    with pytest.raises(ArgumentError, match=r"`w` must have shape \(128, 64\).*\(300, 64\).*tile"):
-        IDEAL.program(np.zeros((300, 64)), rng)
+    small, large = IDEAL.program(w, rng), IDEAL.program(np.ones((300, 100)), rng)
+    assert (small.shape, small.arrays) == ((3, 2), 1)
+    assert (large.shape, large.arrays) == ((300, 100), 3 * 2)
+    assert type(small) is type(large) is Macro
+    with pytest.raises(ArgumentError, match=r"`macro` must be of one stack.*3 x 2.*`macros`"):
+        large.crossbar  # noqa: B018
 
 
 @pytest.mark.parametrize(
