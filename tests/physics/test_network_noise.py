@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+import aimc
 from aimc.crossbar import Crossbar
 from aimc.kernels.noise import forms as noise
+from aimc.kernels.noise import shared
 from aimc.kernels.wires import network
 from aimc.parts.wires import Wires
 
@@ -105,3 +107,56 @@ def test_an_array_too_large_solves_for_each_read(monkeypatch, rng):
     slow = Crossbar(g, wires, sigma).noise(v, np.random.default_rng(1))
     np.testing.assert_allclose(quick, slow, rtol=5e-3)
     assert not np.array_equal(quick, slow)
+
+
+def _kinds(rows, rng):
+    one_sign = rng.uniform(0, 0.2, (40, rows))
+    sparse = one_sign * (rng.random(one_sign.shape) < 0.3)
+    return np.concatenate([rng.uniform(-0.2, 0.2, (40, rows)), one_sign, sparse])
+
+
+def _shared_gap(found, g, sigma, wires, v):
+    gain = network.noise_gain(g, *wires, tol=1e-6)
+    exact = network.noise_std(g, v, sigma, gain, *wires, tol=1e-6)
+    return np.abs(shared.std(v, found) / exact - 1).max()
+
+
+@pytest.mark.parametrize(
+    "weights", [lambda r, n: r.uniform(-1, 1, n), lambda r, n: r.normal(size=n)]
+)
+def test_shared_forms_of_the_shipped_array_are_right_to_half_a_percent(weights, rng):
+    crossbar = aimc.load("taox-1t1r-128").program(weights(rng, (128, 64)), rng).crossbar
+    of = (crossbar.g, crossbar.sigma, crossbar._wires)
+    found = shared.shared_forms(*of)
+    assert found.error < 5e-3
+    assert _shared_gap(found, *of, _kinds(128, rng)) < 5e-3
+
+
+@pytest.mark.parametrize("sense", ["bottom", "both"])
+@pytest.mark.parametrize("ohm", [0.1, 3.0])
+def test_shared_forms_know_their_error(ohm, sense, rng):
+    g, sigma = rng.uniform(0, 1e-4, (40, 30)), rng.uniform(1e-7, 1e-6, (40, 30))
+    wires = (ohm, ohm, 5.0, 1.0, "right", sense)
+    found = shared.shared_forms(g, sigma, wires)
+    v = _kinds(40, rng)
+    assert _shared_gap(found, g, sigma, wires, v) < 1.5 * found.error  # both are samples
+    # What two columns share adds up.
+    pair = found._replace(
+        weights=found.weights[:, ::2] + found.weights[:, 1::2],
+        cross=found.cross[:, ::2] + found.cross[:, 1::2],
+    )
+    each = shared.std(v, found)
+    np.testing.assert_allclose(shared.std(v, pair), np.hypot(each[:, ::2], each[:, 1::2]))
+
+
+def test_shared_forms_without_wires_or_noise(rng):
+    g = rng.uniform(0, 1e-4, (9, 4))
+    ideal = (0.0, 0.0, 0.0, 0.0, "left", "bottom")
+    v = rng.normal(size=(5, 9))
+    found = shared.shared_forms(g, np.full(g.shape, 1e-6), ideal)
+    assert found.error < 1e-12
+    assert found.cross.shape == (9, 0)
+    np.testing.assert_allclose(shared.std(v, found), 1e-6 * np.sqrt(v**2 @ np.ones((9, 4))))
+    assert not shared.std(
+        v, shared.shared_forms(g, np.zeros(g.shape), (1.0,) * 4 + ideal[4:])
+    ).any()
