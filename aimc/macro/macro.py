@@ -241,8 +241,8 @@ class Stack:
             duration = np.where(duration > 0, np.clip(duration + late, 0.0, None), 0.0)
             v = duration * pulse
         if self.crossbar.linear and hardware.wires.noise == "first-order":
-            i = v @ self._matrix
-            if rng is not None and self._noisy:
+            i = v @ self.matrix
+            if rng is not None and self.noisy:
                 i += hardware.mapping.combine(self.crossbar.noise(v, rng))
         else:
             i = hardware.mapping.combine(self.crossbar.read(pulse, rng, duration))
@@ -349,12 +349,20 @@ class Stack:
         return tuple(r.curve for place, r in self.ramps for _ in range(place.start, place.stop))
 
     @cached_property
-    def _matrix(self) -> Array:
+    def matrix(self) -> Array:
+        """(rows, cols) [S]: `v @ matrix` are the signed currents of linear cells."""
         return self.hardware.mapping.combine(self.crossbar.transfer)
 
     @cached_property
-    def _noisy(self) -> bool:
+    def noisy(self) -> bool:
+        """Whether its cells are read with noise."""
         return self.crossbar.sigma is not None and bool(self.crossbar.sigma.any())
+
+    @property
+    def fixed(self) -> bool:
+        """Whether a read is `v @ matrix` and noise of the first order."""
+        exact = self.hardware.wires.noise != "first-order"
+        return self.crossbar.linear and not (exact and self.noisy)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -53,6 +53,27 @@ class Driver(ABC):
         """Mean row voltage over the read window [V], shape of `x`."""
         return self.v_read * self.quantise(x)
 
+    def grid(self) -> tuple[float, float, float] | None:
+        """(v_read [V], steps, x_max) where the mean row voltage is v_read times the activation,
+        rounded half to even to whole multiples of 1 / steps (0: not rounded), within +-x_max.
+
+        None where `pulses` says otherwise, as a driver with rounding of its own does: it is asked,
+        not trusted, at activations on the grid, halfway, just beside and beyond it.
+        """
+        steps, most = 0.0 if self.bits is None else 2.0**self.bits, self.x_max
+        fine = 2.0 * min(steps or 64.0, 1024.0)
+        x = np.arange(-1.5 * fine, 1.5 * fine + 1.0) / fine
+        x = np.concatenate([x, np.nextafter(x, 2.0), np.nextafter(x, -2.0), 0.7861 * x])
+        duration, pulse = self.pulses(x)
+        carried = np.clip(x, -most, most)
+        if steps:
+            carried = np.rint(carried * steps) * (1.0 / steps)
+        return (
+            (self.v_read, steps, most)
+            if np.array_equal(duration * pulse, self.v_read * carried)
+            else None
+        )
+
     @abstractmethod
     def pulses(self, x: Array) -> tuple[Array, Array]:
         """Length of each row's pulse, a share of the window in [0, 1], and its voltage [V].

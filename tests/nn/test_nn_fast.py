@@ -12,7 +12,8 @@ import aimc
 from aimc import nn
 from aimc.converters.imperfections import ComparatorOffset
 from aimc.kernels.noise import normals
-from aimc.kernels.read import sequence
+from aimc.kernels.read import tanh
+from aimc.nn.torch_plan import Buffers
 from aimc.parts.device import ReadNoise
 from aimc.parts.wires import Wires
 
@@ -50,15 +51,21 @@ def x():
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("noise", NOISES)
-@pytest.mark.parametrize("bits", [1, 5, 8])
-def test_equal_to_the_macro_bit_for_bit(kind, noise, bits, x, monkeypatch):
-    hardware = IDEAL.replace(
-        bits=bits, imperfections=(ComparatorOffset(2e-3),), cols=10, **NOISES[noise]
-    )
+@pytest.mark.parametrize(
+    ("bits", "arrays"),
+    [(1, {}), (5, {}), (8, {}), (5, {"rows": 4}), (5, {"rows": 4, "stack": 2, "cols": 7})],
+)
+def test_equal_to_the_macro_bit_for_bit(kind, noise, bits, arrays, x, monkeypatch):
+    """Whatever the arrays that a matrix takes: row blocks and stacks have plans too."""
+    size = {"cols": 10, **NOISES[noise], **arrays}
+    hardware = IDEAL.replace(bits=bits, imperfections=(ComparatorOffset(2e-3),), **size)
     fast, slow = chips(kind, hardware)
+    planned = [chip.plan(torch.float64) for chip in fast.chips.values()]
+    assert planned
+    assert None not in planned
     with torch.no_grad():
         got = fast(x.double())
-        monkeypatch.setattr("aimc.nn.layers.bridge.Chip.compiled", lambda self, dtype: None)
+        monkeypatch.setattr("aimc.nn.layers.bridge.Chip.plan", lambda self, dtype: None)
         expected = slow(x.double())
     assert torch.equal(got[0], expected[0])
 
@@ -74,16 +81,18 @@ def test_float32_is_float64_up_to_ties(kind, x):
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 @pytest.mark.parametrize("noise", NOISES)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-def test_buffers_are_the_kernel(device, noise, dtype):
+@pytest.mark.parametrize("rows", [128, 4])
+def test_buffers_are_the_kernel(device, noise, dtype, rows):
     if device == "cuda" and not torch.cuda.is_available():
         pytest.skip("torch sees no CUDA device")
-    chip = chips("LSTM", IDEAL.replace(**NOISES[noise]), dtype=dtype)[0].chips["gates_l0"]
-    compiled = chip.compiled(dtype)
+    hardware = IDEAL.replace(**{**NOISES[noise], "rows": rows})
+    chip = chips("LSTM", hardware, dtype=dtype)[0].chips["gates_l0"]
+    plan = chip.plan(dtype)
     z = (2 * torch.rand(50, 10, generator=torch.Generator().manual_seed(3)) - 1).to(dtype)
-    expected = compiled.read(z, np.random.default_rng(4))
-    draws = torch.from_numpy(compiled.draws(1, 50, np.random.default_rng(4))[0]).to(device)
-    assert bool(compiled.array.signs.size) == (noise == "through wires")
-    got = compiled.buffers(torch.device(device))(z.to(device), draws).cpu()
+    expected = torch.from_numpy(plan.read(z.numpy(), np.random.default_rng(4)))
+    draws = torch.from_numpy(plan.draws(1, 50, np.random.default_rng(4))[0]).to(device)
+    assert bool(plan.arrays.noise.signs.size) == (noise == "through wires")
+    got = Buffers.of(plan.arrays, torch.device(device))(z.to(device), draws).cpu()
     agree = (got == expected).double().mean()
     assert agree == 1 if dtype == torch.float64 else agree > 0.99
 
@@ -115,7 +124,7 @@ def test_normals_are_normal(rng):
 def test_tanh_to_the_last_places():
     x = np.concatenate([np.linspace(-25, 25, 10001), [1e-300, -1e-10, 0.0]])
     y = np.empty_like(x)
-    sequence.tanh(x, y)
+    tanh.tanh(x, y)
     np.testing.assert_allclose(y, np.tanh(x), rtol=1e-15, atol=0)
 
 

@@ -16,13 +16,15 @@ import torch
 import torch.nn.functional as F
 
 from aimc.curves import curve
-from aimc.kernels.read import sequence
-from aimc.nn.compiled import Compiled
+from aimc.kernels.read import tanh as digital
+from aimc.macro import Macro
+from aimc.macro.plan import ReadPlan
+from aimc.nn.torch_plan import Buffers
 
 if TYPE_CHECKING:
     from aimc.converters.base import Converter
     from aimc.curves import Curve
-    from aimc.macro import Hardware, Macro
+    from aimc.macro import Hardware
 
 Tensor = torch.Tensor
 
@@ -87,16 +89,31 @@ class Chip:
         reads = np.random.default_rng(rng.integers(2**63, size=2))
         return cls(macro, scale, len(bias), x_max, curves, reads)
 
-    def compiled(self, dtype: torch.dtype) -> Compiled | None:
-        """The chip for reads in `dtype`; None where only the macro can read it."""
-        if dtype not in self._compiled:
+    def plan(self, dtype: torch.dtype) -> ReadPlan | None:
+        """Its reads in `dtype` as plain arrays; None where only the macro can be read."""
+        if dtype not in self._plans:
             kind = np.float64 if dtype == torch.float64 else np.float32
-            self._compiled[dtype] = Compiled.of(self, kind)
-        return self._compiled[dtype]
+            known = isinstance(self.macro, Macro)
+            self._plans[dtype] = (
+                ReadPlan.of(self.macro, kind, self.scale, self.bias_rows) if known else None
+            )
+        return self._plans[dtype]
 
     @cached_property
-    def _compiled(self) -> dict[torch.dtype, Compiled | None]:
+    def _plans(self) -> dict[torch.dtype, ReadPlan | None]:
         return {}
+
+    @cached_property
+    def _sent(self) -> dict[tuple[str, torch.dtype], Buffers]:
+        return {}
+
+    def _by_torch(self, plan: ReadPlan, z: Tensor) -> Tensor:
+        """A read of z on its device, where the plan is sent once."""
+        key = str(z.device), z.dtype
+        if key not in self._sent:
+            self._sent[key] = Buffers.of(plan.arrays, z.device)
+        draws = torch.from_numpy(plan.draws(1, len(z), self.rng)[0])
+        return self._sent[key](z.detach(), draws.to(z.device))
 
     def read(self, z: Tensor) -> Tensor:
         """One read of activations z (batch, rows), digital results (batch, cols); no gradient.
@@ -104,9 +121,11 @@ class Chip:
         In float64 what `self.macro` gives, bit for bit, unless a voltage lies within rounding of a
         level; in float32 with noise of the same distribution.
         """
-        compiled = self.compiled(z.dtype)
-        if compiled is not None:
-            return compiled.read(z.detach(), self.rng)
+        plan = self.plan(z.dtype)
+        if plan is not None and z.device.type == "cpu":
+            return torch.from_numpy(plan.read(z.detach().numpy(), self.rng))
+        if plan is not None:
+            return self._by_torch(plan, z)
         rows = len(self.scale)
         x = np.empty((len(z), rows + self.bias_rows))
         np.divide(z.detach().cpu().numpy(), self.scale, out=x[:, :rows])
@@ -144,7 +163,7 @@ def tanh(u: Tensor) -> Tensor:
         return torch.tanh(u)
     flat = np.ascontiguousarray(u.detach().numpy()).ravel()
     result = np.empty_like(flat)
-    sequence.tanh(flat, result)
+    digital.tanh(flat, result)
     y = torch.from_numpy(result.reshape(u.shape))
     return straight_through(torch.tanh(u), y) if u.requires_grad else y
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from aimc.kernels.read.sequence import Array
+    from aimc.kernels.read.plan import Read
 
     Floats = NDArray[np.floating]
 
@@ -26,13 +26,12 @@ _AT_ONCE = 2**17  # normal numbers of a stretch of steps: they stay in the cache
 class Stretch(NamedTuple):
     """Some steps of a cell, as kernels take them.
 
-    arrays, draws: of each chip, and its normal numbers (steps, batch, drawn). x (steps, batch,
-    features). states: (batch, size) each, from the first to the last step's, in place. seen:
-    (steps, batch, size) each, for the states after every step.
+    reads: of each chip, its plan and its normal numbers. x (steps, batch, features). states:
+    (batch, size) each, from the first to the last step's, in place. seen: (steps, batch, size)
+    each, for the states after every step.
     """
 
-    arrays: tuple[Array, ...]
-    draws: tuple[Floats, ...]
+    reads: tuple[Read, ...]
     x: Floats
     states: tuple[Floats, ...]
     seen: tuple[Floats, ...]
@@ -48,20 +47,20 @@ def sweep(
 
     None where a chip can be read by its macro only.
     """
-    compiled = []
+    plans = []
     for chip in chips:
-        found = chip.compiled(x.dtype) if isinstance(chip, Chip) else None
+        found = chip.plan(x.dtype) if isinstance(chip, Chip) else None
         if found is None or not isinstance(chip, Chip):
             return None
-        compiled.append((found, chip.rng))
-    arrays = tuple(chip.array for chip, _ in compiled)
+        plans.append((found, chip.rng))
     steps, batch = x.shape[:2]
     data = np.ascontiguousarray(x.numpy())
     states = tuple(np.array(part.numpy(), order="C") for part in state)
     seen = tuple(np.empty((steps, *part.shape), part.dtype) for part in states)
-    stretch = max(1, _AT_ONCE // (batch * max(1, *(array.drawn for array in arrays), 1)))
+    drawn = max(plan.drawn for plan, _ in plans)
+    stretch = max(1, _AT_ONCE // max(1, batch * drawn))
     for start in range(0, steps, stretch):
         here = slice(start, min(start + stretch, steps))
-        draws = tuple(chip.draws(here.stop - start, batch, rng) for chip, rng in compiled)
-        kernel(Stretch(arrays, draws, data[here], states, tuple(part[here] for part in seen)))
+        reads = tuple(plan.reads(here.stop - start, batch, rng) for plan, rng in plans)
+        kernel(Stretch(reads, data[here], states, tuple(part[here] for part in seen)))
     return tuple(torch.from_numpy(part) for part in seen)

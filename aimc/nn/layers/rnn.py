@@ -9,7 +9,7 @@ import torch
 
 from aimc.errors import must
 from aimc.kernels.read import sequence
-from aimc.nn.compiled import crossings, steady
+from aimc.kernels.read.conversion import levels_of, nothing
 from aimc.nn.layers.bridge import Matrix, convert, tanh
 from aimc.nn.layers.recurrent import Recurrent
 
@@ -47,8 +47,7 @@ class RNN(Recurrent, torch.nn.RNN):
         return (self.read(name, matrices[name], x, state[0]),)
 
     def kernel(self, end: str, stretch: Stretch) -> None:
-        arrays, draws, x, states, seen = stretch
-        sequence.rnn(*arrays, *draws, x, *states, *seen)
+        sequence.rnn(*stretch.reads, stretch.x, *stretch.states, *stretch.seen)
 
 
 class LSTM(Recurrent, torch.nn.LSTM):
@@ -122,23 +121,18 @@ class LSTM(Recurrent, torch.nn.LSTM):
         return h, c
 
     def fusible(self, end: str) -> bool:
-        return not self.ramps or steady(self.ramps[end])
+        return not self.ramps or self.ramps[end].table() is not None
 
     def kernel(self, end: str, stretch: Stretch) -> None:
-        arrays, draws, x, states, seen = stretch
-        kind = x.dtype
-        if self.proj_size:
-            projection = arrays[1], draws[1]
-        else:
-            none = np.empty((0, 0), kind)
-            projection = arrays[0]._replace(matrix=none, variance=none), draws[0][:, :, :0]
-        gain, levels, outputs = 1.0, np.empty(0, kind), np.empty(0, kind)
-        if self.ramps:
-            ramp = self.ramps[end]
-            volts = ramp.gain * ramp.common
-            gain, levels, outputs = volts, crossings(ramp), ramp.outputs
-        cell_ramp = gain, levels.astype(kind), outputs.astype(kind)
-        sequence.lstm(arrays[0], draws[0], *projection, x, *states, *seen, *cell_ramp)
+        reads, kind = stretch.reads, stretch.x.dtype.type
+        none = reads[0]._replace(plan=reads[0].plan._replace(matrix=np.empty((0, 0), kind)))
+        projection = reads[1] if self.proj_size else none
+        cell = sequence.Cell(1.0, nothing(kind))
+        if self.ramps and (table := self.ramps[end].table()) is not None:
+            volts, which = self.ramps[end].gain * self.ramps[end].common, (1, self.hidden_size)
+            levels = levels_of([(table.levels, table.outputs)], np.zeros(which, np.intp), kind)
+            cell = sequence.Cell(volts, levels)
+        sequence.lstm(reads[0], projection, cell, stretch.x, *stretch.states, *stretch.seen)
 
 
 class GRU(Recurrent, torch.nn.GRU):
@@ -191,7 +185,5 @@ class GRU(Recurrent, torch.nn.GRU):
         return (n + z * (h - n),)
 
     def kernel(self, end: str, stretch: Stretch) -> None:
-        arrays, draws, x, states, seen = stretch
-        reads = [part for pair in zip(arrays, draws, strict=True) for part in pair]
         run = sequence.gru if self.reset == "before" else sequence.gru_after
-        run(*reads, x, *states, *seen)
+        run(*stretch.reads, stretch.x, *stretch.states, *stretch.seen)

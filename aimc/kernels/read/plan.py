@@ -1,0 +1,233 @@
+"""A read as plain arrays, and its execution for a batch without Python in between.
+
+One read is that of `aimc.macro.Macro.trace`, operation for operation, so that in float64 the codes
+are the same: drive, one matrix product a row block, the cells' noise, integrate, convert, add the
+row blocks' results and look their sum up.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aimc.kernels.base.blas import gemm
+from aimc.kernels.base.jit import exact, exact_inner, reduction
+from aimc.kernels.read.conversion import Levels, convert
+
+Floats = NDArray[np.floating]
+
+
+class Noise(NamedTuple):
+    """Variances of the currents of one read, as forms of the row voltages v.
+
+    variance  (rows, lines)       of each row's conductances [S^2]; lines = 1: the same for all
+                                  columns, cols: of signed columns, 2 cols: of pairs, plus and
+                                  minus, fewer: forms that columns share, see `form`
+    modes     (rows, m * lines)   what wires add to it: sign (v modes)^2, see `noise.forms`
+    signs     (groups, m * lines) +-1
+    form, gain (groups, cols)     the form of each column, and its own factor; empty: its own, 1
+    drawn                         normal numbers that a row block takes: 0, cols or 2 cols
+    """
+
+    variance: Floats
+    modes: Floats
+    signs: Floats
+    form: NDArray[np.uint32]
+    gain: Floats
+    drawn: int
+
+
+class Plan(NamedTuple):
+    """Arrays with their drivers and converters, row blocks (groups) below each other, columns
+    beside each other; everything floating is of one type.
+
+    scale     (driven,)           what drives each row fully, rows that stand still left out
+    v_read, grid, x_max           volts of a full activation; steps a unit, 0: not quantised; limit
+    v_still                       volts on the rows that stand still, the last ones
+    edges     (groups + 1,)       the rows at which groups begin and end
+    matrix    (rows, cols)        currents for 1 V on each row [S]
+    volts     (groups, cols)      comparator volts for a current of one [V/A]
+    offset    (groups, cols)      of the comparators [V]
+    levels                        the converters
+    sums                          what is applied to the groups' sum; of size 0 where one is all
+    """
+
+    scale: Floats
+    v_read: float
+    grid: float
+    x_max: float
+    v_still: float
+    edges: NDArray[np.int64]
+    matrix: Floats
+    noise: Noise
+    volts: Floats
+    offset: Floats
+    levels: Levels
+    sums: Levels
+
+
+class Read(NamedTuple):
+    """A plan with the normal numbers of its reads, draws (steps, batch, groups * drawn)."""
+
+    plan: Plan
+    draws: Floats
+
+
+class Scratch(NamedTuple):
+    """What reads of a batch work in; y (batch, cols) is where the result stands."""
+
+    v: Floats
+    power: Floats
+    spread: Floats
+    shares: Floats
+    code: NDArray[np.uint32]
+    i: Floats
+    y: Floats
+    words: NDArray[np.int32]
+    reals: Floats
+
+
+@exact_inner
+def scratch(plan, batch):
+    """What `execute` works in for so many reads at once."""
+    kind = plan.matrix.dtype
+    rows, cols = plan.matrix.shape
+    y = np.empty((batch, cols), kind)
+    return Scratch(
+        np.full((batch, rows), plan.v_still, kind),
+        np.empty((batch, rows), kind),
+        np.empty((batch, plan.noise.variance.shape[1]), kind),
+        np.empty((batch, plan.noise.modes.shape[1]), kind),
+        np.empty(cols, np.uint32),
+        np.empty((batch, cols), kind) if plan.sums.size else y,
+        y,
+        np.empty(8, np.int32),
+        np.empty(2, kind),
+    )
+
+
+@exact_inner
+def _drive(z, at, plan, v):
+    """v[:, at : at + n], volts of activations z (batch, n) of the rows from `at` on.
+
+    Whole batches and no slices: what is sliced row by row is not vectorised.
+    """
+    one = plan.matrix.dtype.type
+    scale = plan.scale
+    most, grid, v_read = one(plan.x_max), one(plan.grid), one(plan.v_read)
+    step = one(1) / grid
+    for b in range(z.shape[0]):
+        if grid > 0:
+            for k in range(z.shape[1]):
+                x = min(max(z[b, k] / scale[at + k], -most), most)
+                v[b, at + k] = v_read * (np.rint(x * grid) * step)
+        else:
+            for k in range(z.shape[1]):
+                v[b, at + k] = v_read * min(max(z[b, k] / scale[at + k], -most), most)
+
+
+@reduction
+def _sums(v, first, last, variance, spread):
+    """spread (batch, 1), the variance of a current, for one variance of each row's cells, of the
+    rows from `first` to `last`."""
+    for b in range(v.shape[0]):
+        total = v.dtype.type(0)
+        for k in range(first, last):
+            total += v[b, k] * v[b, k] * variance[k, 0]
+        spread[b, 0] = total
+
+
+@exact_inner
+def _add_modes(shares, signs, group, spread):
+    """spread (batch, lines) += sign share^2, of shares (batch, m * lines); none below zero."""
+    lines = spread.shape[1]
+    for b in range(spread.shape[0]):
+        for at in range(0, signs.shape[1], lines):
+            for j in range(lines):
+                share = shares[b, at + j]
+                spread[b, j] += share * share * signs[group, at + j]
+        for j in range(lines):
+            spread[b, j] = max(spread[b, j], spread.dtype.type(0))
+
+
+@exact_inner
+def _deviations(noise, group, first, last, work):
+    """work.spread (batch, lines), standard deviations of the forms' currents of a row block."""
+    v, power, spread = work.v, work.power, work.spread
+    one = v.dtype.type
+    if spread.shape[1] == 1 and not noise.form.size:
+        _sums(v, first, last, noise.variance, spread)
+    else:
+        for b in range(v.shape[0]):
+            for k in range(first, last):
+                power[b, k] = v[b, k] * v[b, k]
+        squares, variance = power[:, first:last], noise.variance[first:last]
+        gemm(one(1), squares, False, variance, False, one(0), spread, work.words, work.reals)
+        if noise.signs.size:
+            here, modes, shares = v[:, first:last], noise.modes[first:last], work.shares
+            gemm(one(1), here, False, modes, False, one(0), shares, work.words, work.reals)
+            _add_modes(shares, noise.signs, group, spread)
+    for b in range(spread.shape[0]):
+        for j in range(spread.shape[1]):
+            spread[b, j] = np.sqrt(spread[b, j])
+
+
+@exact_inner
+def _add_noise(noise, group, draws, std, i):
+    """i (batch, cols) += deviations std (batch, lines) times normal numbers."""
+    cols, lines, first = i.shape[1], std.shape[1], group * noise.drawn
+    for b in range(i.shape[0]):
+        if noise.form.size:
+            for j in range(cols):
+                one = std[b, noise.form[group, j]] * noise.gain[group, j]
+                i[b, j] += one * draws[b, first + j]
+        elif noise.drawn == cols and lines == 1:
+            for j in range(cols):
+                i[b, j] += std[b, 0] * draws[b, first + j]
+        elif noise.drawn == cols:
+            for j in range(cols):
+                i[b, j] += std[b, j] * draws[b, first + j]
+        else:
+            for j in range(cols):
+                plus, minus = (0, 0) if lines == 1 else (2 * j, 2 * j + 1)
+                i[b, j] += (
+                    std[b, plus] * draws[b, first + 2 * j]
+                    - std[b, minus] * draws[b, first + 2 * j + 1]
+                )
+
+
+@exact_inner
+def execute(plan, x, s, draws, work):
+    """work.y (batch, cols): one read of activations x (batch, .) and s (batch, .), side by side.
+
+    draws (batch, groups * drawn): normal numbers.
+    """
+    one = plan.matrix.dtype.type
+    _drive(x, 0, plan, work.v)
+    _drive(s, x.shape[1], plan, work.v)
+    i, noise = work.i, plan.noise
+    if plan.sums.size:
+        work.y[:] = 0
+    for group in range(plan.edges.size - 1):
+        first, last = plan.edges[group], plan.edges[group + 1]
+        v, matrix = work.v[:, first:last], plan.matrix[first:last]
+        gemm(one(1), v, False, matrix, False, one(0), i, work.words, work.reals)
+        if noise.drawn:
+            _deviations(noise, group, first, last, work)
+            _add_noise(noise, group, draws, work.spread, i)
+        for b in range(i.shape[0]):
+            for j in range(i.shape[1]):
+                i[b, j] = i[b, j] * plan.volts[group, j] - plan.offset[group, j]
+        convert(i, group, plan.levels, work.code, work.y, plan.sums.size > 0)
+    if plan.sums.size:
+        convert(work.y, 0, plan.sums, work.code, work.y, False)
+
+
+@exact
+def read(plan, draws, x, y):
+    """y (batch, cols) = plan(x) for activations x (batch, driven)."""
+    work = scratch(plan, len(x))
+    execute(plan, x, x[:, :0], draws, work)
+    y[:] = work.y

@@ -1,0 +1,91 @@
+"""Plans of reads executed by torch, on any device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from aimc.kernels.read.conversion import Levels
+    from aimc.kernels.read.plan import Plan
+
+Tensor = torch.Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Buffers:
+    """A plan as tensors of one type on one device: one product and one search a row block.
+
+    levels, outputs: of each row block and column, (groups, cols, n - 1) and (groups, cols, n), and
+    in the end those of the digital sum, where there is one. The other fields are those of `Plan`.
+    """
+
+    plan: Plan
+    scale: Tensor
+    matrix: Tensor
+    variance: Tensor
+    modes: Tensor
+    signs: Tensor
+    form: Tensor
+    gain: Tensor
+    volts: Tensor
+    offset: Tensor
+    levels: list[tuple[Tensor, Tensor]]
+
+    @classmethod
+    def of(cls, plan: Plan, device: torch.device) -> Buffers:
+        def send(value: NDArray[Any]) -> Tensor:
+            return torch.from_numpy(np.ascontiguousarray(value)).to(device)
+
+        def tables(levels: Levels) -> list[tuple[Tensor, Tensor]]:
+            at = levels.base.astype(np.int64)[:, :, None] + np.arange(levels.size)
+            pairs = zip(levels.levels[at][:, :, :-1], levels.outputs[at], strict=True)
+            return [(send(edges), send(values)) for edges, values in pairs]
+
+        noise = plan.noise
+        form = noise.form.astype(np.int64)
+        parts = (plan.scale, plan.matrix, noise.variance, noise.modes, noise.signs, form)
+        sent = [send(part) for part in (*parts, noise.gain, plan.volts, plan.offset)]
+        return cls(plan, *sent, levels=tables(plan.levels) + tables(plan.sums))
+
+    def __call__(self, z: Tensor, draws: Tensor) -> Tensor:
+        """Outputs (batch, cols) of z (batch, driven), with draws (batch, groups * drawn)."""
+        plan, most = self.plan, self.plan.x_max
+        x = torch.clamp(z / self.scale, -most, most)
+        x = torch.round(x * plan.grid) * (1 / plan.grid) if plan.grid else x
+        still = x.new_full((len(x), len(self.matrix) - x.shape[1]), plan.v_still)
+        v = torch.cat([x * plan.v_read, still], dim=1)
+        groups = len(plan.edges) - 1
+        total = torch.zeros(())
+        for group in range(groups):
+            rows = slice(int(plan.edges[group]), int(plan.edges[group + 1]))
+            i = v[:, rows] @ self.matrix[rows]
+            if plan.noise.drawn:
+                i = i + self._noise(v[:, rows], rows, group, draws)
+            u = i * self.volts[group] - self.offset[group]
+            y = _convert(u, *self.levels[group])
+            total = y if group == 0 else total + y
+        return total if groups == 1 else _convert(total, *self.levels[-1])
+
+    def _noise(self, v: Tensor, rows: slice, group: int, draws: Tensor) -> Tensor:
+        spread = v**2 @ self.variance[rows]
+        if self.signs.numel():
+            shares = (v @ self.modes[rows]) ** 2 * self.signs[group]
+            shares = shares.reshape(len(v), -1, spread.shape[1]).sum(dim=1)
+            spread = torch.clamp(spread + shares, min=0)
+        std, drawn = torch.sqrt(spread), self.plan.noise.drawn
+        if self.form.numel():
+            std = std[:, self.form[group]] * self.gain[group]
+        own = std * draws[:, group * drawn : (group + 1) * drawn]
+        return own if drawn == self.matrix.shape[1] else own[:, 0::2] - own[:, 1::2]
+
+
+def _convert(u: Tensor, levels: Tensor, outputs: Tensor) -> Tensor:
+    """outputs[number of levels that are at most u], for u (batch, cols) and tables of columns."""
+    code = torch.searchsorted(levels, u.T.contiguous(), right=True)
+    return torch.gather(outputs, 1, code).T
