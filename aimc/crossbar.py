@@ -13,6 +13,7 @@ from scipy.linalg import block_diag
 from aimc.errors import ArgumentError, as_array, as_rng, must
 from aimc.kernels.noise import forms as noise
 from aimc.kernels.wires import branches, network, nonlinear, slices
+from aimc.kernels.wires.topology import Topology
 from aimc.parts.wires import Wires
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ class Crossbar:
         if self._apart:
             transfer = np.concatenate([array.transfer for _, array in self.arrays])
         else:
-            transfer = network.transfer(self.g, *self._wires)
+            transfer = network.transfer(self.g, self._topology)
         transfer.flags.writeable = False
         return transfer
 
@@ -186,7 +187,7 @@ class Crossbar:
             v = v if duration is None else v * duration
             if rng is not None and self.wires.noise == "exact":
                 return self._draw(
-                    v, rng, lambda g, here: network.reads(g, v[here], *self._wires)[0]
+                    v, rng, lambda g, here: network.reads(g, v[here], self._topology)[0]
                 )
             i = v @ self.transfer
             return i if rng is None else i + self.noise(v, rng)
@@ -218,7 +219,7 @@ class Crossbar:
             cells = g if g.ndim == 2 else g[which]
             active, gate = (on if idle == kind else None for kind in ("floating", "gated"))
             if self.iv is None:
-                return network.reads(cells, volts, *self._wires, active=active, gate=gate)[0]
+                return network.reads(cells, volts, self._topology.floating(active), gate)[0]
             if self.wires.ideal:  # an idle row is at 0 V whether it floats or not
                 return self._unwired(cells, np.where(on, volts, 0.0))
             return self._newton(cells, volts, active, gate).current
@@ -239,7 +240,7 @@ class Crossbar:
 
     def _newton(self, g: Array, v: Array, active: Any, gate: Any) -> nonlinear.Newton:
         assert self.iv is not None
-        return nonlinear.solve(self.iv, g, v, *self._wires, active=active, gate=gate)
+        return nonlinear.solve(self.iv, g, v, self._topology.floating(active), gate)
 
     def noise(self, v: Array, rng: np.random.Generator) -> Array:
         """What the cells' noise adds to the currents (batch, cols) [A], first order in sigma.
@@ -262,7 +263,7 @@ class Crossbar:
         assert self.sigma is not None
         if self.noise_forms is not None:
             return noise.std(v, self.noise_forms)
-        return network.noise_std(self.g, v, self.sigma, self._noise_gain, *self._wires)
+        return network.noise_std(self.g, v, self.sigma, self._noise_gain, self._topology)
 
     @cached_property
     def noise_forms(self) -> noise.Forms | None:
@@ -272,11 +273,11 @@ class Crossbar:
             return None
         if self._apart:
             return noise.stacked([array.noise_forms for _, array in self.arrays])
-        return noise.forms(self.g, self.sigma, self._wires)
+        return noise.forms(self.g, self.sigma, self._topology)
 
     @cached_property
     def _noise_gain(self) -> Array:
-        return network.noise_gain(self.g, *self._wires)
+        return network.noise_gain(self.g, self._topology)
 
     @cached_property
     def admittances(self) -> Array:
@@ -286,7 +287,13 @@ class Crossbar:
         """
         if self._apart:
             return np.asarray(block_diag(*(array.admittances for _, array in self.arrays)))
-        return network.admittances(self.g, *self._wires)
+        if self.wires.drive == "both":
+            raise must(
+                "wires.drive",
+                "be left or right: a row with two sources has no one current",
+                "is both",
+            )
+        return network.admittances(self.g, self._topology)
 
     def solve(self, v: Any) -> Solution:
         """Every node's voltage, every current and the power, for row voltages v (batch, rows) [V].
@@ -307,7 +314,7 @@ class Crossbar:
             at = self._newton(self.g, v, active, gate)
             cell = at.cell_current
         else:
-            at = network.solve(self.g, v, *self._wires, active=active, gate=gate)
+            at = network.solve(self.g, v, self._topology.floating(active), gate)
             cell = self.g * (at.row_voltage - at.col_voltage)
             if gate is not None:
                 cell *= gate[:, :, None]
@@ -315,10 +322,9 @@ class Crossbar:
             v, at.row_voltage, at.col_voltage, cell, at.current, at.residual, self.wires, driven
         )
 
-    @property
-    def _wires(self) -> tuple[float, float, float, float, str, str]:
-        w = self.wires
-        return w.r_row, w.r_col, w.r_source, w.r_sense, w.drive, w.sense
+    @cached_property
+    def _topology(self) -> Topology:
+        return self.wires.topology(self.g.shape)
 
 
 def _check_curve(iv: IVCurve, g: Array) -> None:

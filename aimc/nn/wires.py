@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from aimc.errors import NotConverged, as_array, as_count, must
 from aimc.kernels.wires import network
-from aimc.kernels.wires.topology import Topology, topology
+from aimc.kernels.wires.topology import Topology
 from aimc.nn.blocks import Block, Join, fill, plan
 from aimc.parts.wires import Wires
 
@@ -59,7 +59,7 @@ def transfers(
     where = _device(device, dtype)
     exact = _conductances(g)
     g = exact.to(where, dtype)
-    top = topology((g.shape[1], g.shape[2]), *_arguments(wires))
+    top = wires.topology((g.shape[1], g.shape[2]))
     if top.ideal:
         return g.clone()
     root = plan(fill(g.shape[1]), fill(g.shape[2]), top.row_end >= 0, top.col_end >= 0, where)
@@ -68,12 +68,8 @@ def transfers(
     turned = [axis for axis, turn in ((1, top.rows.step is None), (2, bool(top.cols.step))) if turn]
     result = [_transfers(part, root, top) for part in g.flip(turned).split(step)]
     result = torch.cat(result).flip(turned)
-    _check(exact, g.detach(), result.detach(), wires)
+    _check(exact, g.detach(), result.detach(), top)
     return result
-
-
-def _arguments(wires: Wires) -> tuple[float, float, float, float, str, str]:
-    return wires.r_row, wires.r_col, wires.r_source, wires.r_sense, wires.drive, wires.sense
 
 
 def _device(device: torch.device | str | None, dtype: torch.dtype) -> torch.device:
@@ -100,7 +96,7 @@ def _conductances(g: Any) -> Tensor:
     return g
 
 
-def _check(exact: Tensor, g: Tensor, result: Tensor, wires: Wires) -> None:
+def _check(exact: Tensor, g: Tensor, result: Tensor, top: Topology) -> None:
     """Every matrix must be one of a passive network, and the heaviest array's agree with a read.
 
     Passive: no transfer is negative, and no row drives more current than through ideal wires.
@@ -120,7 +116,7 @@ def _check(exact: Tensor, g: Tensor, result: Tensor, wires: Wires) -> None:
     heaviest = int(g.sum((1, 2)).argmax())
     one = exact[heaviest].detach().cpu().double().numpy()
     v = np.linspace(0.5, 1.0, rows)[None]
-    current = network.reads(one, v, *_arguments(wires), tol=1e-8)[0]
+    current = network.reads(one, v, top, tol=1e-8)[0]
     gap = np.abs(v @ result[heaviest].cpu().double().numpy() - current).max()
     if not gap <= tolerance * np.abs(current).max():
         error = float(gap / np.abs(current).max())

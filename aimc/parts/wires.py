@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from aimc.errors import as_number, must
+from aimc.kernels.wires.topology import Topology, topology
 
 
 @dataclass(frozen=True)
@@ -52,3 +53,8 @@ class Wires:
     def ideal(self) -> bool:
         """Whether no wire has resistance: every cell then sees its row's voltage."""
         return not (self.r_row or self.r_col or self.r_source or self.r_sense)
+
+    def topology(self, shape: tuple[int, int]) -> Topology:
+        """As the kernels take them, for an array of `shape` (rows, cols)."""
+        ohm = (self.r_row, self.r_col, self.r_source, self.r_sense)
+        return topology(shape, *ohm, self.drive, self.sense)

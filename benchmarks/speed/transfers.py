@@ -26,7 +26,7 @@ from aimc.kernels.wires import network
 from aimc.nn.wires import transfers
 from aimc.parts.wires import Wires
 
-OHM = (1.0, 1.0, 1.0, 1.0)
+OHM = Wires(1.0, 1.0, 1.0, 1.0)
 
 
 def median_ms(work: Callable[[], Any], repeat: int) -> float:
@@ -43,13 +43,14 @@ def median_ms(work: Callable[[], Any], repeat: int) -> float:
 
 def measure(side: int, arrays: int, repeat: int) -> dict[str, float]:
     g = np.random.default_rng(0).uniform(2e-6, 150e-6, (arrays, side, side))
-    kernels = network.transfers(g, *OHM)
-    result = {"numba": median_ms(lambda: network.transfers(g, *OHM), repeat) / arrays}
+    top = OHM.topology(g.shape[1:])
+    kernels = network.transfers(g, top)
+    result = {"numba": median_ms(lambda: network.transfers(g, top), repeat) / arrays}
     for device in ("cpu", "cuda")[: 1 + torch.cuda.is_available()]:
         there = torch.tensor(g, device=device)
-        got = transfers(there, Wires(*OHM), device).cpu().numpy()
+        got = transfers(there, OHM, device).cpu().numpy()
         assert np.abs(got - kernels).max() <= 1e-10 * kernels.max()
-        work: Callable[[], Any] = lambda d=device, t=there: transfers(t, Wires(*OHM), d)  # noqa: E731
+        work: Callable[[], Any] = lambda d=device, t=there: transfers(t, OHM, d)  # noqa: E731
         result[f"torch {device}"] = median_ms(work, repeat) / arrays
     return result
 

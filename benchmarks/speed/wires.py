@@ -48,7 +48,7 @@ from aimc.kernels.wires import network, nonlinear
 from aimc.parts.ivcurve import Sinh
 from aimc.parts.wires import Wires
 
-OHM = {"r_row": 1.0, "r_col": 1.0, "r_source": 1.0, "r_sense": 1.0}
+OHM = Wires(1.0, 1.0, 1.0, 1.0)
 READS, NOISY = 128, 1000
 clock = time.perf_counter
 
@@ -99,37 +99,38 @@ def measure(n: int, repeat: int, others: dict[str, peers.Peer]) -> dict[str, flo
     one = v[:1]
     noisy = g * rng.normal(1.0, 0.02, (min(NOISY, 2**22 // g.size), n, n))
     sigma = np.full(g.shape, 2.67e-6)
-    crossbar = Crossbar(g, Wires(**OHM), sigma)
+    top = OHM.topology(g.shape)
+    crossbar = Crossbar(g, OHM, sigma)
     ideal = Crossbar(g)
     transfer = crossbar.transfer
     exact = peers.splu(g, v)
     scale = np.abs(exact).max()
     quick = repeat if n < 512 else max(1, repeat // 2)
-    at = nonlinear.solve(Sinh(a=3.0), g, one, **OHM)
+    at = nonlinear.solve(Sinh(a=3.0), g, one, top)
     row = {
-        "transfer matrix": median_ms(lambda: network.transfer(g, **OHM), quick),
+        "transfer matrix": median_ms(lambda: network.transfer(g, top), quick),
         "transfer matrix, float32": median_ms(
-            lambda: network.transfers(g[None], **OHM, dtype=np.float32), quick
+            lambda: network.transfers(g[None], top, dtype=np.float32), quick
         ),
-        "transfer + 128 reads": median_ms(lambda: v @ network.transfer(g, **OHM), quick),
-        "1 read, fresh conductances": median_ms(lambda: network.reads(g, one, **OHM), 4 * repeat),
+        "transfer + 128 reads": median_ms(lambda: v @ network.transfer(g, top), quick),
+        "1 read, fresh conductances": median_ms(lambda: network.reads(g, one, top), 4 * repeat),
         "128 reads": median_ms(lambda: crossbar.read(v), 10 * repeat),
         "128 reads without wires": median_ms(lambda: ideal.read(v), 10 * repeat),
         "1000 noisy reads, first order": median_ms(
             lambda: crossbar.read(many, np.random.default_rng(1)), quick
         ),
         "1000 noisy reads, exact": median_ms(
-            lambda: network.reads(noisy, many[: len(noisy)], **OHM), quick
+            lambda: network.reads(noisy, many[: len(noisy)], top), quick
         )
         * NOISY
         / len(noisy),
-        "nonlinear read": median_ms(lambda: nonlinear.solve(Sinh(a=3.0), g, one, **OHM), repeat),
+        "nonlinear read": median_ms(lambda: nonlinear.solve(Sinh(a=3.0), g, one, top), repeat),
         "error of transfer": np.abs(v @ transfer - exact).max() / scale,
         "error of float32": np.abs(
-            v @ network.transfers(g[None], **OHM, dtype=np.float32)[0] - exact
+            v @ network.transfers(g[None], top, dtype=np.float32)[0] - exact
         ).max()
         / scale,
-        "error of 1 read": np.abs(network.reads(g, one, **OHM)[0] - exact[:1]).max() / scale,
+        "error of 1 read": np.abs(network.reads(g, one, top)[0] - exact[:1]).max() / scale,
         "residual of nonlinear read": at.residual,
         "steps of nonlinear read": len(at.history),
     }
@@ -156,14 +157,16 @@ def measure(n: int, repeat: int, others: dict[str, peers.Peer]) -> dict[str, flo
 def first_calls() -> dict[str, float]:
     """Seconds of a first call, compilation included, each in a process of its own."""
     calls = {
-        "reads": "network.reads(g, g[:1], 1, 1, 1, 1)",
-        "transfer": "network.transfer(g, 1, 1, 1, 1)",
+        "reads": "network.reads(g, g[:1], top)",
+        "transfer": "network.transfer(g, top)",
     }
     found = {}
     for name, call in calls.items():
         code = (
             "import time; start = time.perf_counter()\n"
             "import numpy as np; from aimc.kernels.wires import network\n"
+            "from aimc.parts.wires import Wires\n"
+            "top = Wires(1.0, 1.0, 1.0, 1.0).topology((64, 64))\n"
             f"g = np.full((64, 64), 1e-5); {call}; print(time.perf_counter() - start)"
         )
         with tempfile.TemporaryDirectory() as folder:

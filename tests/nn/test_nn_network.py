@@ -16,7 +16,7 @@ OHM = (0.0, 0.3, 2.0, 50.0)
 
 
 def kernels(g, w):
-    return network.transfers(g, w.r_row, w.r_col, w.r_source, w.r_sense, w.drive, w.sense)
+    return network.transfers(g, w.topology(g.shape[1:]))
 
 
 def error(got, g, wires):

@@ -31,10 +31,12 @@ def test_first_order_is_the_spread_of_exact_reads(wires, rng):
     g = rng.uniform(30e-6, 150e-6, (rows, cols))
     sigma = rng.uniform(0.5e-6, 3e-6, (rows, cols))
     v = rng.uniform(0.02, 0.2, (1, rows))
-    gain = network.noise_gain(g, **wires)
-    std = network.noise_std(g, v, sigma, gain, **wires)[0]
+    top = Wires(**{k: r for k, r in wires.items() if k != "active"}).topology(g.shape)
+    top = top.floating(wires.get("active"))
+    gain = network.noise_gain(g, top)
+    std = network.noise_std(g, v, sigma, gain, top)[0]
     noisy = g + sigma * rng.normal(size=(draws, rows, cols))
-    exact = network.reads(noisy, np.repeat(v, draws, axis=0), **wires)[0]
+    exact = network.reads(noisy, np.repeat(v, draws, axis=0), top)[0]
     ratio = std / exact.std(axis=0)
     # The spread of a sample's standard deviation is 1 / sqrt(2 draws) = 0.9 %.
     assert np.abs(ratio - 1).max() < 4 / np.sqrt(2 * draws)
@@ -45,15 +47,15 @@ def test_first_order_is_the_spread_of_exact_reads(wires, rng):
 
 def test_own_column_carries_the_noise(rng):
     """The variance from all cells, by the full adjoint, exceeds the own column's by < 0.5 %."""
-    wires = {"r_row": 3.0, "r_col": 3.0, "r_source": 3.0, "r_sense": 3.0}
+    top = Wires(3.0, 3.0, 3.0, 3.0).topology((32, 32))
     g = rng.uniform(2e-6, 150e-6, (32, 32))
     v = rng.uniform(0, 0.2, (1, 32))
-    clean = network.solve(g, v, **wires)
+    clean = network.solve(g, v, top)
     u = (clean.row_voltage - clean.col_voltage)[0]
     # Column j driven at its sense terminal, the rows grounded: the transposed array.
-    back = network.solve(g[::-1, ::-1].T, np.eye(32), **wires)
+    back = network.solve(g[::-1, ::-1].T, np.eye(32), top)
     a = (back.row_voltage - back.col_voltage).transpose(0, 2, 1)[:, ::-1, ::-1][::-1]
-    assert np.allclose(network.noise_gain(g, **wires), np.einsum("jij->ij", a), atol=1e-3)
+    assert np.allclose(network.noise_gain(g, top), np.einsum("jij->ij", a), atol=1e-3)
     full = np.einsum("ij,nij->n", u**2, a**2)
     own = np.einsum("ij,ij->j", u**2, np.einsum("jij->ij", a) ** 2)
     assert np.all(own <= full)
@@ -63,9 +65,9 @@ def test_own_column_carries_the_noise(rng):
 def test_without_wires_it_is_the_ideal_spread(rng):
     g, sigma = rng.uniform(0, 1e-4, (9, 4)), rng.uniform(0, 1e-6, (9, 4))
     v = rng.normal(size=(5, 9))
-    gain = network.noise_gain(g, 0, 0, 0, 0)
+    gain = network.noise_gain(g, Wires().topology(g.shape))
     assert np.allclose(gain, 1.0, rtol=1e-15)
-    std = network.noise_std(g, v, sigma, gain, 0, 0, 0, 0)
+    std = network.noise_std(g, v, sigma, gain, Wires().topology(g.shape))
     assert np.allclose(std, np.sqrt(v**2 @ sigma**2), rtol=1e-14)
 
 
@@ -74,12 +76,12 @@ def test_without_wires_it_is_the_ideal_spread(rng):
 def test_forms_found_once_give_what_a_solve_for_each_read_gives(drive, ohm, rng):
     g, sigma = rng.uniform(0, 1e-4, (40, 30)), rng.uniform(0, 1e-6, (40, 30))
     inputs = [rng.uniform(-0.2, 0.2, (70, 40)), np.full((1, 40), 0.2), np.eye(40)[[0, 20, 39]]]
-    wires = (ohm, ohm, 5.0, 1.0, drive, "bottom")
-    gain = network.noise_gain(g, *wires)
-    found = noise.forms(g, sigma, wires)
-    small = noise.forms(g, 1e-13 * sigma, wires)
+    top = Wires(ohm, ohm, 5.0, 1.0, drive).topology(g.shape)
+    gain = network.noise_gain(g, top)
+    found = noise.forms(g, sigma, top)
+    small = noise.forms(g, 1e-13 * sigma, top)
     for v in inputs:
-        each = network.noise_std(g, v, sigma, gain, *wires, tol=1e-9)
+        each = network.noise_std(g, v, sigma, gain, top, tol=1e-9)
         np.testing.assert_allclose(noise.std(v, found), each, rtol=noise.TOLERANCE / 2)
         np.testing.assert_allclose(noise.std(v, small), 1e-13 * each, rtol=noise.TOLERANCE / 2)
 
@@ -88,14 +90,14 @@ def test_every_mode_is_exact(monkeypatch, rng):
     monkeypatch.setattr(noise, "TOLERANCE", 1e-7)
     g, sigma = rng.uniform(0, 1e-4, (16, 12)), rng.uniform(0, 1e-6, (16, 12))
     v = rng.uniform(-0.2, 0.2, (20, 16))
-    wires = (3.0, 2.0, 5.0, 1.0, "left", "bottom")
-    each = network.noise_std(g, v, sigma, network.noise_gain(g, *wires), *wires, tol=1e-10)
-    np.testing.assert_allclose(noise.std(v, noise.forms(g, sigma, wires)), each, rtol=1e-6)
+    top = Wires(3.0, 2.0, 5.0, 1.0).topology(g.shape)
+    each = network.noise_std(g, v, sigma, network.noise_gain(g, top), top, tol=1e-10)
+    np.testing.assert_allclose(noise.std(v, noise.forms(g, sigma, top)), each, rtol=1e-6)
 
 
 def test_wires_that_take_too_much_are_solved_for_each_read(rng):
     g, sigma = rng.uniform(0, 1e-3, (120, 8)), rng.uniform(0, 1e-5, (120, 8))
-    assert noise.forms(g, sigma, (30.0, 30.0, 5.0, 1.0, "left", "bottom")) is None
+    assert noise.forms(g, sigma, Wires(30.0, 30.0, 5.0, 1.0).topology(g.shape)) is None
 
 
 def test_an_array_too_large_solves_for_each_read(monkeypatch, rng):
@@ -115,9 +117,9 @@ def _kinds(rows, rng):
     return np.concatenate([rng.uniform(-0.2, 0.2, (40, rows)), one_sign, sparse])
 
 
-def _shared_gap(found, g, sigma, wires, v):
-    gain = network.noise_gain(g, *wires, tol=1e-6)
-    exact = network.noise_std(g, v, sigma, gain, *wires, tol=1e-6)
+def _shared_gap(found, g, sigma, top, v):
+    gain = network.noise_gain(g, top, tol=1e-6)
+    exact = network.noise_std(g, v, sigma, gain, top, tol=1e-6)
     return np.abs(shared.std(v, found) / exact - 1).max()
 
 
@@ -126,7 +128,7 @@ def _shared_gap(found, g, sigma, wires, v):
 )
 def test_shared_forms_of_the_shipped_array_are_right_to_half_a_percent(weights, rng):
     crossbar = aimc.load("taox-1t1r-128").program(weights(rng, (128, 64)), rng).crossbar
-    of = (crossbar.g, crossbar.sigma, crossbar._wires)
+    of = (crossbar.g, crossbar.sigma, crossbar.wires.topology(crossbar.g.shape))
     found = shared.shared_forms(*of)
     assert found.error < 5e-3
     assert _shared_gap(found, *of, _kinds(128, rng)) < 5e-3
@@ -136,10 +138,10 @@ def test_shared_forms_of_the_shipped_array_are_right_to_half_a_percent(weights, 
 @pytest.mark.parametrize("ohm", [0.1, 3.0])
 def test_shared_forms_know_their_error(ohm, sense, rng):
     g, sigma = rng.uniform(0, 1e-4, (40, 30)), rng.uniform(1e-7, 1e-6, (40, 30))
-    wires = (ohm, ohm, 5.0, 1.0, "right", sense)
-    found = shared.shared_forms(g, sigma, wires)
+    top = Wires(ohm, ohm, 5.0, 1.0, "right", sense).topology(g.shape)
+    found = shared.shared_forms(g, sigma, top)
     v = _kinds(40, rng)
-    assert _shared_gap(found, g, sigma, wires, v) < 1.5 * found.error  # both are samples
+    assert _shared_gap(found, g, sigma, top, v) < 1.5 * found.error  # both are samples
     # What two columns share adds up.
     pair = found._replace(
         weights=found.weights[:, ::2] + found.weights[:, 1::2],
@@ -151,12 +153,12 @@ def test_shared_forms_know_their_error(ohm, sense, rng):
 
 def test_shared_forms_without_wires_or_noise(rng):
     g = rng.uniform(0, 1e-4, (9, 4))
-    ideal = (0.0, 0.0, 0.0, 0.0, "left", "bottom")
+    ideal = Wires().topology(g.shape)
     v = rng.normal(size=(5, 9))
     found = shared.shared_forms(g, np.full(g.shape, 1e-6), ideal)
     assert found.error < 1e-12
     assert found.cross.shape == (9, 0)
     np.testing.assert_allclose(shared.std(v, found), 1e-6 * np.sqrt(v**2 @ np.ones((9, 4))))
     assert not shared.std(
-        v, shared.shared_forms(g, np.zeros(g.shape), (1.0,) * 4 + ideal[4:])
+        v, shared.shared_forms(g, np.zeros(g.shape), Wires(1.0, 1.0).topology(g.shape))
     ).any()

@@ -15,6 +15,11 @@ from aimc.kernels.wires import network, nonlinear
 from aimc.parts.wires import Wires
 
 
+def wired(g, *ohm, active=None, **wires):
+    """The wires of an array or several."""
+    return Wires(*ohm, **wires).topology(g.shape[-2:]).floating(active)
+
+
 @dataclass(frozen=True)
 class Sinh:
     """I = g sinh(a u) / a."""
@@ -99,7 +104,7 @@ def arrays(draw, side=7):
 @given(arrays())
 def test_it_is_the_solution_of_the_nodal_equations(case):
     curve, g, v, wires = case
-    got = nonlinear.solve(curve, g, v, **wires)
+    got = nonlinear.solve(curve, g, v, wired(g, **wires))
     expected = np.array([dense(curve, g, each, **wires) for each in v])
     assert got.residual < 1e-12
     assert np.abs(got.current - expected).max() <= 1e-9 * max(np.abs(expected).max(), 1e-9)
@@ -110,8 +115,8 @@ def test_it_is_the_solution_of_the_nodal_equations(case):
 @given(arrays(side=20))
 def test_straight_cells_are_the_linear_network(case):
     _, g, v, wires = case
-    got = nonlinear.solve(Straight(), g, v, **wires)
-    linear = network.solve(g, v, **wires)
+    got = nonlinear.solve(Straight(), g, v, wired(g, **wires))
+    linear = network.solve(g, v, wired(g, **wires))
     assert np.abs(got.current - linear.current).max() <= 1e-11 * np.abs(linear.current).max()
     assert np.abs(got.row_voltage - linear.row_voltage).max() < 1e-11
 
@@ -120,15 +125,16 @@ def test_straight_cells_are_the_linear_network(case):
 def test_small_voltages_are_linear(case):
     """I = g u + O(u^2), so currents differ from the linear ones by O(u) of themselves."""
     curve, g, v, wires = case
-    got = nonlinear.solve(curve, g, 1e-6 * v, **wires).current
-    linear = network.solve(g, 1e-6 * v, **wires).current
+    got = nonlinear.solve(curve, g, 1e-6 * v, wired(g, **wires)).current
+    linear = network.solve(g, 1e-6 * v, wired(g, **wires)).current
     assert np.abs(got - linear).max() <= 1e-5 * np.abs(linear).max()
 
 
 @given(arrays(side=20))
 def test_odd_curves_give_odd_arrays(case):
     _, g, v, wires = case
-    there, back = (nonlinear.solve(Sinh(5.0), g, s * v, **wires).current for s in (1, -1))
+    top = wired(g, **wires)
+    there, back = (nonlinear.solve(Sinh(5.0), g, s * v, top).current for s in (1, -1))
     assert np.abs(there + back).max() <= 1e-10 * np.abs(there).max()
 
 
@@ -144,7 +150,7 @@ def test_power_balances(case):
 def test_convergence_is_quadratic(ohm, rng):
     """The residual after each step is at most a constant times the square of the one before."""
     g, v = rng.uniform(2e-6, 150e-6, (64, 64)), rng.uniform(0, 0.2, (1, 64))
-    history = nonlinear.solve(Sinh(3.0), g, v, *ohm).history
+    history = nonlinear.solve(Sinh(3.0), g, v, wired(g, *ohm)).history
     assert len(history) <= 5
     steps = [(a, b) for a, b in itertools.pairwise(history) if b > 1e-14]
     assert steps
@@ -158,7 +164,7 @@ def test_selectors_that_short_the_wires(a, ohm, rng):
     g, v = rng.uniform(2e-6, 150e-6, (16, 24)), rng.uniform(-1, 1, (3, 16))
     if a == 40.0 and not any(ohm):
         g *= 1e-9
-    got = nonlinear.solve(Sinh(a), g, v, *ohm)
+    got = nonlinear.solve(Sinh(a), g, v, wired(g, *ohm))
     assert got.residual <= 1e-12
     limit = np.abs(v).sum(axis=1).max() / (ohm[2] + ohm[3]) if any(ohm) else np.inf
     assert np.abs(got.current).max() <= limit
@@ -169,13 +175,13 @@ def test_silent_rows(case):
     """Off transistors are open cells; a floating row's source carries nothing."""
     curve, g, v, wires = case
     on = np.arange(len(g)) % 3 > 0
-    gated = nonlinear.solve(curve, g, v, **wires, gate=on)
-    opened = nonlinear.solve(curve, g * on[:, None], v, **wires)
+    gated = nonlinear.solve(curve, g, v, wired(g, **wires), gate=on)
+    opened = nonlinear.solve(curve, g * on[:, None], v, wired(g, **wires))
     scale = np.abs(opened.current).max()
     assert np.abs(gated.current - opened.current).max() <= 1e-9 * scale
-    floats = nonlinear.solve(curve, g, v, **wires, active=np.stack([on, ~on]))
+    floats = nonlinear.solve(curve, g, v, wired(g, **wires, active=np.stack([on, ~on])))
     for n, mask in enumerate((on, ~on)):
-        alone = nonlinear.solve(curve, g, v[n : n + 1], **wires, active=mask)
+        alone = nonlinear.solve(curve, g, v[n : n + 1], wired(g, **wires, active=mask))
         assert np.abs(floats.current[n] - alone.current[0]).max() <= 1e-9 * max(scale, 1e-12)
         left = floats.cell_current[n].sum(axis=1)[~mask]
         assert np.abs(left).max(initial=0.0) <= 1e-11 * max(scale, 1e-9)
@@ -183,17 +189,18 @@ def test_silent_rows(case):
 
 def test_every_read_has_its_own_cells(rng):
     g, v = rng.uniform(2e-6, 150e-6, (3, 12, 8)), rng.uniform(-0.3, 0.3, (3, 12))
-    together = nonlinear.solve(Sinh(4.0), g, v, 2.0, 2.0, 5.0, 5.0).current
+    top = wired(g, 2.0, 2.0, 5.0, 5.0)
+    together = nonlinear.solve(Sinh(4.0), g, v, top).current
     for k in range(3):
-        alone = nonlinear.solve(Sinh(4.0), g[k], v[k : k + 1], 2.0, 2.0, 5.0, 5.0).current[0]
+        alone = nonlinear.solve(Sinh(4.0), g[k], v[k : k + 1], top).current[0]
         assert np.allclose(together[k], alone, rtol=1e-10)
 
 
 def test_parts_of_a_batch_do_not_matter(monkeypatch, rng):
     g, v = rng.uniform(2e-6, 150e-6, (12, 8)), rng.uniform(-0.3, 0.3, (7, 12))
-    whole = nonlinear.solve(Sinh(4.0), g, v, 2.0, 2.0, 5.0, 5.0)
+    whole = nonlinear.solve(Sinh(4.0), g, v, wired(g, 2.0, 2.0, 5.0, 5.0))
     monkeypatch.setattr(nonlinear, "AT_ONCE", 2 * g.size)
-    parts = nonlinear.solve(Sinh(4.0), g, v, 2.0, 2.0, 5.0, 5.0)
+    parts = nonlinear.solve(Sinh(4.0), g, v, wired(g, 2.0, 2.0, 5.0, 5.0))
     assert np.allclose(parts.current, whole.current, rtol=1e-11)
     assert parts.row_voltage.shape == (7, 12, 8)
 
@@ -208,7 +215,7 @@ class Falling:
 def test_what_cannot_be_solved_is_said(rng):
     g, v = rng.uniform(2e-6, 150e-6, (12, 8)), np.full((1, 12), 0.5)
     with pytest.raises(NotConverged) as caught:
-        nonlinear.solve(Falling(), g, v, 50.0, 50.0, 500.0, 500.0)
+        nonlinear.solve(Falling(), g, v, wired(g, 50.0, 50.0, 500.0, 500.0))
     assert not caught.value.residual < 1e-12
 
 
@@ -221,8 +228,9 @@ def test_pulses_of_nonlinear_cells(rng):
         expected = np.zeros((2, 6))
         for step in range(4):
             on = duration > step / 4
-            masks = {"floating": {"active": on}, "gated": {"gate": on}}.get(idle, {})
-            at = nonlinear.solve(Sinh(6.0), g, np.where(on, v, 0.0), 5.0, 5.0, 50.0, 20.0, **masks)
+            top = wired(g, 5.0, 5.0, 50.0, 20.0, active=on if idle == "floating" else None)
+            gate = on if idle == "gated" else None
+            at = nonlinear.solve(Sinh(6.0), g, np.where(on, v, 0.0), top, gate)
             expected += at.current / 4
         assert np.allclose(crossbar.read(v, duration=duration), expected, rtol=1e-9, atol=1e-16)
     mean = Crossbar(g, Wires(5.0, 5.0, 50.0, 20.0), iv=Sinh(6.0)).read(v * duration)

@@ -104,16 +104,16 @@ def test_pulses_are_the_sum_of_their_slices(case, seed):
     """Each slice by itself: a network without the silent rows' sources, or without their cells."""
     crossbar, v = case
     w = crossbar.wires
-    ohm = (w.r_row, w.r_col, w.r_source, w.r_sense, w.drive, w.sense)
+    top = w.topology(crossbar.g.shape)
     duration = np.random.default_rng(seed).integers(0, 5, v.shape) / 4
     expected = np.zeros((len(v), crossbar.g.shape[1]))
     for n, (pulse, lasts) in enumerate(zip(v, duration, strict=True)):
         for step in range(4):
             on = lasts > step / 4
             if w.idle == "floating":
-                transfer = network.transfer(crossbar.g, *ohm, active=on)
+                transfer = network.transfer(crossbar.g, top.floating(on))
             else:
-                transfer = network.transfer(crossbar.g * on[:, None], *ohm)
+                transfer = network.transfer(crossbar.g * on[:, None], top)
             expected[n] += np.where(on, pulse, 0.0) @ transfer / 4
     got = crossbar.read(v, duration=duration)
     assert np.abs(got - expected).max() <= 1e-9 * max(np.abs(expected).max(), 1e-12)

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimc.kernels.wires import network
+from aimc.kernels.wires.topology import Topology
 
 Floats = NDArray[np.float64]
-Wires = tuple[float, float, float, float, str, str]
 
 LARGEST = 2**26  # elements of the fields, 256 MiB; larger arrays solve for each read instead
 MOST_MODES = 24
@@ -41,21 +41,20 @@ class Forms(NamedTuple):
     scale: float
 
 
-def forms(g: Floats, sigma: Floats, wires: Wires) -> Forms | None:
+def forms(g: Floats, sigma: Floats, top: Topology) -> Forms | None:
     """The forms of `network.noise_std`, to TOLERANCE.
 
     g, sigma  (rows, cols)     conductances and their deviations in one read [S]
-    wires     r_row, r_col, r_source, r_sense, drive, sense, as in `network`
     returns   None for more than LARGEST, or where MOST_MODES do not hold what the wires add
-    raises    ArgumentError, NotConverged
+    raises    NotConverged
     """
     rows, cols = g.shape
     scale = float(sigma.max()) or 1.0  # so that squares keep in range
-    if not any(wires[:4]):
+    if top.ideal:
         return Forms((sigma / scale) ** 2, np.empty((rows, 0)), np.empty(0), scale)
     if rows * g.size > LARGEST:
         return None
-    fields = _fields(g, (sigma / scale) * network.noise_gain(g, *wires), wires)
+    fields = _fields(g, (sigma / scale) * network.noise_gain(g, top), top)
     step = max(1, _AT_ONCE // rows**2)
     parts = [_modes(fields[j : j + step]) for j in range(0, cols, step)]
     count = max(_needed(values, diagonal) for diagonal, values, _ in parts)
@@ -94,7 +93,7 @@ def stacked(parts: list[Forms | None]) -> Forms | None:
     )
 
 
-def _fields(g: Floats, weight: Floats, wires: Wires) -> NDArray[np.float32]:
+def _fields(g: Floats, weight: Floats, top: Topology) -> NDArray[np.float32]:
     """What 1 V on each row adds to each cell's share in its column's noise, (cols, rows of input,
     rows of cells)."""
     rows, cols = g.shape
@@ -102,7 +101,7 @@ def _fields(g: Floats, weight: Floats, wires: Wires) -> NDArray[np.float32]:
     step = max(1, _AT_ONCE // g.size)
     for k in range(0, rows, step):
         unit = np.eye(rows)[k : k + step]
-        at = network.solve(g, unit, *wires)
+        at = network.solve(g, unit, top)
         across = (at.row_voltage - at.col_voltage) * weight
         result[:, k : k + step] = across.transpose(2, 0, 1)
     return result

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from aimc.kernels.noise import forms
 from aimc.kernels.wires import network
+from aimc.kernels.wires.topology import Topology
 
 Floats = NDArray[np.float64]
 
@@ -43,23 +44,22 @@ class SharedForms(NamedTuple):
     error: float
 
 
-def shared_forms(g: Floats, sigma: Floats, wires: forms.Wires) -> SharedForms | None:
+def shared_forms(g: Floats, sigma: Floats, top: Topology) -> SharedForms | None:
     """The shared forms of `network.noise_std`; whether its `error` is small enough is for the
     caller to say.
 
     g, sigma  (rows, cols)     conductances and their deviations in one read [S]
-    wires     r_row, r_col, r_source, r_sense, drive, sense, as in `network`
     returns   None for more than `forms.LARGEST`
-    raises    ArgumentError, NotConverged
+    raises    NotConverged
     """
     rows, cols = g.shape
     scale = float(sigma.max()) or 1.0
-    gain = network.noise_gain(g, *wires)
+    gain = network.noise_gain(g, top)
     own, mean, cross = (sigma / scale) ** 2, np.zeros(rows), np.zeros((rows, 0))
-    if any(wires[:4]):
+    if not top.ideal:
         if rows * g.size > forms.LARGEST:
             return None
-        fields = forms._fields(g, (sigma / scale) * gain, wires)
+        fields = forms._fields(g, (sigma / scale) * gain, top)
         own = np.einsum("jki,jki->kj", fields, fields).astype(float)
 
         def between(x: Floats) -> Floats:
@@ -73,7 +73,7 @@ def shared_forms(g: Floats, sigma: Floats, wires: forms.Wires) -> SharedForms | 
     weights = values[:few, None] * right[:few]
     found = SharedForms(left[:, :few], weights, mean, cross, scale, np.inf)
     v = _inputs(rows)
-    exact = network.noise_std(g, v, sigma, gain, *wires, tol=1e-4)
+    exact = network.noise_std(g, v, sigma, gain, top, tol=1e-4)
     gap = np.abs(std(v, found) - exact) / np.where(exact > 0.0, exact, 1.0)
     return found._replace(error=float(gap.max()))
 

@@ -6,16 +6,33 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from aimc.errors import ArgumentError, NotConverged, as_array
+from aimc.errors import NotConverged
 from aimc.kernels.base.threads import scratch, spread
 from aimc.kernels.wires import pcg
-from aimc.kernels.wires.topology import Topology, as_mask
+from aimc.kernels.wires.topology import Topology
 
 Floats = NDArray[np.float64]
 _FINE = 1e-8  # tolerance from which on the sensed currents must be right, too
 _LOST = 1e-8  # error of the current law over the largest sensed current
+
+
+class Reads(NamedTuple):
+    """What a batch of reads applies to the array, and where its solution starts.
+
+    v       (batch, rows)                   source voltages [V]; those of floating rows are ignored
+    guess   (1 or batch, rows, cols)        column voltages to start from [V]
+    e       (batch, cols)                   voltages of the sense terminals [V]
+    source  (batch, rows, cols)             currents through the cells besides g u [A]
+    gate    (rows,) or (1 or batch, rows)   rows whose cells are connected
+    """
+
+    v: Floats
+    guess: Floats | None = None
+    e: Floats | None = None
+    source: Floats | None = None
+    gate: NDArray[np.bool_] | None = None
 
 
 class Solved(NamedTuple):
@@ -29,49 +46,35 @@ class Solved(NamedTuple):
 
 def iterate(
     g: Floats,
-    v: ArrayLike,
+    of: Reads,
     top: Topology,
     tol: float,
     fields: bool,
-    guess: ArrayLike | None = None,
-    e: Floats | None = None,
-    source: Floats | None = None,
-    gate: ArrayLike | None = None,
     within: float | None = None,
 ) -> Solved:
-    """Solves a batch of reads to `tol`, each on its own; arguments as in `network`, and
+    """Solves a batch of reads to `tol`, each on its own.
 
-    g       (1 or reads, rows, cols)  conductances, checked [S]
+    g       (1 or batch, rows, cols)  conductances [S]
     fields  whether all voltages are wanted; otherwise their arrays are empty
-    e       (reads, cols)             voltages of the sense terminals [V]
-    source  (reads, rows, cols)       currents through the cells besides g u [A]
     within  the residual to accept; None: 100 tol, which typical circuits meet ten-thousandfold
     """
     rows, cols = g.shape[1:]
-    v = as_array("v", v, (None, rows))
-    batch = len(v)
+    batch = len(of.v)
     mirror = (slice(None), top.rows, top.cols)
     start = np.zeros((0, rows, cols))
-    if guess is not None:
-        start = as_array("guess", guess, (None,) * (np.ndim(guess) - 2) + (rows, cols))
-        start = np.ascontiguousarray((start if start.ndim == 3 else start[None])[mirror])
-        if len(start) not in (1, batch):
-            raise ArgumentError(f"`guess` must hold 1 or {batch} arrays, but holds {len(start)}.")
-    e = np.zeros((batch, cols)) if e is None else np.ascontiguousarray(e[:, top.cols])
+    if of.guess is not None:
+        start = np.ascontiguousarray(of.guess[mirror])
+    e = np.zeros((batch, cols)) if of.e is None else np.ascontiguousarray(of.e[:, top.cols])
     g = np.ascontiguousarray(g[mirror])
     first = np.ascontiguousarray(np.atleast_2d(top.first))
-    v = np.ascontiguousarray(v[:, top.rows])
+    v = np.ascontiguousarray(of.v[:, top.rows])
     if first.max() == np.inf:
         v = np.where(top.driven, v, 0.0)
-    if gate is not None:
-        on = np.atleast_2d(as_mask("gate", gate, rows))[:, top.rows]
-        g = g * on[:, :, None]
-    for name, given in (("active", first), ("g", g)):
-        if len(given) not in (1, batch):
-            raise ArgumentError(
-                f"`{name}` must hold 1 or {batch} arrays, one a read, but holds {len(given)}."
-            )
-    s = np.zeros((0, rows, cols)) if source is None else np.ascontiguousarray(source[mirror])
+    if of.gate is not None:
+        g = g * np.atleast_2d(of.gate)[:, top.rows, None]
+    s = np.zeros((0, rows, cols))
+    if of.source is not None:
+        s = np.ascontiguousarray(of.source[mirror])
     current, residual = np.empty((batch, cols)), np.zeros(batch)
     row = np.empty((batch if fields else 0, rows, cols))
     col = np.empty_like(row)
@@ -80,7 +83,7 @@ def iterate(
     lost = np.empty(batch)
     # Linear: voltages far from one would overflow or vanish in the squares of the arithmetic.
     scale = float(max(np.abs(v).max(), np.abs(e).max()))
-    scale = scale if source is None and scale > 0.0 and not 1e-100 < scale < 1e100 else 1.0
+    scale = scale if of.source is None and scale > 0.0 and not 1e-100 < scale < 1e100 else 1.0
     if scale != 1.0:
         v, e, start = v / scale, e / scale, start / scale
 

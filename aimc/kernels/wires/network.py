@@ -5,66 +5,35 @@ Neighbouring nodes of a row are `r_row` apart, those of a column `r_col`. The so
 first node through `r_source`; a column's last node reaches virtual ground through `r_sense`. Any of
 the four may be zero.
 
-Every function takes the topology by the same names:
-
-    r_row, r_col, r_source, r_sense   resistances [ohm], >= 0
-    drive    "left", "right" or "both": the end of the rows at which their source sits
-    sense    "bottom" (the last row), "top" or "both" (the currents of both ends are summed)
-    active   (rows,) bool: rows whose source is connected; the others float. None: all are.
-             `solve` and `reads` also take (reads, rows)
-    gate     (rows,) or (reads, rows) bool: rows whose cells are connected; the others' transistors
-             are off. None: all are
+Every function takes the wires as one `top`, which also says which rows float (`solve` and `reads`
+take another set for each read), and arrays that its caller has checked: finite, g >= 0.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from aimc.errors import ArgumentError, NotConverged, as_array, as_number
+from aimc.errors import NotConverged
 from aimc.kernels.base import blas
 from aimc.kernels.base.threads import spread
 from aimc.kernels.wires import closing, reduction
-from aimc.kernels.wires.iteration import Solved, iterate
-from aimc.kernels.wires.topology import Topology, topology
+from aimc.kernels.wires.iteration import Reads, Solved, iterate
+from aimc.kernels.wires.topology import Topology
 
 Floats = NDArray[np.float64]
 _SPAN = 1e100  # conductance times resistance up to which no product overflows
 
 
-def transfer(
-    g: ArrayLike,
-    r_row: float,
-    r_col: float,
-    r_source: float,
-    r_sense: float,
-    drive: str = "left",
-    sense: str = "bottom",
-    active: ArrayLike | None = None,
-) -> Floats:
+def transfer(g: Floats, top: Topology) -> Floats:
     """The matrix with which `v @ transfer` are the sensed currents, exactly.
 
     g        (rows, cols)  conductances [S], >= 0; 0 is an open cell
     returns  (rows, cols)  [S]; rows of floating lines are 0; `g` itself if no wire has resistance
-    raises   ArgumentError, NotConverged
+    raises   NotConverged
     """
-    g = as_array("g", g, (None, None), minimum=0.0)
-    top = _fixed(g.shape, r_row, r_col, r_source, r_sense, drive, sense, active)
     with blas.one_thread():
         return _transfer(g, top).astype(np.float64, copy=False)
-
-
-def _fixed(shape: Any, *wires: Any) -> Topology:
-    """The wires of an array whose floating rows are the same in every read."""
-    top = topology(shape, *wires)
-    if top.first.ndim != 1:
-        raise ArgumentError(
-            f"`active` must have shape ({shape[0]},), but has shape {top.first.shape}. One "
-            "transfer matrix holds for one set of floating rows."
-        )
-    return top
 
 
 def _transfer(g: Floats, top: Topology, dtype: type = np.float64) -> NDArray[np.floating]:
@@ -88,26 +57,14 @@ def _bottom_up(g: Floats, top: Topology) -> tuple[Floats, reduction.Wires]:
     return np.ascontiguousarray(g[top.rows, top.cols][::-1]), wires
 
 
-def admittances(
-    g: ArrayLike,
-    r_row: float,
-    r_col: float,
-    r_source: float,
-    r_sense: float,
-    drive: str = "left",
-    sense: str = "bottom",
-) -> Floats:
+def admittances(g: Floats, top: Topology) -> Floats:
     """Current into the source of one row a volt on another, all others at 0 V, exactly.
 
     g        (rows, cols)  conductances [S], >= 0
-    drive    "left" or "right": a row with two sources has no one current
+    top      driven from one end: a row with two sources has no one current
     returns  (rows, rows)  [S], symmetric
-    raises   ArgumentError
+    raises   NotConverged
     """
-    g = as_array("g", g, (None, None), minimum=0.0)
-    top = _fixed(g.shape, r_row, r_col, r_source, r_sense, drive, sense, None)
-    if drive == "both":
-        raise ArgumentError("`drive` must be left or right, but is 'both'.")
     with blas.one_thread():
         flipped, wires = _bottom_up(g, top)
         theta, y, miss = closing.close(flipped, np.ones(len(g), bool), top, wires)
@@ -138,26 +95,12 @@ def _check(
         )
 
 
-def transfers(
-    g: ArrayLike,
-    r_row: float,
-    r_col: float,
-    r_source: float,
-    r_sense: float,
-    drive: str = "left",
-    sense: str = "bottom",
-    active: ArrayLike | None = None,
-    dtype: type = np.float64,
-) -> NDArray[np.floating]:
+def transfers(g: Floats, top: Topology, dtype: type = np.float64) -> NDArray[np.floating]:
     """`transfer` of many arrays, one a thread: g (arrays, rows, cols) [S] -> the same shape [S].
 
     dtype    float64, or float32: the joins of blocks above 8 x 8 cells then run in single precision
-    raises   ArgumentError, NotConverged
+    raises   NotConverged
     """
-    g = as_array("g", g, (None, None, None), minimum=0.0)
-    if np.dtype(dtype) not in (np.float64, np.float32):
-        raise ArgumentError(f"`dtype` must be float64 or float32, but is {dtype!r}.")
-    top = _fixed(g.shape[1:], r_row, r_col, r_source, r_sense, drive, sense, active)
     result = np.empty(g.shape, dtype)
 
     def work(lo: int, hi: int) -> None:
@@ -169,75 +112,45 @@ def transfers(
     return result
 
 
-def solve(
-    g: ArrayLike,
-    v: ArrayLike,
-    r_row: float,
-    r_col: float,
-    r_source: float,
-    r_sense: float,
-    drive: str = "left",
-    sense: str = "bottom",
-    active: ArrayLike | None = None,
-    gate: ArrayLike | None = None,
-) -> Solved:
+def solve(g: Floats, v: Floats, top: Topology, gate: NDArray[np.bool_] | None = None) -> Solved:
     """Every node voltage for a batch of inputs.
 
     g        (rows, cols)   conductances [S], >= 0
     v        (batch, rows)  source voltages [V]; those of floating rows are ignored. A floating row
                             without any closed cell is at 0 V by convention
-    raises   ArgumentError, NotConverged
+    raises   NotConverged
     """
-    g = as_array("g", g, (None, None), minimum=0.0)
-    top = topology(g.shape, r_row, r_col, r_source, r_sense, drive, sense, active)
-    return iterate(g[None], v, top, tol=1e-15, fields=True, gate=gate)
+    return iterate(g[None], Reads(v, gate=gate), top, tol=1e-15, fields=True)
 
 
 def reads(
-    g: ArrayLike,
-    v: ArrayLike,
-    r_row: float,
-    r_col: float,
-    r_source: float,
-    r_sense: float,
-    drive: str = "left",
-    sense: str = "bottom",
-    active: ArrayLike | None = None,
-    gate: ArrayLike | None = None,
+    g: Floats,
+    v: Floats,
+    top: Topology,
+    gate: NDArray[np.bool_] | None = None,
     tol: float = 1e-9,
-    guess: ArrayLike | None = None,
+    guess: Floats | None = None,
 ) -> tuple[Floats, float]:
     """Sensed currents without a transfer matrix: for single reads, or noise in every read.
 
     g        (batch, rows, cols) or (rows, cols)  conductances [S], >= 0
     v        (batch, rows)                        source voltages [V]
+    gate     (rows,) or (batch, rows)             rows whose cells are connected; None: all
     tol      energy norm of the residual over that of the drive, at which to stop
-    guess    (batch, rows, cols) or (rows, cols)  column voltages to start from [V], e.g. of `solve`
+    guess    (1 or batch, rows, cols)             column voltages to start from [V], e.g. of `solve`
     returns  current (batch, cols) [A], residual: see `Solved`
-    raises   ArgumentError, NotConverged
+    raises   NotConverged
     """
-    g = as_array("g", g, (None, None) if np.ndim(g) == 2 else (None, None, None), minimum=0.0)
-    g = g if g.ndim == 3 else g[None]
-    as_number("tol", tol, minimum=0.0)
-    top = topology(g.shape[1:], r_row, r_col, r_source, r_sense, drive, sense, active)
-    solved = iterate(g, v, top, tol, fields=False, guess=guess, gate=gate)
+    solved = iterate(
+        g if g.ndim == 3 else g[None], Reads(v, guess, gate=gate), top, tol, fields=False
+    )
     return solved.current, solved.residual
 
 
 _FIELDS = 32  # solutions with all their voltages that are held at once
 
 
-def noise_gain(
-    g: ArrayLike,
-    r_row: float,
-    r_col: float,
-    r_source: float,
-    r_sense: float,
-    drive: str = "left",
-    sense: str = "bottom",
-    active: ArrayLike | None = None,
-    tol: float = 1e-4,
-) -> Floats:
+def noise_gain(g: Floats, top: Topology, tol: float = 1e-4) -> Floats:
     """How much of a cell's excess current reaches the sense terminal of its own column.
 
     To first order a change dg of the conductances changes the current of column j by
@@ -247,33 +160,20 @@ def noise_gain(
 
     g        (rows, cols)  conductances [S], >= 0
     returns  (rows, cols)  [1]; 1 if no wire has resistance
-    raises   ArgumentError, NotConverged
+    raises   NotConverged
     """
-    g = as_array("g", g, (None, None), minimum=0.0)
-    top = topology(g.shape, r_row, r_col, r_source, r_sense, drive, sense, active)
     rows, cols = g.shape
     result = np.empty((rows, cols))
     for j in range(0, cols, _FIELDS):
         unit = np.eye(cols)[j : j + _FIELDS]
-        at = iterate(g[None], np.zeros((len(unit), rows)), top, tol, fields=True, e=unit)
+        at = iterate(g[None], Reads(np.zeros((len(unit), rows)), e=unit), top, tol, fields=True)
         for k in range(len(unit)):
             result[:, j + k] = at.col_voltage[k, :, j + k] - at.row_voltage[k, :, j + k]
     return result
 
 
 def noise_std(
-    g: ArrayLike,
-    v: ArrayLike,
-    sigma: ArrayLike,
-    gain: ArrayLike,
-    r_row: float,
-    r_col: float,
-    r_source: float,
-    r_sense: float,
-    drive: str = "left",
-    sense: str = "bottom",
-    active: ArrayLike | None = None,
-    tol: float = 1e-3,
+    g: Floats, v: Floats, sigma: Floats, gain: Floats, top: Topology, tol: float = 1e-3
 ) -> Floats:
     """Standard deviation of the sensed currents under independent read noise, to first order.
 
@@ -285,17 +185,13 @@ def noise_std(
     gain     (rows, cols)   `noise_gain` of the same array
     tol      of the voltages U across the cells; see `reads`
     returns  (batch, cols)  [A]
-    raises   ArgumentError, NotConverged
+    raises   NotConverged
     """
-    g = as_array("g", g, (None, None), minimum=0.0)
-    sigma = as_array("sigma", sigma, g.shape, minimum=0.0)
-    weight = sigma * as_array("gain", gain, g.shape)
-    top = topology(g.shape, r_row, r_col, r_source, r_sense, drive, sense, active)
-    v = as_array("v", v, (None, len(g)))
+    weight = sigma * gain
     result = np.empty((len(v), g.shape[1]))
     for lo in range(0, len(v), _FIELDS):
         here = slice(lo, lo + _FIELDS)
-        at = iterate(g[None], v[here], top, tol, fields=True)
+        at = iterate(g[None], Reads(v[here]), top, tol, fields=True)
         noise = weight * (at.row_voltage - at.col_voltage)
         result[here] = np.sqrt(np.einsum("nij,nij->nj", noise, noise))
     return result

@@ -18,13 +18,13 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from aimc.errors import ArgumentError, NotConverged, as_array, as_number
+from aimc.errors import NotConverged
 from aimc.kernels.base.jit import jit, reduction
-from aimc.kernels.wires.iteration import iterate
+from aimc.kernels.wires.iteration import Reads, iterate
 from aimc.kernels.wires.sums import total
-from aimc.kernels.wires.topology import Topology, as_mask, topology
+from aimc.kernels.wires.topology import Topology
 
 Floats = NDArray[np.float64]
 Cells = Callable[[Floats, NDArray], tuple[Floats, Floats]]
@@ -124,16 +124,10 @@ def _misses(i, wanted, current, worst, out):
 
 def solve(
     curve: Curve,
-    g: ArrayLike,
-    v: ArrayLike,
-    r_row: float,
-    r_col: float,
-    r_source: float,
-    r_sense: float,
-    drive: str = "left",
-    sense: str = "bottom",
-    active: ArrayLike | None = None,
-    gate: ArrayLike | None = None,
+    g: Floats,
+    v: Floats,
+    top: Topology,
+    gate: NDArray[np.bool_] | None = None,
     tol: float = 1e-12,
 ) -> Newton:
     """Every node voltage for a batch of inputs.
@@ -141,21 +135,11 @@ def solve(
     g        (rows, cols) or (reads, rows, cols)  conductances at 0 V [S], >= 0
     v        (reads, rows)                        source voltages [V]
     tol      residual at which to stop; see `Newton`
-    Topology as in `network`. Raises ArgumentError; NotConverged with the residual reached.
+    top, gate  as in `network.reads`
+    raises   NotConverged with the residual reached
     """
-    g = as_array("g", g, (None,) * (3 if np.ndim(g) == 3 else 2), minimum=0.0)
     rows, cols = g.shape[-2:]
-    v = as_array("v", v, (None, rows))
-    if g.ndim == 3 and len(g) != len(v):
-        raise ArgumentError(f"`g` must hold {len(v)} arrays, one a read, but holds {len(g)}.")
-    as_number("tol", tol, above=0.0)
-    wires = (r_row, r_col, r_source, r_sense, drive, sense)
-    top = topology((rows, cols), *wires, active)
-    on = (
-        None
-        if gate is None
-        else np.broadcast_to(np.atleast_2d(as_mask("gate", gate, rows)), v.shape)
-    )
+    on = None if gate is None else np.broadcast_to(np.atleast_2d(gate), v.shape)
     parts = []
     step = max(1, AT_ONCE // (rows * cols))
     for lo in range(0, len(v), step):
@@ -260,7 +244,8 @@ def _linear(
     beside = np.empty_like(u)
     _beside(i.ravel(), slope.ravel(), u.ravel(), beside.ravel())
     try:
-        at = iterate(slope, v, top, tol, True, guess=guess, source=beside, within=np.inf)
+        reads = Reads(v, guess, source=beside)
+        at = iterate(slope, reads, top, tol, True, within=np.inf)
     except NotConverged as error:
         raise NotConverged(
             f"The tangents of {u.shape[1]} x {u.shape[2]} nonlinear cells must form a network that "

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
-from aimc.errors import ArgumentError, as_number
+from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 _OPEN = -1.0
 
 
 class Topology(NamedTuple):
-    """Resistances and sources, once mirrored to drive at the left and sense at the bottom."""
+    """Resistances and sources, once mirrored to drive at the left and sense at the bottom.
+
+    rows, cols: mirror an array (rows, cols) to this form, and back.
+    """
 
     rows: slice
     cols: slice
@@ -24,6 +25,12 @@ class Topology(NamedTuple):
     last: float
     r_col: float
     col_end: float
+
+    def floating(self, active: NDArray[np.bool_] | None) -> Topology:
+        """With a source at the `active` rows only, (rows,) or (reads, rows); None: at all."""
+        if active is None:
+            return self
+        return self._replace(first=np.where(active[..., self.rows], self.first, np.inf))
 
     @property
     def ladder(self) -> tuple[float, float, float, float, float]:
@@ -55,18 +62,13 @@ def topology(
     r_sense: float,
     drive: str = "left",
     sense: str = "bottom",
-    active: ArrayLike | None = None,
 ) -> Topology:
-    """Checks the wires of a `shape` array and mirrors them to the one form the kernels know."""
-    values = {"r_row": r_row, "r_col": r_col, "r_source": r_source, "r_sense": r_sense}
-    for name, value in values.items():
-        as_number(name, value, minimum=0.0)
-    for name, value, allowed in (
-        ("drive", drive, ("left", "right", "both")),
-        ("sense", sense, ("bottom", "top", "both")),
-    ):
-        if value not in allowed:
-            raise ArgumentError(f"`{name}` must be one of {', '.join(allowed)}, but is {value!r}.")
+    """The wires of a `shape` array, checked by `parts.Wires`, in the one form the kernels know.
+
+    r_row, r_col, r_source, r_sense   resistances [ohm], >= 0
+    drive    "left", "right" or "both": the end of the rows at which their source sits
+    sense    "bottom" (the last row), "top" or "both" (the currents of both ends are summed)
+    """
     rows = slice(None, None, -1) if sense == "top" else slice(None)
     cols = slice(None, None, -1) if drive == "right" else slice(None)
     row_end = col_end = _OPEN
@@ -82,18 +84,4 @@ def topology(
         else:
             col_end = float(r_sense)
     first = np.full(shape[0], float(r_source))
-    if active is not None:
-        mask = as_mask("active", active, shape[0])
-        first = np.where(mask[..., rows], first, np.inf)
     return Topology(rows, cols, first, float(r_row), row_end, float(r_sense), float(r_col), col_end)
-
-
-def as_mask(name: str, value: ArrayLike, rows: int) -> NDArray[np.bool_]:
-    """`value` as a boolean array (rows,) or (reads, rows). Raises ArgumentError on another."""
-    mask = np.asarray(value)
-    if mask.dtype != np.bool_ or mask.ndim not in (1, 2) or mask.shape[-1] != rows:
-        raise ArgumentError(
-            f"`{name}` must be a boolean array of shape ({rows},) or (reads, {rows}), "
-            f"but has shape {mask.shape} and type {mask.dtype}."
-        )
-    return mask
