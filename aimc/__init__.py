@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from aimc.crossbar import Crossbar
     from aimc.curves import Curve
     from aimc.macro import Hardware, Macro
+    from aimc.parts.condition import Condition
     from aimc.parts.device import Device
     from aimc.parts.wires import Wires
 
 __all__ = [
+    "Condition",
     "Crossbar",
     "Curve",
     "Device",
@@ -43,6 +45,7 @@ __all__ = [
 ]
 
 _ROOM_OF = {
+    "Condition": "parts.condition",
     "Crossbar": "crossbar",
     "Curve": "curves",
     "Device": "parts.device",

@@ -18,7 +18,7 @@ from aimc.converters.calibration import CALIBRATIONS
 from aimc.converters.ramp import Design, ProgrammedRamp, RampADC
 from aimc.curves import curve as named_curve
 from aimc.errors import must
-from aimc.macro import Hardware
+from aimc.macro import Condition, Hardware
 from aimc.plots import ramps as plots_ramp
 from aimc.units import show as quantity
 
@@ -58,7 +58,7 @@ def report(
         made = described.program(design.curve, hardware.device, rng, _site(hardware, design), chips)
         stages = {"": made}
         if hardware.age:
-            stages["aged"] = aged = made.aged(hardware.age, rng)
+            stages["aged"] = aged = made.under(Condition(hardware.age), rng)
             if method != "none":
                 stages["again"] = aged.recalibrated(rng)
         ramps[method] = stages.get("aged", made)

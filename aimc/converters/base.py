@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from aimc.converters.waveform import Waveform
 from aimc.curves import Curve
 from aimc.errors import as_count, as_number, as_rng, must
 from aimc.kernels.read.crossing import first_crossings
+from aimc.parts.condition import AS_WRITTEN, Condition
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,12 +85,17 @@ class ADC(ABC):
         (offsets, capacitors at the columns, the read voltage) is drawn where a macro is programmed.
         """
 
+    def calibrated(self, made: Any, rng: np.random.Generator, method: str | None) -> Any:
+        """`made`, a converter of this description, calibrated again by `method`, None for its own;
+        itself where there is no calibration."""
+        return made
+
     def circuit(self, site: Site, g_columns: Any, steps: Array, c_ramp: float) -> Circuit:
         """What noise depends on where the reference has no memristors. g_columns (cols,):
         conductance at the columns' virtual grounds [S]; steps (k,) of the reference [V], on c_ramp
         [F]."""
         return Circuit(
-            t_step=self.t_step, t_rest=0.0, window=site.window, start=1, brink=0.0,
+            t_step=self.t_step, t_rest=0.0, window=site.window, start=1, start_step=0.0,
             c_array=site.c_array, c_ramp=c_ramp, steps=steps, sigma_steps=np.zeros(steps.shape),
             sigma_start=0.0, g_ramp=0.0, g_array=g_columns, volts=0.0,
         )  # fmt: skip
@@ -146,8 +153,9 @@ class Converter(ABC):
 
     adc: its description; curve: what it applies; site: where it stands. columns: what tells its
     columns apart; g_columns (cols,): conductance at their virtual grounds [S]. number: which of the
-    macro's converters it is. supply: read voltage over its nominal value. fade: current that the
-    array has left for the same activations, as its cells age or warm up, over what was meant.
+    macro's converters it is. condition: that it is read under. retained: current of the array for
+    the same activations, as its cells have aged and warmed up, over what was meant. draws: state of
+    the generator before its cells' ageing was drawn, None where nothing was.
     """
 
     adc: Any
@@ -156,8 +164,9 @@ class Converter(ABC):
     columns: Columns = field(default_factory=Columns, kw_only=True)
     g_columns: Any = field(default=0.0, kw_only=True)
     number: int = field(default=0, kw_only=True)
-    supply: float = field(default=1.0, kw_only=True)
-    fade: float = field(default=1.0, kw_only=True)
+    condition: Condition = field(default=AS_WRITTEN, kw_only=True)
+    retained: float = field(default=1.0, kw_only=True)
+    draws: np.random.Generator | None = field(default=None, kw_only=True)
 
     @property
     @abstractmethod
@@ -192,7 +201,13 @@ class Converter(ABC):
     @property
     def bits(self) -> int:
         """The resolution that it is read with."""
-        return self.adc.bits
+        return self.condition.bits or self.adc.bits
+
+    @property
+    def supply(self) -> float:
+        """Read voltage over its nominal value."""
+        v_read = self.condition.v_read
+        return 1.0 if v_read is None else v_read / self.site.v_read
 
     @property
     def gain(self) -> float:
@@ -212,7 +227,7 @@ class Converter(ABC):
     @property
     def common(self) -> float:
         """Volts of the array for a pre-activation of one over those that are meant."""
-        return self.fade
+        return self.retained
 
     @cached_property
     def crossings(self) -> Array:
@@ -354,31 +369,47 @@ class Converter(ABC):
             made = part.columns(made, cols, self.site.c_array, rng)
         return dataclasses.replace(self, columns=made, g_columns=g_columns)
 
-    def aged(self, t: float, rng: np.random.Generator) -> Self:
-        """The converter `t` seconds after programming."""
-        return self
+    def under(
+        self,
+        condition: Condition,
+        rng: np.random.Generator | None = None,
+        retained: float | None = None,
+    ) -> Self:
+        """This converter, as it was written, under `condition` instead of the one it is under.
 
-    def at(self, bits: int) -> Self:
-        """The converter read with fewer bits. Raises ArgumentError where it has one resolution."""
-        if as_count("bits", bits, 1) != self.bits:
-            raise must("bits", f"be {self.bits}", f"is {bits}", "Only a ramp has several.")
-        return self
+        rng: draws its cells' ageing; None: as it was drawn before. retained: what the array before
+        it conducts over what was meant; None: what `Device.retained` says of cells like its own,
+        one where it has none. Raises ArgumentError for bits that it cannot be read with.
+        """
+        if condition.bits is not None:
+            self._resolve(condition.bits)
+        drawn = copy.deepcopy(self.draws) if rng is None else as_rng(rng)
+        draws = copy.deepcopy(drawn) if condition.age else self.draws
+        own, cells = self._cells_under(condition, drawn)
+        return dataclasses.replace(
+            self, condition=condition, retained=own if retained is None else retained, draws=draws,
+            **cells,
+        )  # fmt: skip
 
-    def heated(self, temperature: float) -> Self:
-        """The converter at `temperature` [K]."""
-        return self
+    def _resolve(self, bits: int) -> None:
+        """Raises ArgumentError for bits that it cannot be read with."""
+        if bits != self.adc.bits:
+            raise must("bits", f"be {self.adc.bits}", f"is {bits}", "Only a ramp has several.")
+
+    def _cells_under(self, condition: Condition, rng: Any) -> tuple[float, dict[str, Any]]:
+        """What cells like its own retain, and the fields that hold its cells."""
+        return 1.0, {}
 
     def recalibrated(self, rng: np.random.Generator, method: str | None = None) -> Self:
-        """The converter calibrated again as it now stands; itself where it has no calibration."""
-        return self
-
-    def powered(self, supply: float) -> Self:
-        """The converter where the read voltage is `supply` times its nominal value."""
-        return dataclasses.replace(self, supply=as_number("supply", supply, above=0))
-
-    def behind(self, fade: float) -> Self:
-        """The converter behind an array whose currents are `fade` times what was meant."""
-        return dataclasses.replace(self, fade=as_number("fade", fade, above=0))
+        """Calibrated again at its age, at the nominal read voltage and temperature and with all of
+        its bits, by the method of its description or another; itself without calibration."""
+        at = self.condition
+        if at.temperature is None and self.supply == 1.0 and self.bits == self.adc.bits:
+            return self.adc.calibrated(self, rng, method)
+        nominal = Condition(at.age, stored_at=at.stored_at)
+        retained = self.retained if at.temperature is None else None
+        done = self.adc.calibrated(self.under(nominal, retained=retained), rng, method)
+        return done.under(at, retained=self.retained)
 
 
 def lead(chips: int | None) -> tuple[int, ...]:

@@ -127,7 +127,7 @@ def _strayed(ramp: ProgrammedRamp) -> Array:
 
 def _is_stuck(g: Array, target: Any, ramp: ProgrammedRamp) -> NDArray[np.bool_]:
     """Cells more than a fifth of the range from what they would be by now."""
-    return np.abs(g - ramp.fade * target) > 0.2 * ramp.device.g_max
+    return np.abs(g - ramp.retained * target) > 0.2 * ramp.device.g_max
 
 
 def one_point(
@@ -140,7 +140,7 @@ def one_point(
     """
     device, measured = ramp.device, ramp.measured(rng, READS)
     middle = ramp.goal.size // 2
-    error = (measured.thresholds[..., middle] - ramp.goal[middle]) * ramp.scale * ramp.fade
+    error = (measured.thresholds[..., middle] - ramp.goal[middle]) * ramp.scale * ramp.retained
     targets, _ = ramp.bias_plan
     sound = ~_is_stuck(measured.g_bias, targets, ramp)
     cell = targets.size - 1 - np.argmax(sound[..., ::-1], axis=-1)[..., None]
@@ -203,7 +203,7 @@ def closed_loop(
     g_steps = ramp.g_steps.copy()
     measured = ramp.measured(rng, READS)
     cells = np.where(measured.g_steps > 0, measured.g_steps, 1.0)
-    carried = np.where(measured.g_steps > 0, measured.pulsed[0] / cells, ramp.carried)
+    carried = np.where(measured.g_steps > 0, measured.pulsed[0] / cells, ramp.large_signal)
     carried /= ramp.common
     error = (measured.thresholds - measured.programmed - goal) * ramp.scale
     along = np.einsum("...b,...bk->...k", measured.pulsed[1] / ramp.common, ramp.pulses[..., 1:])

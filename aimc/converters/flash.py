@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from aimc.curves import Curve
+    from aimc.parts.condition import Condition
     from aimc.parts.device import Device
 
     Array = NDArray[np.float64]
@@ -78,9 +79,8 @@ class Flash(Converter):
     """A flash converter as made.
 
     g (..., k): conductance that makes each level [S]; scale: siemens for a pre-activation of one;
-    zero: conductance of a pre-activation of zero, which is subtracted where there is one and fades
-    as the array does [S]. t: age [s]; written: the cells as they were written, None: as they stand;
-    nominal: the converter at the nominal temperature, where this one is not.
+    zero: conductance of a pre-activation of zero, which is subtracted where there is one and drifts
+    as the array does [S]. written: the cells as they were written, None: as they stand.
     """
 
     device: Device
@@ -88,9 +88,7 @@ class Flash(Converter):
     scale: float
     zero: float
     columns: Comparators = field(default_factory=Comparators, kw_only=True)
-    t: float = field(default=0.0, kw_only=True)
     written: Written | None = field(default=None, kw_only=True)
-    nominal: Flash | None = field(default=None, kw_only=True)
 
     @property
     def periods(self) -> int:
@@ -129,14 +127,14 @@ class Flash(Converter):
     def common(self) -> float:
         """The array's volts over those that are meant: its cells are taken to share what these
         cells do at the array's read voltage."""
-        return self._over(self.g, self.supply)[1] * self.fade
+        return self._over(self.g, self.supply)[1] * self.retained
 
     @cached_property
     def shared(self) -> Array:
         """The levels that the memristors make, (k,) [V]."""
         supply = self.supply if self.adc.reference == "tracking" else 1.0
         seen, factor = self._over(self.g, supply)
-        return (seen - self.zero * factor * self.fade) * (self.site.gain / self.scale)
+        return (seen - self.zero * factor * self.retained) * (self.site.gain / self.scale)
 
     @cached_property
     def levels(self) -> Array:
@@ -156,7 +154,7 @@ class Flash(Converter):
     def _circuit(self) -> Circuit:
         none = np.zeros(self.cells)
         circuit = self.adc.circuit(self.site, self.g_columns, none, math.inf)
-        sigma = self.device.read_sigma(self.g, self.t)
+        sigma = self.device.read_sigma(self.g, self.device.equivalent_age(self.condition))
         return dataclasses.replace(
             circuit, sigma_steps=sigma, volts=self.site.gain / self.scale
         )  # fmt: skip
@@ -181,20 +179,10 @@ class Flash(Converter):
             count += seen >= level
         return count if self._counter is None else self._counter[count]
 
-    def aged(self, t: float, rng: np.random.Generator) -> Flash:
-        """The converter `t` seconds after programming: its cells drift as the array's do."""
-        base = self.nominal or self
-        past = base.written or Written.at(0.0, base.g)
-        g = past.aged(self.device, t, rng)
-        made = dataclasses.replace(base, g=g, t=float(t), written=past)
-        return made.behind(self.device.fade(t))
-
-    def heated(self, temperature: float) -> Flash:
-        """The converter at `temperature` [K]."""
-        base = self.nominal or self
-        g = self.device.heated(base.g, temperature)
-        fade = self.device.fade(self.t, temperature)
-        return dataclasses.replace(base, g=g, nominal=base).behind(fade)
+    def _cells_under(self, condition: Condition, rng: Any) -> tuple[float, dict[str, Any]]:
+        written = self.written or Written.at(0.0, self.g)
+        g = written.under(self.device, condition, rng)
+        return self.device.retained(condition), {"g": g, "written": written}
 
     def __str__(self) -> str:
         worst = np.abs(self.inl()).max(initial=0.0)

@@ -44,17 +44,16 @@ class Columns:
 @dataclass(frozen=True)
 class Circuit:
     """What noise depends on. t_step, t_rest, window [s]; start: clock periods before the first
-    level, brink: what the last of them adds to the ramp [V]; c_array, c_ramp [F]; steps (k,): the
-    ramp's steps [V]; sigma_steps (k,) and
-    sigma_start: read noise of the conductance pulsed in each and before them [S]; g_ramp and
-    g_array (cols,): conductance attached to each virtual ground throughout [S]; volts: of the ramp
-    for one siemens and period [V/S]."""
+    level, start_step: what the last of them adds to the ramp [V]; c_array, c_ramp [F]; steps (k,):
+    the ramp's steps [V]; sigma_steps (k,) and sigma_start: read noise of the conductance pulsed in
+    each and before them [S]; g_ramp and g_array (cols,): conductance attached to each virtual
+    ground throughout [S]; volts: of the ramp for one siemens and period [V/S]."""
 
     t_step: float
     t_rest: float
     window: float
     start: int
-    brink: float
+    start_step: float
     c_array: float
     c_ramp: float
     steps: Array
@@ -155,7 +154,7 @@ class ComparatorNoise(Imperfection):
 
 @dataclass(frozen=True)
 class ComparatorDelay(Imperfection):
-    """The comparator tells what stood at its input `delay` [s] before: level_k becomes
+    """The comparator shows what stood at its input `delay` [s] before: level_k becomes
     v(t_k - delay), the ramp straight while it is pulsed and still while it rests [by definition of
     a pure delay]."""
 
@@ -318,7 +317,7 @@ class ClockJitter(Imperfection):
 
     def noise(self, circuit: Circuit) -> Noise:
         share = self.std / circuit.t_step
-        return Noise(start=abs(circuit.brink) * share, steps=np.abs(circuit.steps) * share)
+        return Noise(start=abs(circuit.start_step) * share, steps=np.abs(circuit.steps) * share)
 
     def edge(self) -> float:
         return self.std

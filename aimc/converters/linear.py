@@ -75,7 +75,7 @@ class TableConverter(Converter):
     def common(self) -> float:
         """The array's volts over those that are meant: they follow the supply and the array's
         cells, the levels do not."""
-        return self.supply * self.fade
+        return self.supply * self.retained
 
     @cached_property
     def grid(self) -> Array:

@@ -30,6 +30,7 @@ from aimc.parts.wires import Wires
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from aimc.parts.condition import Condition
     from aimc.parts.device import Device
 
     Array = NDArray[np.float64]
@@ -109,6 +110,16 @@ class RampADC(ADC):
         )  # fmt: skip
         return calibrated(ramp, rng, self.calibration)
 
+    def calibrated(
+        self, made: ProgrammedRamp, rng: np.random.Generator, method: str | None
+    ) -> ProgrammedRamp:
+        """`made` calibrated again, to the array as it now stands: what is `retained` of it is taken
+        as known."""
+        method = self.calibration if method is None else method
+        if method not in CALIBRATIONS:
+            raise must("method", f"be one of {', '.join(CALIBRATIONS)}", f"is {method!r}")
+        return calibrated(made, rng, method)
+
     def _repaired(
         self, g: Array, targets: Array, device: Device, rng: np.random.Generator
     ) -> Array:
@@ -127,9 +138,9 @@ class ProgrammedRamp(Converter):
     g_steps (..., cells) [S]: the ramp's cells in the order of their steps, `counts` of them pulsed
     together in each; g_bias (..., bias_cells) [S]. pulses (..., bias_cells, k): clock periods that
     each bias cell is on before each level, negative where against the ramp. scale: conductance for
-    a pre-activation step of one [S]. report: of its last calibration. resolution: bits that are
-    read, see `at`; None for all. t: age [s]; written: ramp and bias cells as they were written,
-    None: as they stand; nominal: the ramp at the nominal temperature, where this one is not.
+    a pre-activation step of one [S]. report: of its last calibration. written: ramp and bias cells
+    as they were written, None: as they stand. Read with fewer bits, 2^(n - bits) of the steps are
+    pulsed at once: the ramp stands at every so-many-th of its levels and takes less time.
     """
 
     device: Device
@@ -139,14 +150,12 @@ class ProgrammedRamp(Converter):
     pulses: NDArray[np.int64]
     scale: float
     report: Report | None = None
-    resolution: int | None = None
-    t: float = field(default=0.0, kw_only=True)
     written: tuple[Written, Written] | None = field(default=None, kw_only=True)
-    nominal: ProgrammedRamp | None = field(default=None, kw_only=True)
 
     @property
-    def bits(self) -> int:
-        return self.adc.bits if self.resolution is None else self.resolution
+    def age(self) -> float:
+        """Since it was programmed, see `Device.equivalent_age` [s]."""
+        return self.device.equivalent_age(self.condition)
 
     @cached_property
     def goal(self) -> Array:
@@ -216,10 +225,10 @@ class ProgrammedRamp(Converter):
     def common(self) -> float:
         """The array's volts over those that are meant: what its cells share with the ramp's, so
         that it cancels."""
-        return self.carried * self.fade
+        return self.large_signal * self.retained
 
     @cached_property
-    def carried(self) -> float:
+    def large_signal(self) -> float:
         """By what factor pulsed cells carry more than their small-signal conductance at the nominal
         read voltage."""
         if self.device.iv is None:
@@ -266,7 +275,7 @@ class ProgrammedRamp(Converter):
         return start, after
 
     @property
-    def _brink(self) -> Array:
+    def _start_step(self) -> Array:
         """Signed conductance of the bias cells in the last period before the first level [S]."""
         return (self.pulsed[1] * np.sign(self.pulses[..., 0])).sum(axis=-1)
 
@@ -306,12 +315,14 @@ class ProgrammedRamp(Converter):
     def _circuit(self) -> Circuit:
         volts = self.site.v_read * self.adc.t_step / self.c_fb
         start, steps = self._charges
-        cells, bias = (self.device.read_sigma(g, self.t) ** 2 for g in (self.g_steps, self.g_bias))
+        cells, bias = (
+            self.device.read_sigma(g, self.age) ** 2 for g in (self.g_steps, self.g_bias)
+        )
         skipped, variance = self._stepped(cells, bias, self.pulses**2)
         first = skipped + (bias * self.pulses[..., 0] ** 2).sum(axis=-1)
         return Circuit(
             t_step=self.adc.t_step, t_rest=self.adc.t_rest, window=self.site.window,
-            start=start.shape[-1], brink=float(np.mean(self._brink)) * volts,
+            start=start.shape[-1], start_step=float(np.mean(self._start_step)) * volts,
             c_array=self.site.c_array, c_ramp=self.c_fb,
             steps=steps * volts, sigma_steps=np.sqrt(variance),
             sigma_start=float(np.sqrt(np.mean(first))), g_ramp=float(np.mean(self._attached)),
@@ -322,7 +333,7 @@ class ProgrammedRamp(Converter):
         """Conductances [S] as so many reads of each cell, averaged, see them."""
         if not self.device.on_read:
             return g
-        sigma = self.device.read_sigma(g, self.t) / math.sqrt(reads)
+        sigma = self.device.read_sigma(g, self.age) / math.sqrt(reads)
         return np.maximum(g + sigma * rng.standard_normal(g.shape), 0.0)
 
     def measured(self, rng: np.random.Generator, reads: int) -> ProgrammedRamp:
@@ -334,47 +345,22 @@ class ProgrammedRamp(Converter):
         """With other `g_steps`, `g_bias` or `pulses`; steps, bias: which cells are written now."""
         done, past = dataclasses.replace(self, **cells), self._past
         pairs = zip(past, (steps, bias), (done.g_steps, done.g_bias), strict=True)
-        written = tuple(each.rewritten(there, new, self.t) for each, there, new in pairs)
+        written = tuple(each.rewritten(there, new, self.age) for each, there, new in pairs)
         return dataclasses.replace(done, written=written)
 
     @property
     def _past(self) -> tuple[Written, Written]:
         if self.written is not None:
             return self.written
-        return Written.at(self.t, self.g_steps), Written.at(self.t, self.g_bias)
+        return Written.at(self.age, self.g_steps), Written.at(self.age, self.g_bias)
 
-    def recalibrated(self, rng: np.random.Generator, method: str | None = None) -> ProgrammedRamp:
-        """Calibrated again as it now stands, by the method of its description or another, to the
-        array as it now stands: what `fade` says of it is taken as known."""
-        method = self.adc.calibration if method is None else method
-        if method not in CALIBRATIONS:
-            raise must("method", f"be one of {', '.join(CALIBRATIONS)}", f"is {method!r}")
-        whole = calibrated(dataclasses.replace(self, resolution=None), rng, method)
-        return dataclasses.replace(whole, resolution=self.resolution)
-
-    def at(self, bits: int) -> ProgrammedRamp:
-        """The same column read with fewer bits: 2^(n - bits) of its steps are pulsed at once, so
-        that it stands at every so-many-th of its levels and a conversion takes less time."""
+    def _resolve(self, bits: int) -> None:
         as_count("bits", bits, 1, self.adc.bits)
-        return dataclasses.replace(self, resolution=bits)
 
-    def aged(self, t: float, rng: np.random.Generator) -> ProgrammedRamp:
-        """The ramp `t` seconds after programming, at the nominal temperature: its cells drift as
-        the array's do. By itself it stands behind an array that fades as `Device.fade` says; a
-        macro knows its own.
-        """
-        base = self.nominal or self
-        past = base._past
-        steps, bias = (each.aged(self.device, t, rng) for each in past)
-        made = dataclasses.replace(base, g_steps=steps, g_bias=bias, t=float(t), written=past)
-        return made.behind(self.device.fade(t))
-
-    def heated(self, temperature: float) -> ProgrammedRamp:
-        """The ramp at `temperature` [K], behind an array that `Device.fade` says, as `aged`."""
-        base = self.nominal or self
-        steps, bias = (self.device.heated(g, temperature) for g in (base.g_steps, base.g_bias))
-        made = dataclasses.replace(base, g_steps=steps, g_bias=bias, nominal=base)
-        return made.behind(self.device.fade(self.t, temperature))
+    def _cells_under(self, condition: Condition, rng: Any) -> tuple[float, dict[str, Any]]:
+        steps, bias = (each.under(self.device, condition, rng) for each in self._past)
+        cells = {"g_steps": steps, "g_bias": bias, "written": self._past}
+        return self.device.retained(condition), cells
 
     def __str__(self) -> str:
         return (

@@ -65,12 +65,12 @@ class Waveform:
             return after, after - lag + (y - v + lag) * math.exp(-t / self.tau)
         rate = total / (c * (1.0 + self.gain))
         drive = i / (c * (1.0 + 1.0 / self.gain))
-        faded = np.exp(-rate * t)
-        after = v * faded + drive * t * _mean_fade(rate * t)
+        decayed = np.exp(-rate * t)
+        after = v * decayed + drive * t * _mean_decay(rate * t)
         if self.tau == 0.0:
             return after, after
         decay = math.exp(-t / self.tau)
-        # y = sum of what the lag makes of v's start, which fades, and of v's growth
+        # y = sum of what the lag makes of v's start, which decays, and of v's growth
         share = _between(rate, 1.0 / self.tau, t) / self.tau
         grown = drive * (1.0 - decay - share) / np.maximum(rate, 1e-300)
         if np.any(rate * self.tau < 1e-9):
@@ -79,7 +79,7 @@ class Waveform:
         return after, y * decay + v * share + grown
 
 
-def _mean_fade(x: Array) -> Array:
+def _mean_decay(x: Array) -> Array:
     """(1 - e^-x) / x, one at x = 0."""
     return np.where(x > 0, -np.expm1(-x) / np.where(x > 0, x, 1.0), 1.0)
 
@@ -88,4 +88,4 @@ def _between(a: Array, b: float, t: float) -> Array:
     """Integral of e^(-a s) e^(-b (t - s)) over s from 0 to t."""
     x = np.minimum(a, b) * t
     gap = np.abs(a - b) * t
-    return t * np.exp(-x) * _mean_fade(gap)
+    return t * np.exp(-x) * _mean_decay(gap)

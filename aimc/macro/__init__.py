@@ -2,5 +2,15 @@
 
 from aimc.macro.layout import Curves, curve_ranges, spread_curves
 from aimc.macro.macro import Hardware, Macro, Stack, Trace
+from aimc.parts.condition import Condition
 
-__all__ = ["Curves", "Hardware", "Macro", "Stack", "Trace", "curve_ranges", "spread_curves"]
+__all__ = [
+    "Condition",
+    "Curves",
+    "Hardware",
+    "Macro",
+    "Stack",
+    "Trace",
+    "curve_ranges",
+    "spread_curves",
+]

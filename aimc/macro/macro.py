@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from aimc.crossbar import Crossbar
 from aimc.curves import Curve
 from aimc.errors import as_array, as_batch, as_count, as_number, as_rng, must
 from aimc.macro.layout import Curves, curve_ranges, partial_sum, ranges, spread_curves
+from aimc.parts.condition import AS_WRITTEN, Condition
 from aimc.parts.device import Device
 from aimc.parts.driver import Driver
 from aimc.parts.mapping import DifferentialPair, Mapping
@@ -172,12 +174,11 @@ class Stack:
     """Arrays above each other that share one row of integrators, usually a single one, with the
     converters of its columns.
 
-    g_written (rows, lines) [S]: the cells right after programming; `crossbar` holds them at the
-    macro's age and temperature. ramps: (range of columns, converter) pairs; ranges that share a
+    g_written (rows, lines) [S]: the cells right after programming; `crossbar` holds them as they
+    stand under `condition`. ramps: (range of columns, converter) pairs; ranges that share a
     converter have its `number`. w_max: the weight that takes the whole conductance range. c_array:
-    feedback capacitor of the array's integrators [F]. supply: read voltage over its nominal value;
-    temperature: [K], None where cells stand as written;
-    nominal: the stack at the nominal read voltage and temperature, where this one is not.
+    feedback capacitor of the array's integrators [F]. v_chip: the chip's own read voltage [V].
+    draws: state of the generator before the ageing of its cells is drawn.
     """
 
     hardware: Hardware
@@ -186,10 +187,9 @@ class Stack:
     w_max: float
     c_array: float
     crossbar: Crossbar
-    age: float = 0.0
-    supply: float = 1.0
-    temperature: float | None = None
-    nominal: Stack | None = None
+    v_chip: float
+    draws: np.random.Generator
+    condition: Condition = AS_WRITTEN
 
     @classmethod
     def write(
@@ -227,8 +227,13 @@ class Stack:
             for key, place in zip(keys, places, strict=True)
         )
         crossbar = Crossbar(g, hardware.wires, iv=hardware.device.iv, edges=tuple(edges))
-        stack = cls(hardware, g, ramps, w_max, c_array, crossbar).aged(hardware.age, rng)
-        return stack.at(v_read=driver.v_read * hardware.adc.supply(rng))
+        draws = np.random.default_rng(copy.deepcopy(rng).integers(2**63, size=4))
+        stack = cls(hardware, g, ramps, w_max, c_array, crossbar, driver.v_read, draws)
+        stack = stack.under(Condition(hardware.age), rng)
+        v_chip = driver.v_read * hardware.adc.supply(rng)
+        if v_chip == driver.v_read:
+            return stack
+        return dataclasses.replace(stack, v_chip=v_chip).under(stack.condition)
 
     def trace(self, x: Any, rng: np.random.Generator | None = None) -> Trace:
         """One read of activations x (batch, rows), see `Macro.trace`."""
@@ -254,23 +259,35 @@ class Stack:
             y[:, place] = ramp.outputs[code[:, place]]
         return Trace(v, i, u, code, y)
 
-    def aged(self, t: float, rng: np.random.Generator, temperature: float | None = None) -> Stack:
-        """This stack `t` seconds after programming, array and ramps alike, at its read voltage and
-        temperature. temperature: at which it was stored [K], by the device's `retention`; None: at
-        the one that its ageing is given for. Raises ArgumentError."""
-        as_rng(rng)
-        base, device = self.nominal or self, self.hardware.device
-        t = device.equivalent_age(t, temperature)
-        g = device.age(base.g_written, t, rng)
+    def under(self, condition: Condition, rng: np.random.Generator | None = None) -> Stack:
+        """This stack, as it was written, under `condition` instead of the one it is under, array
+        and converters alike.
+
+        rng: draws the cells' ageing; None: as it was drawn before, so that one chip is one drift
+        whatever its age. Raises ArgumentError for bits that its converters cannot be read with, and
+        where the device's ageing does not follow what is asked.
+        """
+        device = self.hardware.device
+        drawn = copy.deepcopy(self.draws) if rng is None else as_rng(rng)
+        draws = copy.deepcopy(drawn) if condition.age else self.draws
+        t = device.equivalent_age(condition)
+        g = device.age(self.g_written, t, drawn)
         sigma = device.read_sigma(g, t) if device.on_read else None
-        crossbar = dataclasses.replace(base.crossbar, g=g, sigma=sigma)
-        fade = self._fade(g)
-        ramps = base._each(lambda ramp: ramp.aged(t, rng).behind(fade))
-        return self._at_its_point(
-            dataclasses.replace(base, crossbar=crossbar, ramps=ramps, age=float(t))
+        g = device.heated(g, condition.temperature)
+        crossbar = dataclasses.replace(self.crossbar, g=g, sigma=sigma)
+        if all(map(np.array_equal, *((c.g, c.sigma) for c in (crossbar, self.crossbar)))):
+            crossbar = self.crossbar  # and what was found of its wires
+        retained = self._retained(crossbar.g)
+        at = dataclasses.replace(condition, v_read=condition.v_read or self.v_chip)
+
+        def stand(ramp: Converter) -> Converter:
+            return ramp.under(at, None if rng is None and ramp.draws else drawn, retained)
+
+        return dataclasses.replace(
+            self, crossbar=crossbar, ramps=self._each(stand), condition=condition, draws=draws
         )
 
-    def _fade(self, g: Array) -> float:
+    def _retained(self, g: Array) -> float:
         """By what factor cells at conductances `g` hold the weights that were written: of least
         squares, as reads of known activations would find it."""
         now, then = (
@@ -280,55 +297,24 @@ class Stack:
         kept, power = float(np.vdot(now, then)), float(np.vdot(then, then))
         return kept / power if kept > 0.0 else 1.0
 
-    def at(self, v_read: float | None = None, temperature: float | None = None) -> Stack:
-        """This stack at another read voltage [V] and temperature [K], array and ramps alike; None
-        is the nominal one. How temperature hastens ageing is `aged`'s.
-        """
-        base, nominal = self.nominal or self, self.hardware.driver.v_read
-        supply = 1.0 if v_read is None else as_number("v_read", v_read, above=0) / nominal
-        if supply == 1.0 and temperature is None:
-            return base
-        device, crossbar, ramps = self.hardware.device, base.crossbar, base.ramps
-        if temperature is not None:
-            g = device.heated(crossbar.g, temperature)
-            crossbar = dataclasses.replace(crossbar, g=g)
-            fade = self._fade(g)
-            ramps = base._each(lambda ramp: ramp.heated(temperature).behind(fade))
-        ramps = dataclasses.replace(base, ramps=ramps)._each(lambda ramp: ramp.powered(supply))
-        return dataclasses.replace(
-            base, crossbar=crossbar, ramps=ramps, supply=supply, temperature=temperature,
-            nominal=base,
-        )  # fmt: skip
+    @property
+    def supply(self) -> float:
+        """Read voltage over its nominal value."""
+        return (self.condition.v_read or self.v_chip) / self.hardware.driver.v_read
 
     def recalibrated(self, rng: np.random.Generator, method: str | None = None) -> Stack:
-        """This stack with its ramps calibrated as they stand now, by their method or another, at
-        the nominal read voltage and temperature."""
-        return self._changed(lambda ramp: ramp.recalibrated(rng, method))
-
-    def at_bits(self, bits: int) -> Stack:
-        """This stack with its ramps read at fewer bits, see `ProgrammedRamp.at`."""
-        return self._changed(lambda ramp: ramp.at(bits))
+        """This stack with its converters calibrated again at its age, at the nominal read voltage
+        and temperature and with all bits, by their method or another."""
+        at, v_read = self.condition, self.hardware.driver.v_read
+        nominal = self.under(Condition(at.age, v_read=v_read, stored_at=at.stored_at))
+        ramps = nominal._each(lambda ramp: ramp.recalibrated(rng, method))
+        return dataclasses.replace(nominal, ramps=ramps).under(at)
 
     def trimmed(self, columns: Sequence[Columns]) -> Stack:
-        """This stack with other `columns` at the converters of its ranges, at any read voltage,
-        temperature and age."""
-
-        def put(ramps: Any) -> Any:
-            pairs = zip(ramps, columns, strict=True)
-            return tuple((at, dataclasses.replace(r, columns=made)) for (at, r), made in pairs)
-
-        base = self.nominal and dataclasses.replace(self.nominal, ramps=put(self.nominal.ramps))
-        return dataclasses.replace(self, ramps=put(self.ramps), nominal=base)
-
-    def _changed(self, change: Callable[[Any], Any]) -> Stack:
-        base = self.nominal or self
-        return self._at_its_point(dataclasses.replace(base, ramps=base._each(change)))
-
-    def _at_its_point(self, base: Stack) -> Stack:
-        """`base`, a nominal macro, at the read voltage and temperature of this one."""
-        if self.nominal is None:
-            return base
-        return base.at(self.supply * self.hardware.driver.v_read, self.temperature)
+        """This stack with other `columns` at the converters of its ranges, under any condition."""
+        pairs = zip(self.ramps, columns, strict=True)
+        ramps = tuple((at, dataclasses.replace(ramp, columns=own)) for (at, ramp), own in pairs)
+        return dataclasses.replace(self, ramps=ramps)
 
     @property
     def converters(self) -> tuple[Converter, ...]:
@@ -409,7 +395,7 @@ class Macro:
     """Programmed hardware. `macro(x, rng)` reads it and never changes it.
 
     stacks: [a][b] holds row block a and column block b, usually a single one, whose `crossbar`,
-    `g_written`, `ramps`, `w_max`, `c_array`, `age`, `supply` and `temperature` are then the
+    `g_written`, `ramps`, `w_max`, `c_array` and `supply` are then the
     macro's. Stacks above each other convert their partial sums linearly, the codes are added
     digitally, and the curve is applied to the sum: a curve of a sum is not the sum of curves.
     curves: of each column.
@@ -446,21 +432,13 @@ class Macro:
             y[:, place] = digital(self.curves[place.start], bits, total[:, place])
         return y
 
-    def aged(self, t: float, rng: np.random.Generator, temperature: float | None = None) -> Macro:
-        """All stacks `t` seconds after programming, see `Stack.aged`."""
-        return self._each(lambda stack: stack.aged(t, rng, temperature))
-
-    def at(self, v_read: float | None = None, temperature: float | None = None) -> Macro:
-        """All stacks at another read voltage [V] and temperature [K], see `Stack.at`."""
-        return self._each(lambda stack: stack.at(v_read, temperature))
+    def under(self, condition: Condition, rng: np.random.Generator | None = None) -> Macro:
+        """All stacks under `condition` instead of the one they are under, see `Stack.under`."""
+        return self._each(lambda stack: stack.under(condition, rng))
 
     def recalibrated(self, rng: np.random.Generator, method: str | None = None) -> Macro:
-        """All stacks with their ramps calibrated as they stand now, see `Stack.recalibrated`."""
+        """All stacks with their converters calibrated again, see `Stack.recalibrated`."""
         return self._each(lambda stack: stack.recalibrated(rng, method))
-
-    def at_bits(self, bits: int) -> Macro:
-        """All stacks with their ramps read at fewer bits, see `ProgrammedRamp.at`."""
-        return self._each(lambda stack: stack.at_bits(bits))
 
     def trimmed(self, columns: Sequence[Columns]) -> Macro:
         """This macro of one stack with other `columns` at its converters, see `Stack.trimmed`."""
@@ -533,19 +511,14 @@ class Macro:
         return self.only.gain
 
     @property
-    def age(self) -> float:
-        """Time since programming [s]."""
-        return self.stacks[0][0].age
+    def condition(self) -> Condition:
+        """That it is read under."""
+        return self.stacks[0][0].condition
 
     @property
     def supply(self) -> float:
         """Read voltage over its nominal value."""
         return self.only.supply
-
-    @property
-    def temperature(self) -> float | None:
-        """[K]; None where cells stand as written."""
-        return self.stacks[0][0].temperature
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -581,7 +554,7 @@ class Macro:
 
     def __str__(self) -> str:
         h, (first, *others), below = self.hardware, self.stacks[0], self.stacks[1:]
-        lines = [("hardware", f"{h.name or 'unnamed'}, age {show(self.age, 's')}")]
+        lines = [("hardware", f"{h.name or 'unnamed'}, {self.condition}")]
         if others or below:
             above = sum(len(each[0].crossbar.arrays) for each in self.stacks)
             grid = f"{above} x {1 + len(others)}"

@@ -6,6 +6,7 @@ line in the card table (`aimc.cards`). All conductances are in siemens, all time
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from abc import ABC, abstractmethod
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from aimc.parts.condition import Condition
 
     Array = NDArray[np.float64]
 
@@ -351,33 +354,35 @@ class Device:
         g = as_array("g", g, (None,) * np.ndim(g), minimum=0, empty=True)
         return self._apply(self.on_age, g, rng, t) if t else g.copy()
 
-    def equivalent_age(self, t: float, temperature: float | None) -> float:
-        """The age [s] that `t` [s] at `temperature` [K] make, `t` itself for None. Raises
-        ArgumentError for a device whose retention is not known."""
-        if temperature is None:
-            return t
+    def equivalent_age(self, condition: Condition) -> float:
+        """The age [s], at the temperature that its ageing is given for, which the condition's makes
+        where the chip was stored. Raises ArgumentError for a device whose retention is not known.
+        """
+        if condition.stored_at is None:
+            return condition.age
         if self.retention is None:
             raise must(
-                "temperature", "be None for a device without retention", f"is {temperature!r} K",
-                "Give the device an Arrhenius(activation_energy).",
+                "stored_at", "be None for a device without retention",
+                f"is {condition.stored_at!r} K", "Give the device an Arrhenius(activation_energy).",
             )  # fmt: skip
-        return self.retention.equivalent(t, temperature)
+        return self.retention.equivalent(condition.age, condition.stored_at)
 
-    def heated(self, g: Any, temperature: float) -> Array:
-        """Conductances `g` [S] at `temperature` [K]; unchanged for a device without coefficient."""
-        as_number("temperature", temperature, above=0)
+    def heated(self, g: Any, temperature: float | None) -> Array:
+        """Conductances `g` [S] at `temperature` [K]; unchanged for None, or a device without a
+        coefficient."""
         g = as_array("g", g, (None,) * np.ndim(g), minimum=0, empty=True)
-        return (
-            g.copy() if self.temperature is None else self.temperature(g, self.g_max, temperature)
-        )
+        if temperature is not None:
+            as_number("temperature", temperature, above=0)
+            if self.temperature is not None:
+                return self.temperature(g, self.g_max, temperature)
+        return g.copy()
 
-    def fade(self, t: float = 0.0, temperature: float | None = None) -> float:
-        """What cells spread evenly over the range still conduct at age `t` [s] and `temperature`
-        [K], over what they did: what an array and a ramp beside it have in common."""
+    def retained(self, condition: Condition) -> float:
+        """What cells spread evenly over the range conduct under `condition`, over what they did
+        when written: what an array and a ramp beside it have in common."""
         cells = np.linspace(self.g_min, self.g_max, _SPREAD)
-        g = self.age(cells, t, np.random.default_rng(0))
-        g = g if temperature is None else self.heated(g, temperature)
-        return float(g.sum() / cells.sum())
+        g = self.age(cells, self.equivalent_age(condition), np.random.default_rng(0))
+        return float(self.heated(g, condition.temperature).sum() / cells.sum())
 
     def read(self, g: Any, rng: np.random.Generator, t: float = 0.0) -> Array:
         """Conductances `g` [S] as one read at age `t` [s] sees them."""
@@ -413,13 +418,19 @@ class Written:
         """All at once, after t [s]."""
         return cls(g, np.full(g.shape, float(t)))
 
-    def aged(self, device: Device, t: float, rng: np.random.Generator) -> Array:
-        """Conductances [S] after t [s], each cell as old as its last writing makes it."""
-        g = self.g.copy()
-        for when in np.unique(self.when):
-            there = self.when == when
-            g[there] = device.age(self.g, max(t - when, 0.0), rng)[there]
-        return g
+    def under(self, device: Device, condition: Condition, rng: Any) -> Array:
+        """Conductances [S] under `condition`, each cell as old as its last writing makes it.
+
+        What is written again draws its ageing anew, and changes no other cell's.
+        """
+        t = device.equivalent_age(condition)
+        first = copy.deepcopy(rng)
+        g = np.where(self.when > 0.0, self.g, device.age(self.g, t, rng))
+        for when in np.unique(self.when[(self.when > 0.0) & (self.when < t)]):
+            seed = copy.deepcopy(first).integers(2**63)
+            own = np.random.default_rng([seed, when.view(np.uint64)])
+            g = np.where(self.when == when, device.age(self.g, t - when, own), g)
+        return device.heated(g, condition.temperature)
 
     def rewritten(self, there: Any, g: Array, t: float) -> Written:
         """With the cells `there` written to `g` after t [s]."""

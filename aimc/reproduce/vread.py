@@ -13,7 +13,7 @@ from scipy import special
 from aimc.converters import SARADC, FlashADC, LinearRampADC
 from aimc.converters.base import ADC
 from aimc.converters.ramp import RampADC
-from aimc.macro import Hardware, Macro
+from aimc.macro import Condition, Hardware, Macro
 from aimc.parts.device import Device, WriteError
 from aimc.parts.driver import PulseDriver
 from aimc.parts.ivcurve import IVCurve
@@ -120,11 +120,11 @@ def _macro(adc: ADC, device: Device, rng: np.random.Generator) -> Macro:
 
 
 def _codes(macro: Macro, x: Array, v: float) -> NDArray[np.intp]:
-    return macro.at(v_read=v).trace(x).code
+    return macro.under(Condition(v_read=v)).trace(x).code
 
 
 def _alone(macro: Macro, z: Array, v: float) -> NDArray[np.intp]:
-    ramp = macro.converters[0].powered(v / V_READ)
+    ramp = macro.converters[0].under(Condition(v_read=v))
     return np.searchsorted(ramp.outputs, ramp(z))
 
 

@@ -200,8 +200,8 @@ def _trace(trace: Trace, found: Conversion) -> Comparison:
         f"the trace is one with noise, which no netlist has: {_SIGMAS:g} standard deviations, up "
         f"to {float(noise['i'].max()):.2e} A, are allowed; trace(x) without rng has none"
     )
-    told = any(np.any(each) for each in noise.values())
-    return Comparison(differences, codes, note if told else "")
+    noisy = any(np.any(each) for each in noise.values())
+    return Comparison(differences, codes, note if noisy else "")
 
 
 def _noise(trace: Trace, quiet: Trace, found: Conversion) -> dict[str, Array]:

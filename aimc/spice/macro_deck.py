@@ -117,7 +117,7 @@ def ramp_columns(macro: Macro) -> list[ProgrammedRamp]:
                     "hardware.replace(imperfections=...).",
                     "missing",
                 )
-        if ramp.resolution is not None:
+        if ramp.bits != ramp.adc.bits:
             raise SpiceError(
                 "A ramp is exported at the resolution it was programmed for.", "missing"
             )

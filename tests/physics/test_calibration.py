@@ -9,6 +9,7 @@ import aimc
 from aimc.converters.imperfections import ComparatorDelay, FiniteGain, Settling
 from aimc.converters.ramp import RampADC
 from aimc.errors import ArgumentError
+from aimc.macro import Condition
 from aimc.parts.device import Device, Drift, ReadNoise, StuckAt, WriteError
 from aimc.parts.ivcurve import Cubic
 from aimc.parts.wires import Wires
@@ -67,7 +68,7 @@ def test_calibrating_again_mends_what_age_has_spread():
     device = Device(150e-6, on_age=(Drift(0.05, 0.02),))
     rng = np.random.default_rng(0)
     ramps = RampADC(calibration="multi-point").program("sigmoid", device, rng, chips=500)
-    aged = ramps.aged(1e6, rng)
+    aged = ramps.under(Condition(1e6), rng)
     again = aged.recalibrated(rng)
     assert np.abs(again.inl()).max(-1).mean() < 0.5 * np.abs(aged.inl()).max(-1).mean()
 
@@ -91,14 +92,14 @@ def test_one_seed_is_one_chip_whatever_else_is_programmed():
 
 def test_fewer_bits_stand_at_every_other_level_of_the_same_column():
     ramp = RampADC(6).program("sigmoid", DEVICE, np.random.default_rng(0))
-    coarse = ramp.at(5)
+    coarse = ramp.under(Condition(bits=5))
     np.testing.assert_allclose(coarse.levels, ramp.levels[1::2], rtol=1e-12)
     assert coarse.periods == 32
     assert coarse.outputs.size == 32
     x = np.linspace(-3, 3, 500)
     assert np.abs(coarse(x) - ramp.curve.f(x)).max() < 2 * coarse.lsb
     with pytest.raises(ArgumentError, match="bits"):
-        ramp.at(7)
+        ramp.under(Condition(bits=7))
 
 
 def test_wires_make_the_far_cells_steps_smaller():
@@ -135,7 +136,7 @@ def test_the_smallest_ramps_are_calibrated(method, bits):
 @pytest.mark.parametrize("first", ["one-point", "multi-point"])
 def test_any_method_follows_any_other_and_at_fewer_bits(first, method):
     ramps = RampADC(calibration=first).program("sigmoid", DEVICE, np.random.default_rng(0), chips=9)
-    again = ramps.at(3).recalibrated(np.random.default_rng(1), method)
+    again = ramps.under(Condition(bits=3)).recalibrated(np.random.default_rng(1), method)
     assert again.bits == 3
     assert np.abs(again.inl()).max() < 0.5
     middle = (again.programmed[:, 3] - again.goal[15]) * again.scale
@@ -160,7 +161,7 @@ def test_calibrating_after_a_common_drift_has_nothing_to_mend(method):
     hardware = aimc.load("ideal-5bit").replace(device=device, rows=16, cols=8, calibration=method)
     rng = np.random.default_rng(0)
     macro = hardware.program(rng.normal(0, 0.5, (16, 8)), rng, "sigmoid")
-    again = macro.aged(1e5, rng).recalibrated(rng)
+    again = macro.under(Condition(1e5), rng).recalibrated(rng)
     x = rng.uniform(-1, 1, (300, 16))
     assert again.crossbar.g.max() < 0.6 * macro.crossbar.g.max()
     assert np.mean(again.trace(x).code != macro.trace(x).code) < 0.02
@@ -172,15 +173,15 @@ def test_calibrating_an_aged_macro_mends_its_ramp_and_no_more(method):
     hardware = aimc.load("pcm-256").replace(rows=64, cols=32, calibration=method)
     rng = np.random.default_rng(0)
     w, x = rng.normal(0, 0.3, (64, 32)), rng.uniform(-1, 1, (300, 64))
-    aged = hardware.program(w, rng, "tanh").aged(1e7, rng)
+    aged = hardware.program(w, rng, "tanh").under(Condition(1e7), rng)
     again = aged.recalibrated(rng)
-    faded = aged.converters[0].fade
+    left = aged.converters[0].retained
 
     def error(macro):
-        """Against the curve of what the faded array holds."""
-        return np.sqrt(np.mean((macro.trace(x).y - np.tanh(x @ macro.w / faded)) ** 2)) / macro.lsb
+        """Against the curve of what the drifted array holds."""
+        return np.sqrt(np.mean((macro.trace(x).y - np.tanh(x @ macro.w / left)) ** 2)) / macro.lsb
 
-    assert faded < 0.9
+    assert left < 0.9
     assert again.converters[0].report.writes > 0 or method == "multi-point"
     before, after = (np.abs(each.converters[0].inl()).max() for each in (aged, again))
     assert after < before

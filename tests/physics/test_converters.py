@@ -28,6 +28,7 @@ from aimc.converters.imperfections import (
 from aimc.converters.ramp import RampADC
 from aimc.curves import CURVES, curve
 from aimc.errors import ArgumentError
+from aimc.macro import Condition
 from aimc.parts.device import Device, Drift, ReadNoise, WriteError
 from aimc.parts.ivcurve import Cubic
 
@@ -44,6 +45,11 @@ X = np.linspace(-6, 6, 4004).reshape(1001, 4)
 
 def made(kind, name="sigmoid", device=IDEAL, seed=0, site=SITE, **fields):
     return kind(**fields).program(name, device, np.random.default_rng(seed), site)
+
+
+def at(share):
+    """The read voltage over the site's."""
+    return Condition(v_read=share * SITE.v_read)
 
 
 def fine(kind, bits=14):
@@ -137,7 +143,7 @@ def test_a_bit_that_is_too_heavy_leaves_codes_out_and_no_code_comes_back():
 @pytest.mark.parametrize("kind", [LinearRampADC, SARADC])
 def test_a_fixed_reference_takes_the_read_voltage_for_a_gain(kind):
     converter = made(kind, **fine(kind))
-    low = converter.powered(0.75)
+    low = converter.under(at(0.75))
     np.testing.assert_allclose(low.thresholds, converter.thresholds / 0.75, rtol=1e-12)
     np.testing.assert_array_equal(low(X), converter(0.75 * X))
     np.testing.assert_array_equal(low.convert(SITE.gain * X), converter.convert(SITE.gain * X))
@@ -145,16 +151,18 @@ def test_a_fixed_reference_takes_the_read_voltage_for_a_gain(kind):
 
 def test_a_flash_follows_the_read_voltage_as_far_as_its_reference_does():
     tracking, fixed = (made(FlashADC, reference=each) for each in ("tracking", "fixed"))
-    np.testing.assert_allclose(tracking.powered(0.75).thresholds, tracking.thresholds, atol=1e-12)
-    np.testing.assert_allclose(fixed.powered(0.75).thresholds, fixed.thresholds / 0.75, atol=1e-12)
+    np.testing.assert_allclose(tracking.under(at(0.75)).thresholds, tracking.thresholds, atol=1e-12)
+    np.testing.assert_allclose(
+        fixed.under(at(0.75)).thresholds, fixed.thresholds / 0.75, atol=1e-12
+    )
 
 
 def test_cells_of_a_flash_that_bend_alike_cancel():
     bent = made(FlashADC, device=Device(150e-6, iv=Cubic(k3=1.5)))
     plain = made(FlashADC).thresholds
-    np.testing.assert_allclose(bent.powered(1.25).thresholds, plain, atol=1e-12)
+    np.testing.assert_allclose(bent.under(at(1.25)).thresholds, plain, atol=1e-12)
     uneven = made(FlashADC, device=Device(150e-6, iv=Cubic(k3=1.5, k3_slope=-4e3)))
-    assert np.abs(uneven.powered(1.25).thresholds - plain).max() > 1e-3
+    assert np.abs(uneven.under(at(1.25)).thresholds - plain).max() > 1e-3
 
 
 def test_write_errors_of_a_flash_stay_each_at_its_own_level():
@@ -195,7 +203,7 @@ def test_read_noise_of_a_flash_moves_a_level_of_all_columns_at_once():
 
 def test_a_common_drift_scales_what_the_cells_of_a_flash_carry():
     flash = made(FlashADC, device=Device(150e-6, on_age=(Drift(nu=0.05),)))
-    aged = flash.aged(100.0, np.random.default_rng(0))
+    aged = flash.under(Condition(100.0), np.random.default_rng(0))
     np.testing.assert_allclose(aged.g, flash.g * 100.0**-0.05, rtol=1e-12)
 
 
@@ -215,7 +223,10 @@ def test_they_stand_in_a_macro(kind):
     assert np.abs(gap).max() <= 1
     assert np.mean(gap != 0) < 0.2
     assert str(macro).count("max |INL|") == 4
-    low = macro.at(v_read=0.75 * hardware.driver.v_read).trace(x).code - macro.trace(x).code
+    low = (
+        macro.under(at(0.75 * hardware.driver.v_read / SITE.v_read)).trace(x).code
+        - macro.trace(x).code
+    )
     assert np.abs(low).max() <= 1 if kind is FlashADC else np.abs(low).max() > 1
 
 
@@ -296,7 +307,7 @@ def test_an_array_that_fades_is_a_gain_for_a_fixed_reference_only(kind):
     hardware = aimc.load("ideal-5bit").replace(device=device, adc=kind(5), rows=16, cols=4)
     rng = np.random.default_rng(0)
     macro = hardware.program(rng.normal(0, 0.5, (16, 4)), rng, "sigmoid")
-    aged = macro.aged(1e6, rng)
+    aged = macro.under(Condition(1e6), rng)
     x = rng.uniform(-1, 1, (200, 16))
     same = np.mean(aged.trace(x).code == macro.trace(x).code)
     inl = np.abs(aged.converters[0].inl()).max()
@@ -307,9 +318,9 @@ def test_an_array_that_fades_is_a_gain_for_a_fixed_reference_only(kind):
 
 def test_age_of_a_flash_counts_from_programming():
     flash = made(FlashADC, device=Device(150e-6, on_age=(Drift(0.05, 0.01),)))
-    at = [flash.aged(t, np.random.default_rng(0)) for t in (1e3, 1e6)]
-    again = at[0].heated(350.0).aged(1e6, np.random.default_rng(0))
-    np.testing.assert_array_equal(again.g, at[1].g)
+    aged = [flash.under(Condition(t), np.random.default_rng(0)) for t in (1e3, 1e6)]
+    again = aged[0].under(Condition(1e3, temperature=350.0)).under(Condition(1e6))
+    np.testing.assert_array_equal(again.g, aged[1].g)
 
 
 @pytest.mark.parametrize("bits", range(1, 9))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import aimc
-from aimc import Wires, cost
+from aimc import Condition, Wires, cost
 from aimc.converters.imperfections import ReadVoltageError
 from aimc.cost.watch import Watched
 from aimc.errors import ArgumentError
@@ -46,7 +46,7 @@ def spent(macro, x, v_read):
 @given(volts, st.sampled_from([None, 250.0, 300.0, 360.0]))
 def test_cells_pay_for_the_voltage_and_temperature_that_they_are_read_at(v_read, temperature):
     hardware = aimc.load("taox-1t1r-128").replace(rows=16, cols=8, wires=Wires())
-    macro = build(hardware).at(v_read=v_read, temperature=temperature)
+    macro = build(hardware).under(Condition(v_read=v_read, temperature=temperature))
     x = np.random.default_rng(3).uniform(-1, 1, (50, 16))
     told = cost.bill(macro, trace=macro.trace(x)).part("cells").energy
     assert told == approx(spent(macro, x, v_read), rel=1e-12)
@@ -68,7 +68,7 @@ def test_with_wires_cells_pay_for_the_square_of_the_voltage(v_read):
             cost.bill(m, trace=m.trace(x)).part("cells").energy,
             *(cost.bill(m).part(name).energy for name in ("cells", "ramp columns")),
         ]
-        for m in (macro, macro.at(v_read=v_read))
+        for m in (macro, macro.under(Condition(v_read=v_read)))
     )
     for before, after in zip(nominal, other, strict=True):
         assert after == approx(before * (v_read / 0.2) ** 2, rel=1e-12)
@@ -89,7 +89,7 @@ def test_curved_cells_pay_volts_times_their_current(hardware, kind):
     hardware = hardware.replace(iv=ivcurve.Sinh(a=3.0))
     if kind == "voltages":
         hardware = hardware.replace(driver=VoltageDriver(0.2, 5, t_int=32e-9))
-    macro = build(hardware).at(v_read=0.25)
+    macro = build(hardware).under(Condition(v_read=0.25))
     driver, g = hardware.driver, macro.crossbar.g
     x = np.random.default_rng(3).uniform(-1, 1, (20, 16))
     share, v = driver.pulses(x)
@@ -119,7 +119,7 @@ def test_a_described_layer_has_the_curve_of_its_cells():
 
 
 def test_watching_sees_the_read_voltage(hardware):
-    macro = build(hardware).at(v_read=0.15)
+    macro = build(hardware).under(Condition(v_read=0.15))
     x = np.random.default_rng(3).uniform(-1, 1, (50, 16))
     watched = Watched()
     watched.add(macro, x)
@@ -171,7 +171,7 @@ def test_a_linear_ramp_pays_for_all_its_levels_and_its_table(hardware):
 def test_a_flash_pays_for_a_comparator_a_level(hardware, reference):
     """2^5 - 1 comparators a column, one period, and the cells of the levels at their voltage."""
     card, flash = cost.load(), aimc.converters.FlashADC(5, t_step=3e-9, reference=reference)
-    macro = build(hardware.replace(adc=flash)).at(v_read=0.3)
+    macro = build(hardware.replace(adc=flash)).under(Condition(v_read=0.3))
     bill = cost.bill(macro)
     part = bill.part("flash comparators")
     assert part.energy == approx(8 * 31 * card.of("converter", "energy"))
@@ -226,7 +226,7 @@ def test_rests_of_the_ramp_take_time_and_the_power_that_stands(hardware):
 
 
 def test_fewer_bits_are_billed_as_fewer(hardware):
-    macro = build(hardware).at_bits(3)
+    macro = build(hardware).under(Condition(bits=3))
     bill, card = cost.bill(macro), cost.load()
     assert bill.bits == 3
     part = bill.part("comparators and counters")

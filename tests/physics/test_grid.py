@@ -7,7 +7,7 @@ from aimc.converters.imperfections import ComparatorOffset
 from aimc.converters.ramp import RampADC
 from aimc.curves import linear
 from aimc.errors import ArgumentError
-from aimc.macro import Hardware, Macro
+from aimc.macro import Condition, Hardware, Macro
 from aimc.parts.device import Device, Drift, ReadNoise, WriteError
 from aimc.parts.driver import PulseDriver, VoltageDriver
 from aimc.parts.mapping import DifferentialPair, OffsetColumn
@@ -174,7 +174,7 @@ def test_a_stack_without_wires_is_one_tall_array_bit_for_bit(rows, change):
         one, two = stacked.trace(x, made[0]), tall.trace(x, made[1])
         for name in ("v", "i", "u", "code", "y"):
             np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
-    aged = [macro.aged(1e4, new()) for macro in (stacked, tall)]
+    aged = [macro.under(Condition(1e4), new()) for macro in (stacked, tall)]
     np.testing.assert_array_equal(aged[0](x), aged[1](x))
 
 
@@ -222,8 +222,8 @@ def test_one_seed_is_one_set_of_chips_and_reading_changes_nothing():
 def test_every_array_ages():
     w, x = case(40, 20)
     tiled = tile(NOISY, w, new(), "tanh")
-    aged = tiled.aged(1e6, new())
-    assert [m.age for m in aged.macros] == [1e6] * 9
+    aged = tiled.under(Condition(1e6), new())
+    assert [m.condition.age for m in aged.macros] == [1e6] * 9
     for before, after in zip(tiled.macros, aged.macros, strict=True):
         on = before.crossbar.g > 20e-6
         ratio = after.crossbar.g[on] / before.crossbar.g[on]

@@ -1,6 +1,7 @@
 """What is not ideal in a converter: nothing at zero strength, its first-order size, its sign."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,6 +33,7 @@ from aimc.converters.ramp import RampADC
 from aimc.converters.waveform import Waveform
 from aimc.errors import ArgumentError
 from aimc.kernels.read.crossing import first_crossings
+from aimc.macro import Condition
 from aimc.parts.device import (
     Arrhenius,
     Device,
@@ -224,13 +226,13 @@ def test_read_voltage_cancels_between_array_and_ramp_unless_cells_are_nonlinear(
     for iv, same in ((None, True), (Cubic(k3=(2.0,)), False)):
         hardware = card.replace(iv=iv)
         macro = hardware.program(rng.normal(0, 0.5, (16, 8)), rng, "sigmoid")
-        moved = macro.at(v_read=1.25 * hardware.driver.v_read)
+        moved = macro.under(Condition(v_read=1.25 * hardware.driver.v_read))
         assert np.any(moved.trace(x).u != macro.trace(x).u)
         if same:
             np.testing.assert_array_equal(moved.trace(x).code, macro.trace(x).code)
         else:
             np.testing.assert_allclose(moved.trace(x).y, macro.trace(x).y, atol=3 * macro.lsb)
-        assert moved.at() is macro
+        np.testing.assert_array_equal(moved.under(Condition()).trace(x).u, macro.trace(x).u)
 
 
 def test_temperature_cancels_where_all_cells_follow_it_alike(rng):
@@ -238,25 +240,26 @@ def test_temperature_cancels_where_all_cells_follow_it_alike(rng):
     x = rng.uniform(-1, 1, (50, 16))
     common = card.replace(temperature=TemperatureCoefficient(-1e-3, -1e-3))
     macro = common.program(rng.normal(0, 0.5, (16, 8)), rng, "sigmoid")
-    warm = macro.at(temperature=360.0)
+    warm = macro.under(Condition(temperature=360.0))
     np.testing.assert_allclose(warm.crossbar.g, macro.crossbar.g * 0.94, rtol=1e-12)
     np.testing.assert_array_equal(warm.trace(x).code, macro.trace(x).code)
 
 
-def test_a_chip_keeps_its_read_voltage_and_temperature_when_it_ages_or_is_calibrated(rng):
+def test_a_chip_keeps_its_own_read_voltage_whatever_it_is_under(rng):
     card = aimc.load("taox-1t1r-128-aged").replace(
         rows=8, cols=4, imperfections=(ReadVoltageError(0.05),)
     )
     card = card.replace(temperature=TemperatureCoefficient(-1e-3, -1e-3))
     chip = card.program(rng.normal(0, 0.5, (8, 4)), rng, "sigmoid")
     assert chip.supply != 1.0
-    warm = chip.at(v_read=chip.supply * 0.2, temperature=350.0)
-    changed = (warm.aged(1e4, rng), warm.recalibrated(rng), warm.at_bits(3))
+    warm = chip.under(replace(chip.condition, temperature=350.0))
+    changed = (warm.under(replace(warm.condition, age=1e4)), warm.recalibrated(rng),
+               warm.under(replace(warm.condition, bits=3)))  # fmt: skip
     for other in changed:
-        assert (other.supply, other.temperature) == (warm.supply, warm.temperature)
-        assert other.ramps[0][1].supply == warm.supply
-        np.testing.assert_allclose(other.crossbar.g, 0.95 * other.at().crossbar.g, rtol=1e-12)
-    assert changed[2].at().ramps[0][1].bits == 3
+        assert other.supply == chip.supply == other.ramps[0][1].supply
+        cold = other.under(replace(other.condition, temperature=None))
+        np.testing.assert_allclose(other.crossbar.g, 0.95 * cold.crossbar.g, rtol=1e-12)
+    assert cold.ramps[0][1].bits == 3
 
 
 @pytest.mark.parametrize(
@@ -272,12 +275,6 @@ def test_what_cannot_be_is_refused(make, says):
         make()
 
 
-@pytest.mark.parametrize("supply", [0.0, -1.0, float("nan")])
-def test_a_supply_is_a_positive_number(supply):
-    with pytest.raises(ArgumentError, match="supply"):
-        ramp().powered(supply)
-
-
 def test_what_is_converted_is_numbers():
     with pytest.raises(ArgumentError, match="`u` must be real numbers"):
         ramp().convert("a")
@@ -289,13 +286,13 @@ def test_warm_storage_is_a_longer_time():
     aged = Device(150e-6, on_age=(Drift(0.05),), retention=Arrhenius(barrier))
     card = aimc.load("ideal-5bit").replace(device=aged, rows=8, cols=4)
     macro = card.program(np.eye(8, 4), np.random.default_rng(0), "tanh")
-    warm = macro.aged(1e3, np.random.default_rng(1), temperature=358.0)
+    warm = macro.under(Condition(1e3, stored_at=358.0), np.random.default_rng(1))
     longer = 1e3 * math.exp(barrier / 1.380649e-23 * (1 / 300 - 1 / 358))
     assert longer > 1e5
-    cold = macro.aged(longer, np.random.default_rng(1))
+    cold = macro.under(Condition(longer), np.random.default_rng(1))
     np.testing.assert_allclose(warm.crossbar.g, cold.crossbar.g, rtol=1e-9)
-    assert macro.aged(1e3, np.random.default_rng(1), temperature=300.0).age == pytest.approx(1e3)
+    assert aged.equivalent_age(Condition(1e3, stored_at=300.0)) == pytest.approx(1e3)
     with pytest.raises(ArgumentError, match="device without retention"):
-        aimc.load("ideal-5bit").program(np.eye(2), np.random.default_rng(0)).aged(
-            1.0, np.random.default_rng(0), 350.0
+        aimc.load("ideal-5bit").program(np.eye(2), np.random.default_rng(0)).under(
+            Condition(1.0, stored_at=350.0)
         )

@@ -11,7 +11,7 @@ from aimc.converters.imperfections import ComparatorOffset
 from aimc.converters.ramp import RampADC
 from aimc.crossbar import Crossbar
 from aimc.errors import ArgumentError
-from aimc.macro import Hardware, Macro
+from aimc.macro import Condition, Hardware, Macro
 from aimc.parts.device import Device, Drift, ReadNoise, WriteError
 from aimc.parts.driver import PulseDriver, VoltageDriver
 from aimc.parts.mapping import OffsetColumn
@@ -115,7 +115,7 @@ def test_a_common_drift_cancels_between_array_and_ramp():
     w, x, _ = case()
     hardware = IDEAL.replace(device=Device(150e-6, on_age=(Drift(nu=0.1),)))
     macro = hardware.program(w, np.random.default_rng(1), "tanh")
-    aged = macro.aged(1e5, np.random.default_rng(2))
+    aged = macro.under(Condition(1e5), np.random.default_rng(2))
     assert aged.crossbar.g.max() < 0.4 * macro.crossbar.g.max()
     changed = macro.trace(x).code != aged.trace(x).code
     assert changed.mean() < 0.02
@@ -218,7 +218,7 @@ def test_any_shape_is_a_macro_and_a_smaller_matrix_takes_a_corner():
         (lambda r: Crossbar(np.eye(2), 3.0), "`wires` must be a Wires"),
         (lambda r: Crossbar(np.eye(2), Wires(), np.eye(2)).read(np.eye(2), 3), "`rng` must be"),
         (lambda r: IDEAL.program(np.eye(2), r)(np.eye(2), 3), "`rng` must be a numpy.random"),
-        (lambda r: IDEAL.program(np.eye(2), r).aged(1.0, None), "`rng` must be a numpy.random"),
+        (lambda r: IDEAL.program(np.eye(2), r).under(Condition(), 3), "`rng` must be a numpy"),
         (lambda r: IDEAL.program(np.full((2, 2), 1e-320), r), "`w` must reach between 1e-200"),
         (lambda r: Device(1e-4, on_write=WriteError(1e-6)), "`on_write` must be a tuple of"),
         (lambda r: IDEAL.replace(colour=1), "`colour` must be one of"),

@@ -12,6 +12,7 @@ from aimc.converters.imperfections import Columns
 from aimc.converters.ramp import ProgrammedRamp, RampADC
 from aimc.curves import Curve, curve, linear
 from aimc.errors import ArgumentError
+from aimc.macro import Condition
 from aimc.parts.device import Device, Drift, StuckAt, WriteError
 
 IDEAL = Device(g_max=150e-6)
@@ -153,10 +154,10 @@ def test_steps_below_the_range_are_lifted_by_sharing_the_large_ones():
 
 
 def test_a_common_drift_scales_every_level_and_no_threshold():
-    """The array that the thresholds belong to fades as the ramp does."""
+    """The array that the thresholds belong to drifts as the ramp does."""
     device = Device(150e-6, 0.0, on_age=(Drift(nu=0.05),))
     programmed = ramp("tanh", device=device)
-    aged = programmed.aged(100.0, np.random.default_rng(0))
+    aged = programmed.under(Condition(100.0), np.random.default_rng(0))
     np.testing.assert_allclose(aged.levels, programmed.levels * 100.0**-0.05, atol=1e-12)
     np.testing.assert_allclose(aged.thresholds, programmed.thresholds, atol=1e-12)
     x = np.linspace(-3, 3, 201)
@@ -166,18 +167,18 @@ def test_a_common_drift_scales_every_level_and_no_threshold():
 def test_age_counts_from_programming_however_often_it_is_asked_for():
     device = Device(150e-6, on_age=(Drift(nu=0.05, nu_std=0.01),))
     new = ramp("tanh", device=device)
-    at = [new.aged(t, np.random.default_rng(0)) for t in (1e3, 1e6)]
-    again = at[0].aged(1e6, np.random.default_rng(0))
+    at = [new.under(Condition(t), np.random.default_rng(0)) for t in (1e3, 1e6)]
+    again = at[0].under(Condition(1e6))
     np.testing.assert_array_equal(again.g_steps, at[1].g_steps)
     np.testing.assert_array_equal(again.g_bias, at[1].g_bias)
-    np.testing.assert_array_equal(at[1].aged(0.0, np.random.default_rng(0)).levels, new.levels)
+    np.testing.assert_array_equal(at[1].under(Condition()).levels, new.levels)
 
 
 def test_a_cell_that_is_written_later_is_younger():
     device = Device(150e-6, on_age=(Drift(nu=0.05),))
-    old = ramp("tanh", device=device).aged(1e6, np.random.default_rng(0))
+    old = ramp("tanh", device=device).under(Condition(1e6), np.random.default_rng(0))
     mended = old.recalibrated(np.random.default_rng(1), "closed-loop")
-    later = mended.aged(3e6, np.random.default_rng(2))
+    later = mended.under(Condition(3e6), np.random.default_rng(2))
     np.testing.assert_allclose(later.g_steps, mended.g_steps * 2e6**-0.05, rtol=1e-9)
     np.testing.assert_allclose(later.g_bias, old.g_bias * 3.0**-0.05, rtol=1e-9)
 

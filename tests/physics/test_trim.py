@@ -1,12 +1,14 @@
 """Columns are trimmed from reads alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import aimc
 from aimc.converters.imperfections import CapacitorMismatch, ChargeInjection, ComparatorOffset
 from aimc.errors import ArgumentError
-from aimc.macro import trim
+from aimc.macro import Condition, trim
 
 PARTS = (ComparatorOffset(0.01), CapacitorMismatch(0.03), ChargeInjection(1e-14))
 
@@ -57,13 +59,15 @@ def test_what_cannot_be_fitted_is_refused(rng):
         trim.columns(turning, w, x, rng)
 
 
-@pytest.mark.parametrize("change", ["at_bits", "aged", "recalibrated", "at"])
+@pytest.mark.parametrize("change", ["bits", "age", "recalibrated", "v_read"])
 def test_a_trim_stays_whatever_else_is_asked_of_a_chip_off_its_read_voltage(change, rng):
     macro, w, x = chip(rng)
-    done, _ = trim.columns(macro.at(v_read=0.18), w, x, rng)
+    done, _ = trim.columns(macro.under(Condition(v_read=0.18)), w, x, rng)
     later = {
-        "at_bits": lambda: done.at_bits(8), "aged": lambda: done.aged(1.0, rng),
-        "recalibrated": lambda: done.recalibrated(rng), "at": lambda: done.at(v_read=0.18),
+        "bits": lambda: done.under(replace(done.condition, bits=8)),
+        "age": lambda: done.under(replace(done.condition, age=1.0), rng),
+        "recalibrated": lambda: done.recalibrated(rng),
+        "v_read": lambda: done.under(Condition()).under(done.condition),
     }[change]()  # fmt: skip
     np.testing.assert_array_equal(later.trace(x).code, done.trace(x).code)
 

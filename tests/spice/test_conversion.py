@@ -296,6 +296,6 @@ def test_what_a_circuit_does_not_have_is_refused(rng):
 def test_a_chip_that_was_calibrated_again_when_it_was_old(method, rng):
     """Cells of two ages, and a ramp that follows an array that has faded."""
     macro, x = programmed(aimc.load("pcm-256").replace(calibration=method), rng)
-    again = macro.aged(1e6, rng).recalibrated(rng)
-    assert again.converters[0].fade < 0.9
+    again = macro.under(aimc.Condition(1e6), rng).recalibrated(rng)
+    assert again.converters[0].retained < 0.9
     assert_agrees(again, x, spice.netlist(again, x).run())

@@ -10,6 +10,7 @@ import torch
 from aimc.errors import must
 from aimc.kernels.read import sequence
 from aimc.kernels.read.conversion import levels_of, nothing
+from aimc.macro import Condition
 from aimc.nn.layers.bridge import Matrix, convert, tanh
 from aimc.nn.layers.recurrent import Recurrent
 
@@ -86,9 +87,10 @@ class LSTM(Recurrent, torch.nn.LSTM):
         ends = [end for layer in range(self.num_layers) for end in self.ends(layer)]
         if self.cell_tanh == "ramp":
             ramps = {end: hardware.adc.program("tanh", hardware.device, rng) for end in ends}
-            # The state does not come from an array: nothing fades with the ramp.
+            # The state does not come from an array: nothing drifts with the ramp.
             self.ramps = {
-                end: ramp.aged(hardware.age, rng).behind(1.0) for end, ramp in ramps.items()
+                end: ramp.under(Condition(hardware.age), rng, retained=1.0)
+                for end, ramp in ramps.items()
             }
         return self
 
