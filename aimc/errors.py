@@ -5,6 +5,8 @@ A message says what must hold, what came and, where it helps, what to do.
 
 from __future__ import annotations
 
+import math
+import operator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -143,11 +145,9 @@ def as_number(
     above: float | None = None,
 ) -> float:
     """`value` as a finite float within [minimum, maximum] and greater than `above`."""
-    import math
-
-    if isinstance(value, bool) or not hasattr(value, "__float__"):
-        raise must(name, "be a number", f"is {value!r}")
     try:
+        if isinstance(value, bool | str | bytes):
+            raise TypeError
         number = float(value)
     except (TypeError, ValueError) as error:
         raise must(name, "be a number", f"is {value!r}") from error
@@ -164,9 +164,12 @@ def as_number(
 
 def as_count(name: str, value: Any, minimum: int = 1, maximum: int | None = None) -> int:
     """`value` as an int within [minimum, maximum]; a float or a bool is refused."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise must(name, "be a whole number", f"is {value!r}")
-    count = value.__index__()
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        count = operator.index(value)
+    except TypeError as error:
+        raise must(name, "be a whole number", f"is {value!r}") from error
     if count < minimum:
         raise must(name, f"be at least {minimum}", f"is {count}")
     if maximum is not None and count > maximum:

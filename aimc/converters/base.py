@@ -168,17 +168,17 @@ class Converter(ABC):
     retained: float = field(default=1.0, kw_only=True)
     draws: np.random.Generator | None = field(default=None, kw_only=True)
 
-    @property
-    @abstractmethod
+    @cached_property
     def decisions(self) -> Array:
         """Voltages at which the comparators flip, one after the other, (..., k) [V]."""
+        raise NotImplementedError
 
-    @property
+    @cached_property
     def levels(self) -> Array:
         """Voltages that the converter compares with, (..., k) [V]."""
         return self.decisions
 
-    @property
+    @cached_property
     def noise(self) -> Noise:
         """What is drawn anew in each read."""
         return Noise()
@@ -224,7 +224,7 @@ class Converter(ABC):
         """Thresholds as built, as pre-activations, comparators' offsets left out, (..., k)."""
         return self.decisions / (self.site.gain * self.common)
 
-    @property
+    @cached_property
     def common(self) -> float:
         """Volts of the array for a pre-activation of one over those that are meant."""
         return self.retained

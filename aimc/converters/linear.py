@@ -71,7 +71,7 @@ class TableConverter(Converter):
     """A linear converter with its table, as made. `decisions` (..., m) are of all its levels,
     `levels` and `thresholds` (..., k) of those at which the table changes the curve's codes."""
 
-    @property
+    @cached_property
     def common(self) -> float:
         """The array's volts over those that are meant: they follow the supply and the array's
         cells, the levels do not."""
@@ -106,7 +106,7 @@ class TableConverter(Converter):
         theta = self.curve.thresholds(self.adc.bits)
         return np.searchsorted(self._middles, theta, side="left") - 1
 
-    @property
+    @cached_property
     def levels(self) -> Array:
         return self.decisions[..., self._changes]
 

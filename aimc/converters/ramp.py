@@ -221,7 +221,7 @@ class ProgrammedRamp(Converter):
         edge = self.g_steps.shape[-1]
         return g[..., :edge], g[..., edge:]
 
-    @property
+    @cached_property
     def common(self) -> float:
         """The array's volts over those that are meant: what its cells share with the ramp's, so
         that it cancels."""

@@ -5,22 +5,23 @@ Nothing here touches pyplot: no global state, no window, no display.
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from aimc.crossbar import Solution
 from aimc.errors import as_array, as_count, must
 from aimc.plots.style import BLUE, GREEN, GREY, ORANGE, new_figure, open_axes
+from aimc.spice import Conversion
 from aimc.units import show
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from aimc.converters.base import Converter
-    from aimc.crossbar import Solution
     from aimc.macro import Macro
-    from aimc.spice import Conversion
 
 
 def conductance_map(macro: Macro) -> Figure:
@@ -42,7 +43,7 @@ def voltage_map(solution: Solution, read: int = 0) -> Figure:
 
     read: which read of the solution. Raises ArgumentError where there is no such read.
     """
-    if not hasattr(solution, "cell_voltage"):
+    if not isinstance(solution, Solution):
         raise must("solution", "be a Solution of `Crossbar.solve`", f"is {type(solution).__name__}")
     as_count("read", read, 0, len(solution.v) - 1)
     figure = new_figure(10.6, 3.5)
@@ -115,12 +116,12 @@ def conversion(result: Conversion, columns: Sequence[int] = (0,), read: int = 0)
 
     columns: outputs to show; read: which of the inputs. Raises ArgumentError where there are none.
     """
-    if not hasattr(result, "waves"):
+    if not isinstance(result, Conversion):
         hint = "Use netlist(macro, x).run()."
         raise must("result", "be a Conversion", f"is {type(result).__name__}", hint)
     times, macro = result.schedule, result.macro
     as_count("read", read, 0, len(result.x) - 1)
-    if not hasattr(columns, "__len__") or not len(columns):
+    if not isinstance(columns, Sized) or not len(columns):
         raise must("columns", "name one output or more", f"is {columns!r}")
     for j in columns:
         as_count("columns", j, 0, macro.shape[1] - 1)

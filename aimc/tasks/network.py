@@ -76,9 +76,9 @@ def load(path: str | Path) -> KeywordNet:
 def describe(model: Any, form: str, settings: dict[str, Any]) -> dict[str, str]:
     """What a checkpoint says beside the weights: settings, ranges of the layers, `.info`."""
     ranges = {
-        name: layer.aimc_ranges
+        name: vars(layer)["aimc_ranges"]
         for name, layer in model.named_children()
-        if hasattr(layer, "aimc_ranges")
+        if "aimc_ranges" in vars(layer)
     }
     said = {"settings": settings, "ranges": ranges, "info": model.info}
     return {"format": form, **{name: json.dumps(value) for name, value in said.items()}}

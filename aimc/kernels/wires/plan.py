@@ -56,14 +56,14 @@ class Join(NamedTuple):
 class Part(NamedTuple):
     """Joins of one block of leaves within its thread's memory; the last goes to the arena.
 
-    table (joins, 10): first, second, result, runs of their matrices, then starts in `index` of the
+    table (joins, 10): first, second, result, runs of their matrices, then starts in `starts` of the
     shared runs of both and of the staying runs of both, and the end.
     """
 
     block: Block
     leaves: Runs  # (leaves, 2)
     table: NDArray[np.int64]
-    index: Runs
+    starts: Runs
     work: int  # where the joins' scratch begins
     result: int
 

@@ -189,7 +189,7 @@ def _halves(g: Floats, wires: Wires, right: bool, top: bool, dtype: type) -> _Ma
         work = scratch(WORK)
         for part in todo.parts[lo:hi]:
             miss = _make(
-                g, (*wires, work), part.leaves, SOURCES, SIZES, part.table, part.index,
+                g, (*wires, work), part.leaves, SOURCES, SIZES, part.table, part.starts,
                 memory, memory[part.work :], matrix(part.result, part.block),
             )  # fmt: skip
             misses.append(miss)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -32,6 +32,7 @@ class Course(Protocol):
         ...
 
 
+@runtime_checkable
 class Task(Protocol):
     """What `train` takes: anything that has a course and a name for its data.
 

@@ -57,9 +57,8 @@ def train(
     data, recipe, seed, hardware or `digital`.
     """
     check(model)
-    for name in ("label", "course"):
-        if not hasattr(task, name):
-            raise must("task", "have a label and a course, see `aimc.nn.Task`", f"is {task!r}")
+    if not isinstance(task, Task):
+        raise must("task", "have a label and a course, see `aimc.nn.Task`", f"is {task!r}")
     if not isinstance(recipe, Recipe | None):
         raise must("recipe", "be an aimc.nn.Recipe or None", f"is {recipe!r}")
     if hardware is not None and not isinstance(hardware, Hardware):
