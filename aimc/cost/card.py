@@ -156,7 +156,7 @@ class CostCard:
         node and voltage move what `scales` alone: cells, analog circuits and routing stay.
         frequency moves the phases that count clock periods: sums, look-ups, element-wise
         operations. A read, a ramp and the macro's own converters keep the times of the hardware
-        (`hardware.replace(t_step=...)`), and energies stay: they are of operations.
+        (`t_step` of its driver and of its adc), and energies stay: they are of operations.
         """
         given = {"node": node, "voltage": voltage, "frequency": frequency}
         fields: dict[str, Any] = {k: v for k, v in given.items() if v is not None}

@@ -84,8 +84,8 @@ class Hardware:
     def replace(self, **fields: Any) -> Hardware:
         """This hardware with other fields: its own, or those of its parts.
 
-        A part's field is set in every part that has it: `replace(rows=8, bits=3)` has 3 bits in
-        and out. Raises ArgumentError on a field that nothing has.
+        `replace(rows=8, bits=3)` has 3 bits in and out; any other field must be one part's alone.
+        Raises ArgumentError on a field that nothing has, or that several parts have.
         """
         own = {f.name for f in dataclasses.fields(self)}
         changes: dict[str, Any] = {k: v for k, v in fields.items() if k in own}
@@ -100,6 +100,11 @@ class Hardware:
                     *({f.name for f in dataclasses.fields(p)} for p in parts.values())
                 )
                 raise must(key, f"be one of {', '.join(sorted(known))}", "is no field of it")
+            if len(hit) > 1 and key != "bits":
+                hint = (
+                    f"For one: replace({hit[0]}=dataclasses.replace(hardware.{hit[0]}, {key}=...))."
+                )
+                raise must(key, "be a field of one part", f"is one of {' and of '.join(hit)}", hint)
             for name in hit:
                 parts[name] = dataclasses.replace(parts[name], **{key: value})
         return dataclasses.replace(self, **{**changes, **parts})

@@ -222,6 +222,11 @@ def test_any_shape_is_a_macro_and_a_smaller_matrix_takes_a_corner():
         (lambda r: IDEAL.program(np.full((2, 2), 1e-320), r), "`w` must reach between 1e-200"),
         (lambda r: Device(1e-4, on_write=WriteError(1e-6)), "`on_write` must be a tuple of"),
         (lambda r: IDEAL.replace(colour=1), "`colour` must be one of"),
+        (
+            lambda r: IDEAL.replace(t_step=2e-9),
+            "`t_step` must be a field of one part, but is one of"
+            " driver and of adc. For one: replace",
+        ),
         (lambda r: IDEAL.replace(rows=0), "`rows` must be at least 1"),
         (lambda r: Device(1e-6, 2e-6), "`g_min` must be below g_max"),
         (lambda r: Wires(r_row=-1.0), "`r_row` must be at least 0"),

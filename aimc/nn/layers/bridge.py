@@ -126,11 +126,15 @@ class Chip:
             return torch.from_numpy(plan.read(z.detach().numpy(), self.rng))
         if plan is not None:
             return self._by_torch(plan, z)
+        return torch.from_numpy(self.macro(self.activations(z), self.rng)).to(z)
+
+    def activations(self, z: Tensor) -> np.ndarray:
+        """What drives the macro (batch, rows) for z (batch, rows of the layer); bias rows last."""
         rows = len(self.scale)
         x = np.empty((len(z), rows + self.bias_rows))
         np.divide(z.detach().cpu().numpy(), self.scale, out=x[:, :rows])
         x[:, rows:] = self.x_max
-        return torch.from_numpy(self.macro(x, self.rng)).to(z)
+        return x
 
     def __call__(self, matrix: Matrix, z: Tensor) -> Tensor:
         """A read whose gradient is that of `matrix` behind the programmed curves.
