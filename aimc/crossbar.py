@@ -12,6 +12,7 @@ from scipy.linalg import block_diag
 
 from aimc.errors import ArgumentError, as_array, as_rng, must
 from aimc.kernels.noise import forms as noise
+from aimc.kernels.noise import shared
 from aimc.kernels.wires import branches, network, nonlinear, slices
 from aimc.kernels.wires.topology import Topology
 from aimc.parts.wires import Wires
@@ -274,6 +275,11 @@ class Crossbar:
         if self._apart:
             return noise.stacked([array.noise_forms for _, array in self.arrays])
         return noise.forms(self.g, self.sigma, self._topology)
+
+    @cached_property
+    def shared_noise(self) -> shared.SharedForms | None:
+        """The noise by forms that the columns of one array share, see `kernels.noise.shared`."""
+        return None if self.sigma is None else shared.shared_forms(self.g, self.sigma, self._wires)
 
     @cached_property
     def _noise_gain(self) -> Array:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.floating]
 
+MOST_ERROR = 0.01
+"""Of a deviation of noise, up to which reads in single precision use forms that columns share."""
 _LANES = 256  # random generators side by side
 
 
@@ -36,11 +38,13 @@ class ReadPlan:
     """A macro's read in one floating-point type.
 
     arrays: as kernels take it. lines: of each stack, row block by row block, the normal numbers
-    that its noise takes from the generator in one read, in double precision.
+    that its noise takes from the generator in one read, in double precision. error: the largest
+    relative error of a deviation of noise, by forms that columns share in single precision.
     """
 
     arrays: kernel.Plan
     lines: tuple[int, ...]
+    error: float
 
     @classmethod
     def of(
@@ -70,11 +74,11 @@ class ReadPlan:
             scale = np.ones(macro.shape[0] - still)
         arrays = kernel.Plan(
             scale.astype(dtype), v_read, steps, x_max, v_read * x_max,
-            np.array([0, *(rows.stop for rows in macro.rows)]), matrix.astype(dtype), noise,
+            np.array([0, *(rows.stop for rows in macro.rows)]), matrix.astype(dtype), noise[0],
             (per_volt.reshape(len(stacks), -1) * gain).astype(dtype), offset.astype(dtype), levels,
             nothing(dtype) if len(stacks) == 1 else _sums(macro, dtype),
         )  # fmt: skip
-        return cls(arrays, tuple(stack.crossbar.g.shape[1] for stack in flat))
+        return cls(arrays, tuple(stack.crossbar.g.shape[1] for stack in flat), noise[1])
 
     @property
     def drawn(self) -> int:
@@ -163,17 +167,22 @@ def _table(curve: Curve, bits: int) -> tuple[Floats, Floats]:
 
 def _noise(
     stacks: tuple[tuple[Stack, ...], ...], mapping: Mapping, dtype: type
-) -> kernel.Noise | None:
-    """None where the noise is not that of independent pairs, or no form of the row voltages."""
+) -> tuple[kernel.Noise, float] | None:
+    """The noise and its error; None where it is not that of independent pairs, or no form of the
+    row voltages."""
     flat = [stack for beside in stacks for stack in beside]
     rows = sum(beside[0].shape[0] for beside in stacks)
     none = np.empty((rows, 0), dtype)
-    index, groups = np.empty((0, 0), np.uint32), len(stacks)
+    no_signs = np.empty((len(stacks), 0), dtype)
     if not any(stack.noisy for stack in flat):
-        no_signs = np.empty((groups, 0), dtype)
-        return kernel.Noise(none, none, no_signs, index, np.empty((0, 0), dtype), 0)
+        return kernel.Noise(none, none, no_signs, 0, _unshared(dtype)), 0.0
     if not all(stack.noisy and _pairs(mapping, stack.crossbar.g.shape[1]) for stack in flat):
         return None
+    if dtype is not np.float64 and not stacks[0][0].hardware.wires.ideal:
+        shared, error = _shared(stacks, dtype)
+        if error <= MOST_ERROR:
+            cols = shared.cross.shape[1]
+            return kernel.Noise(none, none, no_signs, cols, shared), error
     found = [[stack.crossbar.noise_forms for stack in beside] for beside in stacks]
     forms = [[each for each in beside if each is not None] for beside in found]
     if sum(map(len, forms)) < len(flat):
@@ -197,9 +206,51 @@ def _noise(
         variance = variance[:, 0::2] + variance[:, 1::2]
         modes, signs = modes[:, order], signs[:, order]
     return kernel.Noise(
-        variance.astype(dtype), np.ascontiguousarray(modes, dtype), signs.astype(dtype), index,
-        np.empty((0, 0), dtype), lines if double else lines // 2,
-    )  # fmt: skip
+        variance.astype(dtype), np.ascontiguousarray(modes, dtype), signs.astype(dtype),
+        lines if double else lines // 2, _unshared(dtype),
+    ), 0.0  # fmt: skip
+
+
+def _unshared(dtype: type) -> kernel.Shared:
+    index, none = np.zeros(1, np.int64), np.empty((0, 0), dtype)
+    return kernel.Shared(index, index, none, np.empty((0, 0, 0), dtype), none, none)
+
+
+def _shared(stacks: tuple[tuple[Stack, ...], ...], dtype: type) -> tuple[kernel.Shared, float]:
+    """Forms that the signed columns of each array share, and the largest error of a deviation,
+    infinite where an array has none."""
+    arrays = [
+        [(stack.crossbar.arrays[k][1].shared_noise, stack.supply) for stack in beside]
+        for beside in stacks
+        for k in range(len(beside[0].crossbar.arrays))
+    ]
+    forms = [[(form, supply) for form, supply in row if form is not None] for row in arrays]
+    if sum(map(len, forms)) < sum(map(len, arrays)):
+        return _unshared(dtype), np.inf
+    few = max(form.weights.shape[0] for row in forms for form, _ in row)
+    few = -(-few // kernel.FEW) * kernel.FEW
+    parts: list[list[Any]] = [[], [], [], []]
+    for row in forms:
+        diagonals, weights, means, crosses = [], [], [], []
+        for form, supply in row:
+            power, more = (form.scale * supply) ** 2, few - form.weights.shape[0]
+            diagonals.append(np.pad(form.diagonal * power, ((0, 0), (0, more))))
+            weights.append(
+                np.pad(form.weights[:, 0::2] + form.weights[:, 1::2], ((0, more), (0, 0)))
+            )
+            means.append(form.mean[:, None] * power)
+            crosses.append(form.cross[:, 0::2] + form.cross[:, 1::2])
+        for part, made in zip(parts, (diagonals, weights, means, crosses), strict=True):
+            part.append(np.concatenate(made, axis=1))
+    rows, widths = (
+        [len(each) for each in parts[0]],
+        [form.cross.shape[1] // 2 for form, _ in forms[0]],
+    )
+    diagonal, mean, cross = (np.concatenate(parts[k]).astype(dtype) for k in (0, 2, 3))
+    return kernel.Shared(
+        np.cumsum([0, *rows]), np.cumsum([0, *widths]), diagonal,
+        np.stack(parts[1]).astype(dtype), mean, cross,
+    ), max(form.error for row in forms for form, _ in row)  # fmt: skip
 
 
 def _pairs(mapping: Mapping, lines: int) -> bool:

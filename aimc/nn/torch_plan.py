@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +32,7 @@ class Buffers:
     variance: Tensor
     modes: Tensor
     signs: Tensor
-    form: Tensor
-    gain: Tensor
+    shared: list[Tensor]
     volts: Tensor
     offset: Tensor
     levels: list[tuple[Tensor, Tensor]]
@@ -48,10 +48,11 @@ class Buffers:
             return [(send(edges), send(values)) for edges, values in pairs]
 
         noise = plan.noise
-        form = noise.form.astype(np.int64)
-        parts = (plan.scale, plan.matrix, noise.variance, noise.modes, noise.signs, form)
-        sent = [send(part) for part in (*parts, noise.gain, plan.volts, plan.offset)]
-        return cls(plan, *sent, levels=tables(plan.levels) + tables(plan.sums))
+        return cls(
+            plan, send(plan.scale), send(plan.matrix), send(noise.variance), send(noise.modes),
+            send(noise.signs), [send(part) for part in noise.shared[2:]], send(plan.volts),
+            send(plan.offset), tables(plan.levels) + tables(plan.sums),
+        )  # fmt: skip
 
     def __call__(self, z: Tensor, draws: Tensor) -> Tensor:
         """Outputs (batch, cols) of z (batch, driven), with draws (batch, groups * drawn)."""
@@ -73,16 +74,31 @@ class Buffers:
         return total if groups == 1 else _convert(total, *self.levels[-1])
 
     def _noise(self, v: Tensor, rows: slice, group: int, draws: Tensor) -> Tensor:
-        spread = v**2 @ self.variance[rows]
+        spread = v**2 @ self.variance[rows] if self.variance.numel() else self._shared(v, rows)
         if self.signs.numel():
             shares = (v @ self.modes[rows]) ** 2 * self.signs[group]
             shares = shares.reshape(len(v), -1, spread.shape[1]).sum(dim=1)
             spread = torch.clamp(spread + shares, min=0)
         std, drawn = torch.sqrt(spread), self.plan.noise.drawn
-        if self.form.numel():
-            std = std[:, self.form[group]] * self.gain[group]
         own = std * draws[:, group * drawn : (group + 1) * drawn]
         return own if drawn == self.matrix.shape[1] else own[:, 0::2] - own[:, 1::2]
+
+    def _shared(self, v: Tensor, rows: slice) -> Tensor:
+        """Variances by forms that the columns of an array share (batch, cols)."""
+        edges, across, *_ = self.plan.noise.shared
+        diagonal, weights, mean, cross = self.shared
+        few, wide = weights.shape[1], torch.from_numpy(np.diff(across)).to(v.device)
+        spread = torch.zeros((), dtype=v.dtype, device=v.device)
+        for a, (low, high) in enumerate(itertools.pairwise(edges.tolist())):
+            if low < rows.start or high > rows.stop:
+                continue
+            here, at = v[:, low - rows.start : high - rows.start], slice(low, high)
+            lift = (here @ mean[at]).repeat_interleave(wide, dim=1)
+            own = (here**2 @ diagonal[at]).reshape(len(v), -1, few).repeat_interleave(wide, dim=1)
+            spread = (
+                spread + lift * (here @ cross[at]) + torch.einsum("bjp,pj->bj", own, weights[a])
+            )
+        return torch.clamp(spread, min=0)
 
 
 def _convert(u: Tensor, levels: Tensor, outputs: Tensor) -> Tensor:

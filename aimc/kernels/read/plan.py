@@ -13,10 +13,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimc.kernels.base.blas import gemm
-from aimc.kernels.base.jit import exact, exact_inner, reduction
+from aimc.kernels.base.jit import exact, exact_inner, inner, reduction
 from aimc.kernels.read.conversion import Levels, convert
 
 Floats = NDArray[np.floating]
+
+FEW = 3  # shared forms are taken so many at a time
+
+
+class Shared(NamedTuple):
+    """Forms that the columns of an array share, see `noise.shared`.
+
+    edges     (arrays + 1,)       the rows at which arrays begin and end
+    across    (blocks + 1,)       the columns at which arrays beside each other begin and end
+    diagonal  (rows, blocks * n)  n of each array, a multiple of FEW [S^2]
+    weights   (arrays, n, cols)   of each column
+    mean      (rows, blocks)      times the product with
+    cross     (rows, cols)        makes what wires add [S^2]
+    """
+
+    edges: NDArray[np.int64]
+    across: NDArray[np.int64]
+    diagonal: Floats
+    weights: Floats
+    mean: Floats
+    cross: Floats
 
 
 class Noise(NamedTuple):
@@ -24,19 +45,18 @@ class Noise(NamedTuple):
 
     variance  (rows, lines)       of each row's conductances [S^2]; lines = 1: the same for all
                                   columns, cols: of signed columns, 2 cols: of pairs, plus and
-                                  minus, fewer: forms that columns share, see `form`
+                                  minus, 0: forms that columns share
     modes     (rows, m * lines)   what wires add to it: sign (v modes)^2, see `noise.forms`
     signs     (groups, m * lines) +-1
-    form, gain (groups, cols)     the form of each column, and its own factor; empty: its own, 1
     drawn                         normal numbers that a row block takes: 0, cols or 2 cols
+    shared                        the forms that columns share; used where lines = 0
     """
 
     variance: Floats
     modes: Floats
     signs: Floats
-    form: NDArray[np.uint32]
-    gain: Floats
     drawn: int
+    shared: Shared
 
 
 class Plan(NamedTuple):
@@ -82,6 +102,8 @@ class Scratch(NamedTuple):
     power: Floats
     spread: Floats
     shares: Floats
+    own: Floats
+    mean: Floats
     code: NDArray[np.uint32]
     i: Floats
     y: Floats
@@ -94,12 +116,15 @@ def scratch(plan, batch):
     """What `execute` works in for so many reads at once."""
     kind = plan.matrix.dtype
     rows, cols = plan.matrix.shape
-    y = np.empty((batch, cols), kind)
+    y, noise = np.empty((batch, cols), kind), plan.noise
+    alone = noise.variance.shape[1] > 0
     return Scratch(
         np.full((batch, rows), plan.v_still, kind),
         np.empty((batch, rows), kind),
-        np.empty((batch, plan.noise.variance.shape[1]), kind),
-        np.empty((batch, plan.noise.modes.shape[1]), kind),
+        np.empty((batch, noise.variance.shape[1] if alone else cols), kind),
+        np.empty((batch, noise.modes.shape[1] if alone else cols), kind),
+        np.empty((batch, noise.shared.diagonal.shape[1]), kind),
+        np.empty((batch, noise.shared.mean.shape[1]), kind),
         np.empty(cols, np.uint32),
         np.empty((batch, cols), kind) if plan.sums.size else y,
         y,
@@ -152,12 +177,51 @@ def _add_modes(shares, signs, group, spread):
             spread[b, j] = max(spread[b, j], spread.dtype.type(0))
 
 
+@inner
+def _share(shared, first, last, work):
+    """work.spread (batch, cols): variances by shared forms, of the arrays within these rows."""
+    v, power, spread, cross = work.v, work.power, work.spread, work.shares
+    own, mean, one = work.own, work.mean, v.dtype.type
+    words, reals, few = work.words, work.reals, shared.weights.shape[1]
+    spread[:] = 0
+    for a in range(shared.edges.size - 1):
+        low, high = shared.edges[a], shared.edges[a + 1]
+        if low < first or high > last:
+            continue
+        for b in range(v.shape[0]):
+            for k in range(low, high):
+                power[b, k] = v[b, k] * v[b, k]
+        here, squares = v[:, low:high], power[:, low:high]
+        gemm(one(1), squares, False, shared.diagonal[low:high], False, one(0), own, words, reals)
+        gemm(one(1), here, False, shared.mean[low:high], False, one(0), mean, words, reals)
+        gemm(one(1), here, False, shared.cross[low:high], False, one(0), cross, words, reals)
+        for b in range(v.shape[0]):
+            for k in range(mean.shape[1]):
+                lift = mean[b, k]
+                for p in range(0, few, FEW):
+                    at = k * few + p
+                    x, y, z = own[b, at], own[b, at + 1], own[b, at + 2]
+                    for j in range(shared.across[k], shared.across[k + 1]):
+                        spread[b, j] += (
+                            lift * cross[b, j]
+                            + x * shared.weights[a, p, j]
+                            + y * shared.weights[a, p + 1, j]
+                            + z * shared.weights[a, p + 2, j]
+                        )
+                    lift = one(0)
+    for b in range(v.shape[0]):
+        for j in range(spread.shape[1]):
+            spread[b, j] = max(spread[b, j], one(0))
+
+
 @exact_inner
 def _deviations(noise, group, first, last, work):
     """work.spread (batch, lines), standard deviations of the forms' currents of a row block."""
     v, power, spread = work.v, work.power, work.spread
     one = v.dtype.type
-    if spread.shape[1] == 1 and not noise.form.size:
+    if noise.variance.shape[1] == 0:
+        _share(noise.shared, first, last, work)
+    elif spread.shape[1] == 1:
         _sums(v, first, last, noise.variance, spread)
     else:
         for b in range(v.shape[0]):
@@ -179,11 +243,7 @@ def _add_noise(noise, group, draws, std, i):
     """i (batch, cols) += deviations std (batch, lines) times normal numbers."""
     cols, lines, first = i.shape[1], std.shape[1], group * noise.drawn
     for b in range(i.shape[0]):
-        if noise.form.size:
-            for j in range(cols):
-                one = std[b, noise.form[group, j]] * noise.gain[group, j]
-                i[b, j] += one * draws[b, first + j]
-        elif noise.drawn == cols and lines == 1:
+        if noise.drawn == cols and lines == 1:
             for j in range(cols):
                 i[b, j] += std[b, 0] * draws[b, first + j]
         elif noise.drawn == cols:
