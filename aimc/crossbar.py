@@ -279,7 +279,9 @@ class Crossbar:
     @cached_property
     def shared_noise(self) -> shared.SharedForms | None:
         """The noise by forms that the columns of one array share, see `kernels.noise.shared`."""
-        return None if self.sigma is None else shared.shared_forms(self.g, self.sigma, self._wires)
+        return (
+            None if self.sigma is None else shared.shared_forms(self.g, self.sigma, self._topology)
+        )
 
     @cached_property
     def _noise_gain(self) -> Array:
