@@ -91,7 +91,7 @@ def report(
 
 def _site(hardware: Hardware, design: Design) -> Site:
     """Where the card's converters stand, for weights of which the largest is one."""
-    driver, theta = hardware.driver, design.curve.thresholds(design.adc.bits)
+    driver, theta = hardware.driver, design.curve.thresholds(design.bits)
     volts = driver.v_read * driver.window * hardware.mapping.span(hardware.device)
     c_array = hardware.sense.c_fb or volts * (np.ptp(theta) or 1.0) / hardware.sense.swing
     grounded = hardware.wires.idle == "grounded"
@@ -128,7 +128,7 @@ def _measured(ramp: ProgrammedRamp, calibrated: bool) -> dict[str, Any]:
 
 def _cells(design: Design, ramp: ProgrammedRamp) -> list[dict[str, Any]]:
     """Each step of the ramp: from which threshold, of how many cells, as meant and on one chip."""
-    theta = design.curve.thresholds(design.adc.bits)
+    theta = design.curve.thresholds(design.bits)
     g = np.split(ramp.g_steps[0], np.cumsum(design.counts)[:-1])
     return [
         {"step": k + 1, "from": float(theta[k]), "to": float(theta[k + 1]),

@@ -8,48 +8,25 @@ takes a ramp, or many chips' ramps at once, and gives a ramp with its `report`.
 from __future__ import annotations
 
 import dataclasses
-import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aimc.converters.column import Report
+from aimc.converters.design import pulse_limit, reachable
 from aimc.kernels.read.crossing import corrections
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from aimc.converters.ramp import ProgrammedRamp
-    from aimc.parts.device import Device
+    from aimc.converters.column import ProgrammedRamp
 
     Array = NDArray[np.float64]
 
 CALIBRATIONS = ("none", "one-point", "multi-point", "closed-loop")
 READS = 16
 """Reads of each cell that are averaged: a device's read noise falls to a quarter."""
-MOST_PULSES = 15
-"""Clock periods that a bias cell may be on before the first level, in a multi-point calibration."""
 _PASSES = 3  # of measuring what the circuit does to the pulses that were found
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a calibration did. before, after (...,): worst |INL| of each chip [LSB]; writes (...,):
-    cells written again; reads: reads of cells; memory: bits that say when bias cells are pulsed."""
-
-    method: str
-    before: Array
-    after: Array
-    writes: Array
-    reads: int
-    memory: int
-
-    def __str__(self) -> str:
-        return (
-            f"{self.method}: mean worst |INL| {np.mean(self.before):.3f} -> "
-            f"{np.mean(self.after):.3f} LSB, {np.mean(self.writes):.3g} writes, "
-            f"{self.reads} reads, {self.memory} bits of memory"
-        )
 
 
 def calibrated(ramp: ProgrammedRamp, rng: np.random.Generator, method: str) -> ProgrammedRamp:
@@ -60,61 +37,6 @@ def calibrated(ramp: ProgrammedRamp, rng: np.random.Generator, method: str) -> P
     before, after = (np.abs(each.inl()).max(axis=-1) for each in (ramp, done))
     report = Report(method, before, after, writes, reads, memory)
     return dataclasses.replace(done, report=report)
-
-
-def bias_design(
-    method: str, start: float, cells: int, device: Device
-) -> tuple[Array, NDArray[np.int64]]:
-    """Targets (cells,) [S] of the bias cells and their signed pulses (cells,) before the first
-    level, which together make `start` [S, one clock period].
-
-    For a multi-point calibration the cells fall from g_max by a factor of three each (less where
-    g_min asks for it): pulsed up, down or not at all, they make every sum to within half of the
-    smallest, a balanced ternary converter. Otherwise they are as equal as the start allows, and the
-    last is the trim.
-    """
-    if method == "multi-point":
-        ratio = max(1.0 / 3.0, (device.g_min / device.g_max) ** (1.0 / max(1, cells - 1)))
-        targets = device.g_max * ratio ** np.arange(cells)
-        pulses = np.zeros((1, cells, 1), np.int64)
-        limit = np.full(cells, pulse_limit(start, cells, device))
-        corrections(np.array([[-start]]), targets[None], limit, pulses)
-        return targets.astype(np.float64), pulses[0, :, 0]
-    periods = max(1, math.ceil(abs(start) / (cells * device.g_max) - 1e-12))
-    signed = bias_targets(start / periods, cells, device)
-    pulses = (periods * np.sign(signed)).astype(np.int64)
-    return np.abs(signed), pulses
-
-
-def pulse_limit(start: float, cells: int, device: Device) -> int:
-    """Clock periods that a bias cell may be on before the first level, multi-point."""
-    return max(MOST_PULSES, math.ceil(abs(start) / device.g_max) + 1)
-
-
-def bias_targets(start: float, cells: int, device: Device) -> Array:
-    """Signed targets (cells,) [S] that sum to `start`; the last cell is the trim.
-
-    The other cells are full; where that leaves the trim little room (outside a quarter to three
-    quarters of g_max) they are lowered together so that it stands in the middle of its range.
-    """
-    need, g_max = abs(start), device.g_max
-    full = min(int(need / g_max), cells - 1)
-    trim = need - full * g_max
-    if not 0.25 * g_max <= trim <= 0.75 * g_max:
-        more = full + (trim > 0.5 * g_max)
-        if 0 < more < cells and need - more * g_max <= 0.5 * g_max <= need:
-            full, trim = more, 0.5 * g_max
-    targets = np.zeros(cells)
-    if full:
-        targets[:full] = (need - trim) / full
-    targets[-1] = reachable(np.array(trim), device)
-    return np.copysign(targets, start)
-
-
-def reachable(g: Array, device: Device) -> Array:
-    """The nearest contribution of a cell: none at all (no pulse), or one within the range [S]."""
-    size = np.minimum(np.maximum(g, 0.0), device.g_max)
-    return np.where(size < device.g_min / 2, 0.0, np.maximum(size, device.g_min))
 
 
 def _strayed(ramp: ProgrammedRamp) -> Array:

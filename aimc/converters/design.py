@@ -1,4 +1,4 @@
-"""How the steps of a curve are made of a device's cells, before anything is written."""
+"""How the steps of a curve, and a start, are made of a device's cells before one is written."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 from scipy.special import ndtr
 
 from aimc.errors import must
+from aimc.kernels.read.crossing import corrections
 from aimc.units import show
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from aimc.converters.ramp import RampADC
     from aimc.curves import Curve
     from aimc.parts.device import Device
 
@@ -24,62 +24,66 @@ if TYPE_CHECKING:
 
 MISSING = 0.05
 """Share of chips that may miss a code, for a design to be called resolved."""
+MOST_PULSES = 15
+"""Clock periods that a bias cell may be on before the first level, in a multi-point calibration."""
 _TRIED = 1024  # cells whose write errors are looked at
 
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """How a curve's steps are made of cells.
+    """How a curve's steps are made of cells, at most `ramp_cells` (None: 2^bits) for all.
 
     steps (k - 1,): conductance of each step [S], counts (k - 1,) cells share it; scale: conductance
     for a pre-activation step of one [S]; start: what the bias cells have to make [S, one clock
-    period]. ratio: largest over smallest step. sigma (k - 1,): write error of each step [S]; its
+    period]. sigma (k - 1,): write error of each step [S]; its
     share of the step is the DNL it makes [LSB].
     """
 
-    adc: RampADC
+    bits: int
+    ramp_cells: int | None
     curve: Curve
     device: Device
     steps: Array
     counts: NDArray[np.int64]
     scale: float
     start: float
-    ratio: float
     sigma: Array
 
     @classmethod
-    def of(cls, adc: RampADC, function: Curve, device: Device) -> Design:
+    def of(cls, bits: int, ramp_cells: int | None, function: Curve, device: Device) -> Design:
         """The design of the fewest cells a step.
 
         The largest step is one cell at g_max. Where the smallest would then fall below g_min, or
         where more ramp cells are asked for than steps and the smallest would drown in its error,
         the larger steps are shared by more cells, which makes every step larger.
         """
-        theta = function.thresholds(adc.bits)
-        widths = np.diff(theta)
+        widths = np.diff(function.thresholds(bits))
         ratio = float(widths.max() / widths.min()) if widths.size else 1.0
-        most = adc.ramp_cells or 0
         shares = max(1, math.ceil(device.g_min * ratio / device.g_max - 1e-9))
-        design = cls._shared(adc, function, device, widths, ratio, shares)
-        while not design.resolved and design.cells < most:
+        design = cls._shared(bits, ramp_cells, function, device, shares)
+        while not design.resolved and design.cells < (ramp_cells or 0):
             shares += 1
-            larger = cls._shared(adc, function, device, widths, ratio, shares)
-            if larger.cells > most:
+            larger = cls._shared(bits, ramp_cells, function, device, shares)
+            if larger.cells > (ramp_cells or 0):
                 break
             design = larger
         return design
 
     @classmethod
     def _shared(
-        cls, adc: RampADC, function: Curve, device: Device, widths: Array, ratio: float, shares: int
+        cls, bits: int, ramp_cells: int | None, function: Curve, device: Device, shares: int
     ) -> Design:
         """The design whose largest step is made of so many cells."""
+        theta = function.thresholds(bits)
+        widths = np.diff(theta)
         scale = shares * device.g_max / widths.max() if widths.size else device.g_max
         steps = widths * scale
         counts = np.maximum(np.ceil(steps / device.g_max - 1e-9), 1).astype(np.int64)
-        start = float(function.thresholds(adc.bits)[0] * scale)
-        sigma = _write_error(device, steps / counts) * np.sqrt(counts)
-        return cls(adc, function, device, steps, counts, float(scale), start, ratio, sigma)
+        start, sigma = float(theta[0] * scale), _write_error(device, steps / counts)
+        return cls(
+            bits, ramp_cells, function, device, steps, counts, float(scale), start,
+            sigma * np.sqrt(counts),
+        )  # fmt: skip
 
     @property
     def cells(self) -> int:
@@ -89,9 +93,12 @@ class Design:
     @property
     def available(self) -> int:
         """Cells there are for the steps."""
-        if self.adc.ramp_cells is not None:
-            return self.adc.ramp_cells
-        return max(2**self.adc.bits, self.steps.size)
+        return max(2**self.bits, self.steps.size) if self.ramp_cells is None else self.ramp_cells
+
+    @property
+    def ratio(self) -> float:
+        """Largest over smallest step."""
+        return float(self.steps.max() / self.steps.min()) if self.steps.size else 1.0
 
     @property
     def smallest(self) -> float:
@@ -121,7 +128,7 @@ class Design:
             raise must(
                 "curve",
                 f"be programmable with {self.available} ramp cells",
-                f"{self.curve.name} at {self.adc.bits} bits has steps in the ratio "
+                f"{self.curve.name} at {self.bits} bits has steps in the ratio "
                 f"{self.ratio:.4g}, which needs {self.cells} cells of {self.device.g_min:g} to "
                 f"{self.device.g_max:g} S",
                 "Use fewer bits, more ramp_cells, or a device with a larger on/off ratio.",
@@ -132,14 +139,12 @@ class Design:
         if self.fits and self.resolved:
             return []
         found = []
-        for bits in range(self.adc.bits - 1, 0, -1):
-            fewer = dataclasses.replace(self.adc, bits=bits, ramp_cells=None)
-            other = Design.of(fewer, self.curve, self.device)
+        for bits in range(self.bits - 1, 0, -1):
+            other = Design.of(bits, None, self.curve, self.device)
             if other.fits and other.resolved:
                 found.append(f"{bits} bits, smallest step {show(other.smallest, 'S')}")
                 break
-        room = dataclasses.replace(self.adc, ramp_cells=2**16)
-        more = Design.of(room, self.curve, self.device)
+        more = Design.of(self.bits, 2**16, self.curve, self.device)
         if more.resolved:
             found.append(f"ramp_cells={more.cells}, up to {more.counts.max()} of them a step")
         if not self.resolved:
@@ -162,7 +167,7 @@ class Design:
     def __str__(self) -> str:
         at = int(self.steps.argmin()) if self.steps.size else 0
         lines = [
-            f"{self.curve.name} at {self.adc.bits} bits on {show(self.device.g_min, 'S')} to "
+            f"{self.curve.name} at {self.bits} bits on {show(self.device.g_min, 'S')} to "
             f"{show(self.device.g_max, 'S')}",
             f"steps            {self.steps.size}, of {self.cells} cells, ratio {self.ratio:.4g}",
         ]
@@ -193,3 +198,58 @@ def _write_error(device: Device, g: Array) -> Array:
         np.broadcast_to(targets, (_TRIED, targets.size)), np.random.default_rng(0)
     )
     return (written - written[0]).std(axis=0)[where]  # exactly zero where all are alike
+
+
+def bias_design(
+    method: str, start: float, cells: int, device: Device
+) -> tuple[Array, NDArray[np.int64]]:
+    """Targets (cells,) [S] of the bias cells and their signed pulses (cells,) before the first
+    level, which together make `start` [S, one clock period].
+
+    For a multi-point calibration the cells fall from g_max by a factor of three each (less where
+    g_min asks for it): pulsed up, down or not at all, they make every sum to within half of the
+    smallest, a balanced ternary converter. Otherwise they are as equal as the start allows, and the
+    last is the trim.
+    """
+    if method == "multi-point":
+        ratio = max(1.0 / 3.0, (device.g_min / device.g_max) ** (1.0 / max(1, cells - 1)))
+        targets = device.g_max * ratio ** np.arange(cells)
+        pulses = np.zeros((1, cells, 1), np.int64)
+        limit = np.full(cells, pulse_limit(start, cells, device))
+        corrections(np.array([[-start]]), targets[None], limit, pulses)
+        return targets.astype(np.float64), pulses[0, :, 0]
+    periods = max(1, math.ceil(abs(start) / (cells * device.g_max) - 1e-12))
+    signed = bias_targets(start / periods, cells, device)
+    pulses = (periods * np.sign(signed)).astype(np.int64)
+    return np.abs(signed), pulses
+
+
+def pulse_limit(start: float, cells: int, device: Device) -> int:
+    """Clock periods that a bias cell may be on before the first level, multi-point."""
+    return max(MOST_PULSES, math.ceil(abs(start) / device.g_max) + 1)
+
+
+def bias_targets(start: float, cells: int, device: Device) -> Array:
+    """Signed targets (cells,) [S] that sum to `start`; the last cell is the trim.
+
+    The other cells are full; where that leaves the trim little room (outside a quarter to three
+    quarters of g_max) they are lowered together so that it stands in the middle of its range.
+    """
+    need, g_max = abs(start), device.g_max
+    full = min(int(need / g_max), cells - 1)
+    trim = need - full * g_max
+    if not 0.25 * g_max <= trim <= 0.75 * g_max:
+        more = full + (trim > 0.5 * g_max)
+        if 0 < more < cells and need - more * g_max <= 0.5 * g_max <= need:
+            full, trim = more, 0.5 * g_max
+    targets = np.zeros(cells)
+    if full:
+        targets[:full] = (need - trim) / full
+    targets[-1] = reachable(np.array(trim), device)
+    return np.copysign(targets, start)
+
+
+def reachable(g: Array, device: Device) -> Array:
+    """The nearest contribution of a cell: none at all (no pulse), or one within the range [S]."""
+    size = np.minimum(np.maximum(g, 0.0), device.g_max)
+    return np.where(size < device.g_min / 2, 0.0, np.maximum(size, device.g_min))
