@@ -96,24 +96,23 @@ def _bins(levels: Floats, outputs: Floats) -> tuple[int, Floats, Floats, Floats,
 
 
 @exact_inner
-def convert(u, group, t, code, y, add):
-    """y = outputs[number of levels of the column's converter that are at most u], or y += that.
+def convert(u, b, group, t, code, y, add):
+    """y[b] = outputs[number of levels of the column's converter that are at most u[b]], or y += it.
 
     u, y (batch, cols), may be one; group: the row of columns in `t`, Levels. code (cols,): scratch.
-    Whole rows and no slices: what is sliced row by row is not vectorised.
+    No slices: what is sliced row by row is not vectorised.
     """
-    for b in range(u.shape[0]):
-        if t.bins:
-            _place(u, b, group, t, code)
-        else:
-            _search(u, b, group, t, code)
-        table = t.beside if t.bins else t.outputs
-        if add:
-            for j in range(u.shape[1]):
-                y[b, j] += table[code[j]]
-        else:
-            for j in range(u.shape[1]):
-                y[b, j] = table[code[j]]
+    if t.bins:
+        _place(u, b, group, t, code)
+    else:
+        _search(u, b, group, t, code)
+    table = t.beside if t.bins else t.outputs
+    if add:
+        for j in range(u.shape[1]):
+            y[b, j] += table[code[j]]
+    else:
+        for j in range(u.shape[1]):
+            y[b, j] = table[code[j]]
 
 
 @exact_inner

@@ -165,124 +165,140 @@ def _sums(v, first, last, variance, spread):
 
 
 @exact_inner
-def _add_modes(shares, signs, group, spread):
-    """spread (batch, lines) += sign share^2, of shares (batch, m * lines); none below zero."""
-    lines = spread.shape[1]
-    for b in range(spread.shape[0]):
-        for at in range(0, signs.shape[1], lines):
-            for j in range(lines):
-                share = shares[b, at + j]
-                spread[b, j] += share * share * signs[group, at + j]
-        for j in range(lines):
-            spread[b, j] = max(spread[b, j], spread.dtype.type(0))
+def _squares(v, first, last, power):
+    """power = v^2 of the rows from `first` to `last`."""
+    for b in range(v.shape[0]):
+        for k in range(first, last):
+            power[b, k] = v[b, k] * v[b, k]
+
+
+@exact_inner
+def _forms(noise, first, last, work):
+    """work.spread (batch, lines) and work.shares (batch, m * lines) of a row block's own forms."""
+    v, power, spread = work.v, work.power, work.spread
+    one = v.dtype.type
+    if spread.shape[1] == 1:
+        _sums(v, first, last, noise.variance, spread)
+        return
+    _squares(v, first, last, power)
+    squares, variance = power[:, first:last], noise.variance[first:last]
+    gemm(one(1), squares, False, variance, False, one(0), spread, work.words, work.reals)
+    if noise.signs.size:
+        here, modes = v[:, first:last], noise.modes[first:last]
+        gemm(one(1), here, False, modes, False, one(0), work.shares, work.words, work.reals)
+
+
+@exact_inner
+def _shared_forms(shared, a, work):
+    """work.own (batch, blocks * n), .mean (batch, blocks), .shares (batch, cols): of array `a`."""
+    v, power, words, reals = work.v, work.power, work.words, work.reals
+    one, low, high = v.dtype.type, shared.edges[a], shared.edges[a + 1]
+    _squares(v, low, high, power)
+    here, squares = v[:, low:high], power[:, low:high]
+    gemm(one(1), squares, False, shared.diagonal[low:high], False, one(0), work.own, words, reals)
+    gemm(one(1), here, False, shared.mean[low:high], False, one(0), work.mean, words, reals)
+    gemm(one(1), here, False, shared.cross[low:high], False, one(0), work.shares, words, reals)
 
 
 @inner
-def _share(shared, first, last, work):
-    """work.spread (batch, cols): variances by shared forms, of the arrays within these rows."""
-    v, power, spread, cross = work.v, work.power, work.spread, work.shares
-    own, mean, one = work.own, work.mean, v.dtype.type
-    words, reals, few = work.words, work.reals, shared.weights.shape[1]
-    spread[:] = 0
-    for a in range(shared.edges.size - 1):
-        low, high = shared.edges[a], shared.edges[a + 1]
-        if low < first or high > last:
-            continue
-        for b in range(v.shape[0]):
-            for k in range(low, high):
-                power[b, k] = v[b, k] * v[b, k]
-        here, squares = v[:, low:high], power[:, low:high]
-        gemm(one(1), squares, False, shared.diagonal[low:high], False, one(0), own, words, reals)
-        gemm(one(1), here, False, shared.mean[low:high], False, one(0), mean, words, reals)
-        gemm(one(1), here, False, shared.cross[low:high], False, one(0), cross, words, reals)
-        for b in range(v.shape[0]):
-            for k in range(mean.shape[1]):
-                lift = mean[b, k]
-                for p in range(0, few, FEW):
-                    at = k * few + p
-                    x, y, z = own[b, at], own[b, at + 1], own[b, at + 2]
-                    for j in range(shared.across[k], shared.across[k + 1]):
-                        spread[b, j] += (
-                            lift * cross[b, j]
-                            + x * shared.weights[a, p, j]
-                            + y * shared.weights[a, p + 1, j]
-                            + z * shared.weights[a, p + 2, j]
-                        )
-                    lift = one(0)
-    for b in range(v.shape[0]):
-        for j in range(spread.shape[1]):
-            spread[b, j] = max(spread[b, j], one(0))
-
-
-@exact_inner
-def _deviations(noise, group, first, last, work):
-    """work.spread (batch, lines), standard deviations of the forms' currents of a row block."""
-    v, power, spread = work.v, work.power, work.spread
-    one = v.dtype.type
-    if noise.variance.shape[1] == 0:
-        _share(noise.shared, first, last, work)
-    elif spread.shape[1] == 1:
-        _sums(v, first, last, noise.variance, spread)
-    else:
-        for b in range(v.shape[0]):
-            for k in range(first, last):
-                power[b, k] = v[b, k] * v[b, k]
-        squares, variance = power[:, first:last], noise.variance[first:last]
-        gemm(one(1), squares, False, variance, False, one(0), spread, work.words, work.reals)
-        if noise.signs.size:
-            here, modes, shares = v[:, first:last], noise.modes[first:last], work.shares
-            gemm(one(1), here, False, modes, False, one(0), shares, work.words, work.reals)
-            _add_modes(shares, noise.signs, group, spread)
-    for b in range(spread.shape[0]):
-        for j in range(spread.shape[1]):
-            spread[b, j] = np.sqrt(spread[b, j])
-
-
-@exact_inner
-def _add_noise(noise, group, draws, std, i):
-    """i (batch, cols) += deviations std (batch, lines) times normal numbers."""
-    cols, lines, first = i.shape[1], std.shape[1], group * noise.drawn
-    for b in range(i.shape[0]):
-        if noise.drawn == cols and lines == 1:
-            for j in range(cols):
-                i[b, j] += std[b, 0] * draws[b, first + j]
-        elif noise.drawn == cols:
-            for j in range(cols):
-                i[b, j] += std[b, j] * draws[b, first + j]
-        else:
-            for j in range(cols):
-                plus, minus = (0, 0) if lines == 1 else (2 * j, 2 * j + 1)
-                i[b, j] += (
-                    std[b, plus] * draws[b, first + 2 * j]
-                    - std[b, minus] * draws[b, first + 2 * j + 1]
+def _add_shared(shared, a, b, work):
+    """work.spread[b] += variances by the shared forms of array `a`."""
+    own, mean, cross, spread = work.own, work.mean, work.shares, work.spread
+    few = shared.weights.shape[1]
+    for k in range(mean.shape[1]):
+        lift = mean[b, k]
+        for p in range(0, few, FEW):
+            at = k * few + p
+            x, y, z = own[b, at], own[b, at + 1], own[b, at + 2]
+            for j in range(shared.across[k], shared.across[k + 1]):
+                spread[b, j] += (
+                    lift * cross[b, j]
+                    + x * shared.weights[a, p, j]
+                    + y * shared.weights[a, p + 1, j]
+                    + z * shared.weights[a, p + 2, j]
                 )
+            lift = spread.dtype.type(0)
+
+
+@exact_inner
+def _add_modes(signs, b, shares, spread):
+    """spread[b] += sign share^2, of shares (batch, m * lines), signs (m * lines,)."""
+    lines = spread.shape[1]
+    for at in range(0, signs.size, lines):
+        for j in range(lines):
+            share = shares[b, at + j]
+            spread[b, j] += share * share * signs[at + j]
+
+
+@exact_inner
+def _perturb(noise, b, draws, spread, i):
+    """i[b] += deviations from variances spread[b] (lines,) times normal numbers draws (drawn,)."""
+    cols, lines, zero = i.shape[1], spread.shape[1], spread.dtype.type(0)
+    for j in range(lines):
+        spread[b, j] = np.sqrt(max(spread[b, j], zero))
+    if noise.drawn == cols and lines == 1:
+        for j in range(cols):
+            i[b, j] += spread[b, 0] * draws[j]
+    elif noise.drawn == cols:
+        for j in range(cols):
+            i[b, j] += spread[b, j] * draws[j]
+    else:
+        for j in range(cols):
+            plus, minus = (0, 0) if lines == 1 else (2 * j, 2 * j + 1)
+            i[b, j] += spread[b, plus] * draws[2 * j] - spread[b, minus] * draws[2 * j + 1]
+
+
+@exact_inner
+def _noises(noise, first, last, work):
+    """What the noise of a row block needs of products; returns its last array in `shared`."""
+    if noise.variance.shape[1]:
+        _forms(noise, first, last, work)
+        return -1
+    shared = noise.shared
+    work.spread[:] = 0
+    at = -1
+    for a in range(shared.edges.size - 1):
+        if shared.edges[a] >= first and shared.edges[a + 1] <= last:
+            if at >= 0:
+                for b in range(work.v.shape[0]):
+                    _add_shared(shared, at, b, work)
+            _shared_forms(shared, a, work)
+            at = a
+    return at
 
 
 @exact_inner
 def execute(plan, x, s, draws, work):
     """work.y (batch, cols): one read of activations x (batch, .) and s (batch, .), side by side.
 
-    draws (batch, groups * drawn): normal numbers.
+    draws (batch, groups * drawn): normal numbers. After the products each read stays in the cache
+    until it is converted.
     """
     one = plan.matrix.dtype.type
     _drive(x, 0, plan, work.v)
     _drive(s, x.shape[1], plan, work.v)
-    i, noise = work.i, plan.noise
-    if plan.sums.size:
+    i, noise, several = work.i, plan.noise, plan.sums.size > 0
+    if several:
         work.y[:] = 0
     for group in range(plan.edges.size - 1):
         first, last = plan.edges[group], plan.edges[group + 1]
         v, matrix = work.v[:, first:last], plan.matrix[first:last]
         gemm(one(1), v, False, matrix, False, one(0), i, work.words, work.reals)
-        if noise.drawn:
-            _deviations(noise, group, first, last, work)
-            _add_noise(noise, group, draws, work.spread, i)
+        array = _noises(noise, first, last, work) if noise.drawn else -1
         for b in range(i.shape[0]):
+            if noise.drawn:
+                if array >= 0:
+                    _add_shared(noise.shared, array, b, work)
+                elif noise.signs.size:
+                    _add_modes(noise.signs[group], b, work.shares, work.spread)
+                at = group * noise.drawn
+                _perturb(noise, b, draws[b, at : at + noise.drawn], work.spread, i)
             for j in range(i.shape[1]):
                 i[b, j] = i[b, j] * plan.volts[group, j] - plan.offset[group, j]
-        convert(i, group, plan.levels, work.code, work.y, plan.sums.size > 0)
-    if plan.sums.size:
-        convert(work.y, 0, plan.sums, work.code, work.y, False)
+            convert(i, b, group, plan.levels, work.code, work.y, several)
+    if several:
+        for b in range(i.shape[0]):
+            convert(work.y, b, 0, plan.sums, work.code, work.y, False)
 
 
 @exact

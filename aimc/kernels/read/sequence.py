@@ -56,8 +56,7 @@ def lstm(gates, projection, cell, x, h, c, out, cells):
             for b in range(batch):
                 for j in range(size):
                     state[b, j] = c[b, j] * kind(cell.gain)
-            convert(state, 0, cell.levels, code, state, False)
-            for b in range(batch):
+                convert(state, b, 0, cell.levels, code, state, False)
                 for j in range(size):
                     state[b, j] = gate[b, 3 * size + j] * state[b, j]
         else:
