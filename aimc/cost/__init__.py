@@ -9,16 +9,31 @@ arrays spend on the data it sees.
 from aimc.cost.bill import Bill, Part, Phase
 from aimc.cost.card import CostCard, Element, load
 from aimc.cost.model import bill, bill_of, compare
-from aimc.cost.stages import Layer, layer
+from aimc.cost.stages import (
+    Conversion,
+    Description,
+    ElementWise,
+    Layer,
+    LookUp,
+    OnArrays,
+    Reads,
+    layer,
+)
 from aimc.cost.watch import watch
 
 __all__ = [
     "Bill",
+    "Conversion",
     "CostCard",
+    "Description",
     "Element",
+    "ElementWise",
     "Layer",
+    "LookUp",
+    "OnArrays",
     "Part",
     "Phase",
+    "Reads",
     "bill",
     "bill_of",
     "compare",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from aimc.crossbar import Crossbar
-    from aimc.macro import Macro
+    from aimc.macro import Macro, Stack
 
     Array = NDArray[np.float64]
 
@@ -72,7 +72,7 @@ def row_powers(crossbar: Crossbar, v_read: float) -> Array:
     return _slices(crossbar, np.eye(rows), v_read * np.eye(rows))
 
 
-def energies(macro: Macro, v: Array) -> Array:
+def energies(macro: Macro | Stack, v: Array) -> Array:
     """Energy of each read (reads,) [J], for mean row voltages v (reads, rows) [V] of a trace.
 
     Cells as they stand at the macro's age and temperature, rows at its read voltage. The cells'

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aimc.cost import cells
 from aimc.cost.bill import Bill
 from aimc.cost.card import CostCard, as_card
 from aimc.cost.price import price
 from aimc.cost.reads import CURVED, Converter, held, programmed
-from aimc.cost.stages import Layer, Product, gru, lstm
+from aimc.cost.stages import (
+    Conversion,
+    Description,
+    ElementWise,
+    Layer,
+    LookUp,
+    Product,
+    Reads,
+    Stage,
+    is_model,
+    on_arrays,
+)
 from aimc.cost.watch import Watched
 from aimc.errors import as_count, as_number, must
 from aimc.macro import Macro, Trace
-
-if TYPE_CHECKING:
-    from aimc.macro import Hardware
 
 Traces = Trace | Sequence[Trace] | Watched
 
@@ -54,19 +62,32 @@ def bill(
     as_count("steps", steps, 1)
     energy, left = _meter(trace, activity)
 
-    def product(name: str, tiled: Any) -> Product:
-        reads = tuple(programmed(m, energy(m)) for m in tiled.macros)
-        splits = len(tiled.stacks)
-        inputs, outputs = tiled.shape
-        applied = splits == 1 and reads[0].converter in CURVED
-        return Product(name, reads, inputs, outputs, splits, 0 if applied else _curved(tiled))
+    def product(name: str, *macros: Macro) -> Product:
+        reads, looked = [], 0
+        for macro in macros:
+            reads += [programmed(each, energy(each)) for each in macro.macros]
+            if len(macro.stacks) > 1 or reads[-1].converter not in CURVED:
+                looked += sum(curve.name != "linear" for curve in macro.curves)
+        inputs, outputs = (sum(macro.shape[axis] for macro in macros) for axis in (0, 1))
+        splits = max(len(macro.stacks) for macro in macros)
+        return Product(name, tuple(reads), inputs, outputs, splits, looked)
 
-    if hasattr(model, "named_modules"):
-        layers = list(_layers(model, product))
-        if not layers:
+    def stage(said: Reads | Conversion | LookUp | ElementWise) -> Stage:
+        if isinstance(said, Reads):
+            return product(said.name, *said.macros)
+        if not isinstance(said, Conversion):
+            return said
+        n, read = said.units, held(said.hardware, said.units, said.converter)
+        return Product(said.name, (read,), n, n, 1, 0 if read.converter in CURVED else n)
+
+    if network := is_model(model):
+        cells_ = list(_cells(model))
+        if not cells_:
             hint = "`nn.program` programs a model."
             raise must("model", "hold a macro or more", "holds none", hint)
-        layers = _timed(layers, model, trace, steps, every_step)
+        layers = [Layer(name, tuple(map(stage, cell.stages))) for name, cell in cells_]
+        times = _times(cells_, trace, steps, every_step)
+        layers = [dataclasses.replace(a, times=b) for a, b in zip(layers, times, strict=True)]
     else:
         if steps != 1 or every_step:
             raise must("steps, every_step", "be left out where there are arrays alone",
@@ -81,7 +102,7 @@ def bill(
         layers = [Layer("arrays", tuple(products))]
     if left():
         raise must("trace", "hold a trace of every macro", "holds more")
-    return price(layers, card, steps=steps, data=hasattr(model, "named_modules"))
+    return price(layers, card, steps=steps, data=network)
 
 
 def bill_of(
@@ -120,86 +141,50 @@ def compare(
     return {kind: bill_of(describe(kind), costs, name=kind, **options) for kind in converters}
 
 
-def _layers(model: Any, product: Callable[..., Product]) -> Iterable[Layer]:
-    """The layers of a programmed model that stand on arrays; a cell of a stack is a layer."""
-    for name, module in _analog(model):
-        label = name or type(module).__name__
-        if not hasattr(module, "hidden_size"):
-            products = (product(key, chip.macro) for key, chip in module.chips.items())
-            yield Layer(label, tuple(products))
-            continue
-        hardware, size = module.hardware, module.hidden_size
-        for end in _ends(module):
-            mine = [
-                product(key, chip.macro) for key, chip in module.chips.items() if key.endswith(end)
-            ]
-            stages = _stages(module, mine, hardware, size, end)
-            yield Layer(label + end, tuple(stages), None)
+def _cells(model: Any) -> Iterator[tuple[str, Description]]:
+    """What each layer of a programmed model says that it does; a cell of a stack is a layer."""
+    for name, layer in on_arrays(model):
+        said = layer.describe()
+        if said is None:
+            kind = type(layer).__name__
+            hint = f"`{kind}.describe` is to give a `cost.Description` of each cell."
+            raise must(name, "say what it does to be billed", f"is a {kind}, which does not", hint)
+        yield from ((name + cell.name, cell) for cell in said)
 
 
-def _analog(model: Any) -> list[tuple[str, Any]]:
-    """Names and modules that stand on arrays."""
-    return [(name, m) for name, m in model.named_modules() if getattr(m, "chips", None)]
-
-
-def _ends(module: Any) -> list[str]:
-    """How the names of a recurrent module's cells end, in the order in which they run."""
-    return [end for depth in range(module.num_layers) for end in module.ends(depth)]
-
-
-def _timed(
-    layers: list[Layer], model: Any, trace: Any, steps: int, every_step: Collection[str]
-) -> list[Layer]:
-    """`layers` with how often those without a state run: as seen, or as the caller says.
+def _times(
+    cells_: list[tuple[str, Description]], trace: Any, steps: int, every_step: Collection[str]
+) -> list[float | None]:
+    """How often each cell runs in an inference, None: in every step; those without a state as seen,
+    or as the caller says.
 
     What was seen is counted in inferences, of which each read a cell with a state `steps` times;
     in a model without any, its least read layer once.
     """
-    stateless = [layer.name for layer in layers if layer.times is not None]
+    stateless = [name for name, cell in cells_ if not cell.recurrent]
     named = {every_step} if isinstance(every_step, str) else set(every_step)
     unknown = sorted(named.difference(stateless))
     if unknown:
         raise must("every_step", f"name layers without a state ({', '.join(stateless) or 'none'})",
                    f"names {unknown[0]}")  # fmt: skip
-    if len(stateless) == len(layers) and steps != 1 and not named:
+    if len(stateless) == len(cells_) and steps != 1 and not named:
         raise must("steps", "be 1 where no layer has a state", f"are {steps}",
                    "`every_step` names the layers that run in every step.")  # fmt: skip
     if not isinstance(trace, Watched):
-        return [
-            dataclasses.replace(layer, times=None) if layer.name in named else layer
-            for layer in layers
-        ]
-    reads: dict[str, int] = {}
-    for name, module in _analog(model):
-        label = name or type(module).__name__
-        macro = next(iter(module.chips.values())).macro.macros[0]
-        for end in _ends(module) if hasattr(module, "hidden_size") else [""]:
-            reads[label + end] = trace.reads(macro)
-    seen = [reads[layer.name] for layer in layers if layer.times is None]
-    inferences = max(seen) / steps if seen else min(reads.values())
-    return [
-        layer if layer.times is None
-        else dataclasses.replace(layer, times=reads[layer.name] / inferences)
-        for layer in layers
-    ]  # fmt: skip
+        return [None if cell.recurrent or name in named else 1 for name, cell in cells_]
+    reads = [
+        max(trace.reads(m.macros[0]) for s in cell.stages if isinstance(s, Reads) for m in s.macros)
+        for _, cell in cells_
+    ]
+    seen = [count for count, (_, cell) in zip(reads, cells_, strict=True) if cell.recurrent]
+    inferences = max(seen) / steps if seen else min(reads)
+    pairs = zip(reads, cells_, strict=True)
+    return [None if cell.recurrent else count / inferences for count, (_, cell) in pairs]
 
 
-def _stages(module: Any, own: list[Product], hardware: Hardware, size: int, end: str) -> list[Any]:
-    kinds = {base.__name__ for base in type(module).__mro__}
-    if "LSTM" in kinds:
-        ramp = module.ramps.get(end)
-        return [*lstm(own[0], size, held(hardware, size, ramp) if ramp else None), *own[1:]]
-    return gru(own[0], own[1:], size) if "GRU" in kinds else list(own)
-
-
-def _curved(tiled: Any) -> int:
-    """Columns with a function other than a line."""
-    return sum(curve.name != "linear" for curve in tiled.curves)
-
-
-def _flat(macros: Any) -> Iterable[Any]:
+def _flat(macros: Any) -> Iterator[Macro]:
     """The Macros in `macros`, which may hold others."""
-    if hasattr(macros, "macros"):
+    if isinstance(macros, Macro):
         yield macros
     elif isinstance(macros, Iterable) and not isinstance(macros, str | bytes):
         for item in macros:

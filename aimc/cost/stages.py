@@ -1,14 +1,15 @@
 """What an inference does, one after the other: products on arrays, look-ups, arithmetic.
 
 A layer is a sequence of stages. They say what is used; `bill` prices it with a card and lays it out
-in time.
+in time. A programmed layer says itself what it does, as `OnArrays`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from aimc.cost.reads import (
     CONVERTERS,
@@ -22,6 +23,14 @@ from aimc.cost.reads import (
 )
 from aimc.errors import as_count, must
 from aimc.macro import Hardware
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from aimc.converters.base import Converter as Made
+    from aimc.macro import Macro
+
+    Probe = Callable[[Macro, np.ndarray], None]
 
 Kind = Literal["lstm", "gru", "rnn", "linear"]
 KINDS: tuple[Kind, ...] = ("lstm", "gru", "rnn", "linear")
@@ -65,6 +74,76 @@ class ElementWise:
 
 
 Stage = Product | LookUp | ElementWise
+
+
+class Reads(NamedTuple):
+    """One read of each macro, all at the same time."""
+
+    name: str
+    macros: tuple[Macro, ...]
+
+
+class Conversion(NamedTuple):
+    """`units` digital values through a converter of their own, without weights."""
+
+    name: str
+    hardware: Hardware
+    units: int
+    converter: Made
+
+
+class Description(NamedTuple):
+    """What a programmed layer, or a cell of it, does when it runs.
+
+    name: what is added to the layer's. recurrent: whether it runs in every step of a sequence.
+    """
+
+    name: str
+    stages: tuple[Reads | Conversion | LookUp | ElementWise, ...]
+    recurrent: bool = False
+
+
+class OnArrays(ABC):
+    """A layer of a programmed model, as bills and probes know it.
+
+    probes: each is told of every read: of the macro, and of the activations that drive its rows
+    (reads, rows). They do not change what is read.
+    """
+
+    probes: tuple[Probe, ...] = ()
+
+    @property
+    @abstractmethod
+    def programmed(self) -> bool:
+        """Whether it stands on arrays now."""
+
+    def describe(self) -> tuple[Description, ...] | None:
+        """What it does in an inference, in order; None where nobody has said so."""
+        return None
+
+
+@runtime_checkable
+class _Model(Protocol):
+    def named_modules(self) -> Iterator[tuple[str, Any]]: ...
+
+
+def is_model(model: object) -> bool:
+    """Whether it holds layers, as modules of torch do."""
+    return isinstance(model, _Model)
+
+
+def on_arrays(model: object) -> Iterator[tuple[str, OnArrays]]:
+    """The layers of a model that stand on arrays, by name. Raises ArgumentError on no model."""
+    if not isinstance(model, _Model):
+        raise must("model", "be a programmed model", f"is a {type(model).__name__}",
+                   "A macro's own trace is `macro.trace(x)`.")  # fmt: skip
+    for name, module in model.named_modules():
+        if isinstance(module, OnArrays) and module.programmed:
+            yield name or type(module).__name__, module
+
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -130,48 +209,42 @@ def layer(
 
     state = projection or size
     rows = inputs + bias + (0 if kind == "linear" else state)
-    stages: list[Stage]
+    stages: Sequence[Stage]
     if kind == "linear":
         stages = [product("product", inputs + bias, size)]
     elif kind == "rnn":
         stages = [product("state", rows, size, CURVES["rnn"])]
     elif kind == "lstm":
         gates = product("gates", rows, 4 * size, CURVES["lstm"])
-        by_ramp = applied and cell_tanh == "ramp"
-        tanh = held(with_converter(hardware, converter), size) if by_ramp else None
-        stages = lstm(gates, size, tanh)
-        if projection:
-            stages.append(product("projection", size, projection))
+        read = None
+        if applied and cell_tanh == "ramp":
+            read = held(with_converter(hardware, converter), size)
+        tanh = LookUp("tanh(c)", size) if read is None else Product("tanh(c)", (read,), size, size)
+        last = (product("projection", size, projection),) if projection else ()
+        stages = lstm(gates, tanh, size, *last)
     else:
         gates = product("gates", rows, 2 * size, CURVES["gru"])
-        parts = (
-            product("new_x", inputs + bias, size),
-            product("new_h", state + bias, size),
-        )
-        stages = gru(gates, parts, size)
+        parts = product("new_x", inputs + bias, size), product("new_h", state + bias, size)
+        reads = tuple(read for part in parts for read in part.reads)
+        splits = max(part.splits for part in parts)
+        new = Product("candidate", reads, inputs + state + 2 * bias, 2 * size, splits)
+        stages = gru_after(gates, new, size)
     recurrent = kind != "linear" if every_step is None else every_step
     return Layer(name or kind, tuple(stages), None if recurrent else 1)
 
 
-def lstm(gates: Product, size: int, held: Read | None) -> list[Stage]:
-    """c' = f c + i g, h' = o tanh(c'): the tanh by a converter of its own, which reads the `held`
-    state, or by a look-up where that is None."""
-    tanh: Stage = LookUp("tanh(c)", size)
-    if held is not None:
-        tanh = Product("tanh(c)", (held,), size, size, 1, 0 if held.converter in CURVED else size)
-    return [gates, ElementWise("c = f c + i g", size, 3), tanh,
-            ElementWise("h = o tanh(c)", size, 1)]  # fmt: skip
+def lstm(gates: S, tanh: T, size: int, *projection: S) -> tuple[S | T | ElementWise, ...]:
+    """c' = f c + i g, h' = o tanh(c'), and what becomes of h'. tanh: the stage that applies it."""
+    c, h = ElementWise("c = f c + i g", size, 3), ElementWise("h = o tanh(c)", size, 1)
+    return gates, c, tanh, h, *projection
 
 
-def gru(gates: Product, new: Sequence[Product], size: int) -> list[Stage]:
-    """The candidate n from two linear products, or from one whose converter is its tanh; then
-    h' = n + z (h - n).
-    """
-    last = ElementWise("h = n + z (h - n)", size, 3)
-    if len(new) == 1:
-        return [gates, ElementWise("r h", size, 1), *new, last]
-    both = Product(
-        "candidate", tuple(r for p in new for r in p.reads), sum(p.inputs for p in new),
-        sum(p.outputs for p in new), max(p.splits for p in new),
-    )  # fmt: skip
-    return [gates, both, ElementWise("n_x + r n_h", size, 2), LookUp("tanh(n)", size), last]
+def gru(gates: S, new: S, size: int) -> tuple[S | ElementWise, ...]:
+    """n = new(x, r h) by a converter that applies tanh, h' = n + z (h - n)."""
+    return gates, ElementWise("r h", size, 1), new, ElementWise("h = n + z (h - n)", size, 3)
+
+
+def gru_after(gates: S, new: S, size: int) -> tuple[S | ElementWise | LookUp, ...]:
+    """n = tanh(n_x + r n_h) of two linear products, read at the same time, h' = n + z (h - n)."""
+    return (gates, new, ElementWise("n_x + r n_h", size, 2), LookUp("tanh(n)", size),
+            ElementWise("h = n + z (h - n)", size, 3))  # fmt: skip

@@ -9,6 +9,7 @@ import torch
 import aimc
 from aimc import cost, nn
 from aimc.errors import ArgumentError
+from aimc.nn.layers.base import AnalogLayer
 
 # Energies of picojoules and times of nanoseconds lie below the absolute tolerance of pytest.
 approx = partial(pytest.approx, rel=1e-9, abs=0.0)
@@ -54,6 +55,32 @@ def test_other_layers_cost_what_their_descriptions_say(x):
         same(chip, cost.layer(kind, hardware, 20, 12))
 
 
+class Silent(nn.Linear):
+    """A layer of a user's own, whose author says nothing about its cost."""
+
+    describe = AnalogLayer.describe
+
+
+class Squared(nn.Linear):
+    """A layer of a user's own: the square of each result, by a processor."""
+
+    def describe(self):
+        (cell,) = super().describe()
+        return (cell._replace(stages=(*cell.stages, cost.ElementWise("y^2", 12, 1))),)
+
+
+def test_a_layer_of_a_users_own_is_billed_as_it_says_or_refused_by_name():
+    hardware = aimc.load("ideal-5bit").replace(rows=64, cols=24)
+    plain, squared, silent = (
+        layer.program(hardware, np.random.default_rng(0))
+        for layer in (nn.Linear(20, 12), Squared(20, 12), Silent(20, 12))
+    )
+    more = cost.bill(squared).energy - cost.bill(plain).energy
+    assert more > 12 * cost.load().of("alu", "energy")  # and buffers
+    with pytest.raises(ArgumentError, match="`Silent` must say what it does to be billed"):
+        cost.bill(silent)
+
+
 def test_every_cell_of_a_stack_is_billed(x):
     one = cost.bill(programmed(torch.nn.LSTM, x)[0])
     chip, _ = programmed(torch.nn.LSTM, x, num_layers=2, bidirectional=True)
@@ -82,6 +109,44 @@ def test_watching_changes_nothing_and_counts_every_read(x):
     energy = cost.bill(macro, trace=trace).part("cells").energy
     assert seen.mean(macro) == approx(energy, rel=1e-6)  # torch hands on float32
     assert cost.bill(chip, trace=seen).part("cells").energy == approx(energy, rel=1e-6)
+
+
+LAYERS = {
+    "linear": lambda: torch.nn.Linear(20, 12),
+    "rnn": lambda: torch.nn.RNN(20, 12),
+    "lstm": lambda: torch.nn.LSTM(20, 12, num_layers=2, bidirectional=True),
+    "projection": lambda: torch.nn.LSTM(20, 12, proj_size=5),
+    "ramp": lambda: nn.LSTM(20, 12, cell_tanh="ramp"),
+    "gru": lambda: torch.nn.GRU(20, 12),
+    "gru before": lambda: nn.GRU(20, 12, reset="before"),
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("kind", LAYERS)
+def test_watching_changes_no_bit_and_sees_what_every_read_is_driven_with(x, kind, dtype):
+    """Noise on: outputs of two runs are equal with and without. What a probe is shown by the kernel
+    of all steps is what it is shown step by step, as where gradients are asked for."""
+    torch.manual_seed(1)
+    model = nn.calibrate(LAYERS[kind](), x)
+    hardware = aimc.load("taox-1t1r-128").replace(rows=64, cols=24)
+    shown = {}
+    for fused in (True, False):
+        seen = shown[fused] = []
+        quiet, loud = (
+            nn.program(model, hardware, np.random.default_rng(0), dtype=dtype) for _ in range(2)
+        )
+        with torch.set_grad_enabled(not fused):
+            loud.probes = (lambda macro, rows, to=seen: to.append((id(macro), rows)),)
+            with cost.watch(loud) as trace:
+                runs = [(quiet(x), loud(x)) for _ in range(2)]
+        assert all(trace.mean(macro) > 0 for macro in nn.macros(loud))
+        for wanted, came in runs:
+            assert torch.equal(*(y if kind == "linear" else y[0] for y in (wanted, came)))
+        order = [chip.macro for chip in loud.chips.values()]
+        shown[fused] = [np.concatenate([r for m, r in seen if m == id(macro)]) for macro in order]
+    if dtype == torch.float64:  # in single precision steps draw other noise than the kernel
+        assert all(map(np.array_equal, shown[True], shown[False]))
 
 
 def test_a_model_that_was_not_watched_has_no_trace(x):

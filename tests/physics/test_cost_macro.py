@@ -122,7 +122,7 @@ def test_watching_sees_the_read_voltage(hardware):
     macro = build(hardware).under(Condition(v_read=0.15))
     x = np.random.default_rng(3).uniform(-1, 1, (50, 16))
     watched = Watched()
-    watched.add(macro, x)
+    watched(macro, x)
     assert watched.mean(macro) == approx(spent(macro, x, 0.15), rel=1e-12)
 
 

@@ -35,11 +35,12 @@ def rnn(gate, x, h, out):
 
 
 @exact
-def lstm(gates, projection, cell, x, h, c, out, cells):
+def lstm(gates, projection, cell, x, h, c, out, cells, inner):
     """c' = f c + i g, h' = o tanh(c') with i, f, g, o = gates(x, h); h' = projection(h').
 
     As `rnn`; c (batch, hidden), cells (steps, batch, hidden) as h and out. projection: its matrix
-    is empty where h' is not projected. cell: a Cell.
+    is empty where h' is not projected. cell: a Cell. inner (steps, batch, hidden): for o tanh(c');
+    of size 0 where nobody asks for it.
     """
     batch, size = c.shape
     kind = c.dtype.type
@@ -63,6 +64,8 @@ def lstm(gates, projection, cell, x, h, c, out, cells):
             for b in range(batch):
                 for j in range(size):
                     state[b, j] = gate[b, 3 * size + j] * kind(tanh_of(float(c[b, j])))
+        if inner.size:
+            inner[t] = state
         if projected:
             execute(projection.plan, none, state, projection.draws[t], more)
             h[:] = more.y
@@ -73,8 +76,11 @@ def lstm(gates, projection, cell, x, h, c, out, cells):
 
 
 @exact
-def gru(gates, new, x, h, out):
-    """h' = n + z (h - n) with r, z = gates(x, h) and n = new(x, r h); as `rnn`."""
+def gru(gates, new, x, h, out, inner):
+    """h' = n + z (h - n) with r, z = gates(x, h) and n = new(x, r h); as `rnn`.
+
+    inner: as in `lstm`, for r h.
+    """
     batch, size = h.shape
     work, more = scratch(gates.plan, batch), scratch(new.plan, batch)
     reset = np.empty_like(h)
@@ -84,6 +90,8 @@ def gru(gates, new, x, h, out):
         for b in range(batch):
             for j in range(size):
                 reset[b, j] = gate[b, j] * h[b, j]
+        if inner.size:
+            inner[t] = reset
         execute(new.plan, x[t], reset, new.draws[t], more)
         for b in range(batch):
             for j in range(size):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from aimc.cost import OnArrays
 from aimc.curves import linear
 from aimc.errors import as_number, must
 from aimc.macro import Hardware
@@ -23,7 +24,7 @@ QUANTILE = 0.999
 """Share of the magnitudes seen in calibration that a range holds."""
 
 
-class AnalogLayer(torch.nn.Module):
+class AnalogLayer(torch.nn.Module, OnArrays):
     """A torch layer whose matrices can be programmed into arrays.
 
     Mixed into the layer of torch.nn with the same name, so parameters, their names and their
@@ -55,7 +56,12 @@ class AnalogLayer(torch.nn.Module):
         self.hardware = None
         self.dtype = torch.float64
         self.chips = {}
+        self.probes = ()
         self.observing = False
+
+    @property
+    def programmed(self) -> bool:
+        return bool(self.chips)
 
     def matrices(self) -> dict[str, Matrix]:
         """The matrices that go on arrays, by name, in the order of programming."""
@@ -145,11 +151,19 @@ class AnalogLayer(torch.nn.Module):
         """One read of array `name`: inputs (batch, rows of the block) -> (batch, cols)."""
         z = torch.cat(inputs, dim=1)
         if self.chips:
+            self.show(name, z)
             return self.chips[name](matrix, z)
         y = matrix.activate(z, matrix.curves)
         if self.observing and matrix.curves == ("linear",):
             self._observe(name, y)
         return y
+
+    def show(self, name: str, z: Tensor) -> None:
+        """Shows the probes reads of array `name` with inputs z (reads, rows of the block)."""
+        if self.probes:
+            x = self.chips[name].activations(z)
+            for probe in self.probes:
+                probe(self.chips[name].macro, x)
 
     def check_x(self, x: Tensor, features: int) -> Tensor:
         """`x` (..., features) where the parameters are, in the layer's dtype, checked."""

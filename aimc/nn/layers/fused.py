@@ -28,13 +28,15 @@ class Stretch(NamedTuple):
 
     reads: of each chip, its plan and its normal numbers. x (steps, batch, features). states:
     (batch, size) each, from the first to the last step's, in place. seen: (steps, batch, size)
-    each, for the states after every step.
+    each, for the states after every step. inner (steps, batch, size): for what drives an array
+    within a step and is no state; without size, nobody asks for it.
     """
 
     reads: tuple[Read, ...]
     x: Floats
     states: tuple[Floats, ...]
     seen: tuple[Floats, ...]
+    inner: Floats
 
 
 def sweep(
@@ -42,8 +44,10 @@ def sweep(
     chips: Sequence[object],
     x: Tensor,
     state: Sequence[Tensor],
-) -> tuple[Tensor, ...] | None:
-    """The states after each step, each (time, batch, size), for x (time, batch, features).
+    kept: int = 0,
+) -> tuple[tuple[Tensor, ...], Tensor] | None:
+    """The states after each step, each (time, batch, size), for x (time, batch, features); and
+    (time, batch, kept) what drives an array within a step and is no state, where that is asked for.
 
     None where a chip can be read by its macro only.
     """
@@ -57,10 +61,12 @@ def sweep(
     data = np.ascontiguousarray(x.numpy())
     states = tuple(np.array(part.numpy(), order="C") for part in state)
     seen = tuple(np.empty((steps, *part.shape), part.dtype) for part in states)
+    inner = np.empty((steps, batch, kept), data.dtype)
     drawn = max(plan.drawn for plan, _ in plans)
     stretch = max(1, _AT_ONCE // max(1, batch * drawn))
     for start in range(0, steps, stretch):
         here = slice(start, min(start + stretch, steps))
         reads = tuple(plan.reads(here.stop - start, batch, rng) for plan, rng in plans)
-        kernel(Stretch(reads, data[here], states, tuple(part[here] for part in seen)))
-    return tuple(torch.from_numpy(part) for part in seen)
+        after = tuple(part[here] for part in seen)
+        kernel(Stretch(reads, data[here], states, after, inner[here]))
+    return tuple(torch.from_numpy(part) for part in seen), torch.from_numpy(inner)

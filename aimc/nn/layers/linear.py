@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from aimc import curves
+from aimc.cost import Description, Reads
 from aimc.nn.layers.base import AnalogLayer
 from aimc.nn.layers.bridge import Matrix
 
@@ -42,6 +43,9 @@ class Linear(AnalogLayer, torch.nn.Linear):
         bias = None if self.bias is None else self.cast(self.bias)
         weight = self.cast(self.weight)
         return {"weight": Matrix(weight, bias, (("x", self.in_features),), (self.curve,))}
+
+    def describe(self) -> tuple[Description, ...]:
+        return (Description("", (Reads("weight", (self.chips["weight"].macro,)),)),)
 
     def forward(self, input: Tensor) -> Tensor:
         """`input` (..., in_features); raises ArgumentError on other shapes or NaN."""

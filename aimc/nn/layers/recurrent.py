@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from aimc.cost import Description, Reads
 from aimc.errors import must
 from aimc.kernels.base.blas import one_thread
 from aimc.nn.layers.base import AnalogLayer
@@ -50,6 +51,27 @@ class Recurrent(AnalogLayer, torch.nn.RNNBase):
         """Whether `kernel` does all that `step` does."""
         return True
 
+    def driven(
+        self, end: str, x: Tensor, h: Tensor, inner: Tensor
+    ) -> dict[str, tuple[Tensor, ...]]:
+        """What drives each array of the cell `end` in many steps, all (time, batch, size).
+
+        h: the output of the step before. inner: what `kernel` keeps of what is no state.
+        """
+        raise NotImplementedError
+
+    def work(self, end: str) -> tuple[Any, ...]:
+        """The stages of a step of the cell `end`, as `cost` knows them."""
+        raise NotImplementedError
+
+    def describe(self) -> tuple[Description, ...]:
+        ends = [end for layer in range(self.num_layers) for end in self.ends(layer)]
+        return tuple(Description(end, self.work(end), recurrent=True) for end in ends)
+
+    def reads(self, name: str, *arrays: str) -> Reads:
+        """One read of each of `arrays`, at the same time."""
+        return Reads(name, tuple(self.chips[array].macro for array in arrays))
+
     def sweep(
         self, end: str, matrices: Callable[[], dict[str, Matrix]], x: Tensor, state: State
     ) -> State:
@@ -59,8 +81,14 @@ class Recurrent(AnalogLayer, torch.nn.RNNBase):
         """
         chips = [chip for name, chip in self.chips.items() if name.endswith(end)]
         if chips and x.device.type == "cpu" and not torch.is_grad_enabled() and self.fusible(end):
-            seen = sweep(lambda stretch: self.kernel(end, stretch), chips, x, state)
-            if seen is not None:
+            kept = self.hidden_size if self.probes else 0
+            done = sweep(lambda stretch: self.kernel(end, stretch), chips, x, state, kept)
+            if done is not None:
+                seen, inner = done
+                before = torch.cat([state[0][None], seen[0][:-1]])
+                parts = self.driven(end, x, before, inner) if self.probes else {}
+                for name, driving in parts.items():
+                    self.show(name, torch.cat(driving, dim=2).flatten(0, 1))
                 return seen
         steps = []
         for x_t in x:

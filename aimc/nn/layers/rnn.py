@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from aimc.cost import Conversion, LookUp
+from aimc.cost.stages import gru, gru_after, lstm
 from aimc.errors import must
 from aimc.kernels.read import sequence
 from aimc.kernels.read.conversion import levels_of, nothing
@@ -46,6 +48,14 @@ class RNN(Recurrent, torch.nn.RNN):
     def step(self, end: str, matrices: dict[str, Matrix], x: Tensor, state: State) -> State:
         name = f"state{end}"
         return (self.read(name, matrices[name], x, state[0]),)
+
+    def driven(
+        self, end: str, x: Tensor, h: Tensor, inner: Tensor
+    ) -> dict[str, tuple[Tensor, ...]]:
+        return {f"state{end}": (x, h)}
+
+    def work(self, end: str) -> tuple[Any, ...]:
+        return (self.reads(f"state{end}", f"state{end}"),)
 
     def kernel(self, end: str, stretch: Stretch) -> None:
         sequence.rnn(*stretch.reads, stretch.x, *stretch.states, *stretch.seen)
@@ -122,6 +132,20 @@ class LSTM(Recurrent, torch.nn.LSTM):
             h = self.read(f"projection{end}", matrices[f"projection{end}"], h)
         return h, c
 
+    def driven(
+        self, end: str, x: Tensor, h: Tensor, inner: Tensor
+    ) -> dict[str, tuple[Tensor, ...]]:
+        projected = {f"projection{end}": (inner,)} if self.proj_size else {}
+        return {f"gates{end}": (x, h), **projected}
+
+    def work(self, end: str) -> tuple[Any, ...]:
+        names = [f"gates{end}", f"projection{end}"][: 2 if self.proj_size else 1]
+        gates, *projection = (self.reads(name, name) for name in names)
+        tanh, size = LookUp("tanh(c)", self.hidden_size), self.hidden_size
+        if self.hardware and self.ramps:
+            tanh = Conversion("tanh(c)", self.hardware, size, self.ramps[end])
+        return lstm(gates, tanh, size, *projection)
+
     def fusible(self, end: str) -> bool:
         return not self.ramps or self.ramps[end].table() is not None
 
@@ -134,7 +158,8 @@ class LSTM(Recurrent, torch.nn.LSTM):
             volts, which = self.ramps[end].gain * self.ramps[end].common, (1, self.hidden_size)
             levels = levels_of([(table.levels, table.outputs)], np.zeros(which, np.intp), kind)
             cell = sequence.Cell(volts, levels)
-        sequence.lstm(reads[0], projection, cell, stretch.x, *stretch.states, *stretch.seen)
+        sequence.lstm(reads[0], projection, cell, stretch.x, *stretch.states, *stretch.seen,
+                      stretch.inner)  # fmt: skip
 
 
 class GRU(Recurrent, torch.nn.GRU):
@@ -186,6 +211,23 @@ class GRU(Recurrent, torch.nn.GRU):
             n = tanh(new_x + r * new_h)
         return (n + z * (h - n),)
 
+    def driven(
+        self, end: str, x: Tensor, h: Tensor, inner: Tensor
+    ) -> dict[str, tuple[Tensor, ...]]:
+        if self.reset == "before":
+            return {f"gates{end}": (x, h), f"new{end}": (x, inner)}
+        return {f"gates{end}": (x, h), f"new_x{end}": (x,), f"new_h{end}": (h,)}
+
+    def work(self, end: str) -> tuple[Any, ...]:
+        gates = self.reads(f"gates{end}", f"gates{end}")
+        if self.reset == "before":
+            return gru(gates, self.reads(f"new{end}", f"new{end}"), self.hidden_size)
+        new = self.reads("candidate", f"new_x{end}", f"new_h{end}")
+        return gru_after(gates, new, self.hidden_size)
+
     def kernel(self, end: str, stretch: Stretch) -> None:
-        run = sequence.gru if self.reset == "before" else sequence.gru_after
-        run(*stretch.reads, stretch.x, *stretch.states, *stretch.seen)
+        reads, x, states, seen, inner = stretch
+        if self.reset == "before":
+            sequence.gru(*reads, x, *states, *seen, inner)
+        else:
+            sequence.gru_after(*reads, x, *states, *seen)
