@@ -17,14 +17,13 @@ import torch.nn.functional as F
 
 from aimc.curves import curve
 from aimc.kernels.read import tanh as digital
-from aimc.macro import Macro
 from aimc.macro.plan import ReadPlan
 from aimc.nn.torch_plan import Buffers
 
 if TYPE_CHECKING:
     from aimc.converters.base import Converter
     from aimc.curves import Curve
-    from aimc.macro import Hardware
+    from aimc.macro import Hardware, Macro
 
 Tensor = torch.Tensor
 
@@ -93,10 +92,7 @@ class Chip:
         """Its reads in `dtype` as plain arrays; None where only the macro can be read."""
         if dtype not in self._plans:
             kind = np.float64 if dtype == torch.float64 else np.float32
-            known = isinstance(self.macro, Macro)
-            self._plans[dtype] = (
-                ReadPlan.of(self.macro, kind, self.scale, self.bias_rows) if known else None
-            )
+            self._plans[dtype] = ReadPlan.of(self.macro, kind, self.scale, self.bias_rows)
         return self._plans[dtype]
 
     @cached_property
