@@ -34,6 +34,9 @@ def program(
     be such a layer, or hold layers of `aimc.nn`; it stays as it was. Gradients pass straight
     through to the copy's float parameters; `reprogram` writes them into new chips.
 
+    A bias stands on rows of its own, as many as keep it within the weights, but for free rows of
+    arrays that the weights take anyway; `report` says how many, on how many arrays.
+
     digital: names of modules that stay in floating point, with all that they hold. Other kinds of
     modules stay digital too; `report` lists both. Raises ArgumentError on a recurrent or linear
     layer that cannot go on an array (a ReLU RNN, a cell, a subclass, one with hooks), and where

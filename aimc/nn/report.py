@@ -39,9 +39,12 @@ def report(model: torch.nn.Module) -> str:
         "input scale",
     )
     table: list[tuple[str, ...]] = [head]
+    split: list[str] = []
     for name, layer in layers(model):
         for array, chip in layer.chips.items():
             rows, cols = chip.macro.w.shape
+            if (blocks := len(chip.macro.stacks)) > 1:
+                split.append(f"{name or type(layer).__name__} {array} ({rows} rows in {blocks})")
             scales = sorted({float(value) for value in chip.scale})
             table.append(
                 (
@@ -49,7 +52,7 @@ def report(model: torch.nn.Module) -> str:
                     array,
                     f"{rows} x {cols}",
                     str(chip.bias_rows),
-                    str(len(chip.macro.macros)),
+                    str(chip.macro.arrays),
                     ", ".join(_curve_text(curve) for curve in chip.curves),
                     ", ".join(f"{value:.3g}" for value in scales),
                 )
@@ -57,6 +60,8 @@ def report(model: torch.nn.Module) -> str:
     widths = [max(len(row[k]) for row in table) for k in range(len(head))]
     lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in table]
     lines.insert(1, "  ".join("-" * w for w in widths))
+    if split:
+        lines += ["", "rows split, partial sums added digitally: " + ", ".join(split)]
     ramps = [
         name or type(layer).__name__
         for name, layer in layers(model)
@@ -70,7 +75,7 @@ def report(model: torch.nn.Module) -> str:
         if not (isinstance(module, AnalogLayer) and module.chips)
         and next(module.parameters(recurse=False), None) is not None
     ]
-    lines += ["", f"arrays: {len(macros(model))}"]
+    lines += ["", f"arrays: {sum(macro.arrays for macro in macros(model))}"]
     lines += ["digital, with parameters: " + (", ".join(digital) or "none")]
     return "\n".join(line.rstrip() for line in lines)
 

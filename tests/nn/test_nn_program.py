@@ -131,6 +131,29 @@ def test_report_names_arrays_and_what_stayed_digital(model, x, fine):
     assert "lstm" not in last
 
 
+def test_bias_rows_take_what_the_weights_leave_free_and_a_split_is_reported():
+    """127 weights and a bias 1.6 times the largest: one array and less error; with a scale that is
+    fixed two rows, so two arrays, which the report says."""
+    torch.manual_seed(4)
+    layer = nn.Linear(127, 64, curve="tanh")
+    with torch.no_grad():
+        layer.weight.uniform_(-0.2, 0.2)
+        layer.bias.uniform_(-0.32, 0.32)[0] = 0.32
+        x = torch.rand(200, 127) * 2 - 1
+        wanted = layer(x)
+        ideal, errors = aimc.load("ideal-5bit").replace(rows=128, cols=64), []
+        fixed = float(layer.weight.abs().max())
+        for hardware, arrays in ((ideal, 1), (ideal.replace(w_max=fixed), 2)):
+            layer.program(hardware, np.random.default_rng(0))
+            errors.append(float((layer(x) - wanted).square().mean()))
+            assert f"arrays: {arrays}" in nn.report(layer)
+            split = "partial sums added digitally: Linear weight (129 rows in 2)" in nn.report(
+                layer
+            )
+            assert split == (arrays == 2)
+    assert errors[0] < errors[1] / 2
+
+
 def test_calibration_survives_a_deep_copy_and_scales_the_input(model, x, fine):
     assert nn.calibrate(model, x) is model
     ranges = deepcopy(model).body["lstm"].aimc_ranges

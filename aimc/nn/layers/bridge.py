@@ -81,7 +81,7 @@ class Chip:
         w = matrix.weight.detach().cpu().numpy().T * scale[:, None]
         bias = np.empty((0, w.shape[1]))
         if matrix.bias is not None:
-            bias = _bias_rows(w, matrix.bias.detach().cpu().numpy() / x_max, hardware.mapping.w_max)
+            bias = _bias_rows(w, matrix.bias.detach().cpu().numpy() / x_max, hardware)
         macro = hardware.program(
             np.concatenate([w, bias]), rng, curves[0] if len(curves) == 1 else curves
         )
@@ -214,14 +214,18 @@ def _apply(function: str | Curve, u: Tensor) -> Tensor:
     return _Curve.apply(u, curve(function))  # pyright: ignore[reportReturnType]
 
 
-def _bias_rows(w: np.ndarray, bias: np.ndarray, w_max: float | None) -> np.ndarray:
+def _bias_rows(w: np.ndarray, bias: np.ndarray, hardware: Hardware) -> np.ndarray:
     """`bias` (cols,) shared by as many rows as keep it within the weights `w` (rows, cols).
 
     A bias far above every weight would otherwise set the scale of the whole array, or be clipped.
-    Without a fixed `w_max` it never takes more rows than the weights do.
+    Without a fixed `w_max` it never takes more rows than the weights do; and where the rows that
+    the weights leave free hold it with at most twice the scale, it takes these: digital sums of
+    more arrays err more.
     """
+    w_max = hardware.mapping.w_max
     limit = w_max if w_max is not None else float(np.abs(w).max()) or float("inf")
     count = max(1, int(np.ceil(np.abs(bias).max() / limit - 1e-9)))
     if w_max is None:
-        count = min(count, len(w))
+        free = -len(w) % (hardware.rows * (hardware.stack or 1))
+        count = free if free < count <= 2 * free else min(count, len(w))
     return np.broadcast_to(bias / count, (count, len(bias)))
