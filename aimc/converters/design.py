@@ -213,11 +213,11 @@ def bias_design(
     """
     if method == "multi-point":
         ratio = max(1.0 / 3.0, (device.g_min / device.g_max) ** (1.0 / max(1, cells - 1)))
-        targets = device.g_max * ratio ** np.arange(cells)
+        targets = (device.g_max * ratio ** np.arange(cells)).astype(np.float64)
         pulses = np.zeros((1, cells, 1), np.int64)
         limit = np.full(cells, pulse_limit(start, cells, device))
         corrections(np.array([[-start]]), targets[None], limit, pulses)
-        return targets.astype(np.float64), pulses[0, :, 0]
+        return targets, pulses[0, :, 0]
     periods = max(1, math.ceil(abs(start) / (cells * device.g_max) - 1e-12))
     signed = bias_targets(start / periods, cells, device)
     pulses = (periods * np.sign(signed)).astype(np.int64)

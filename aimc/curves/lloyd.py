@@ -70,9 +70,9 @@ def cluster_means(y: NDArray[np.float64], weight: NDArray[Any], k: int) -> NDArr
     weight = weight.astype(np.float64)
     centre = float(np.average(y, weights=weight))  # sums of squares lose no digits to the mean
     zero = np.zeros(1)
-    sums = [
+    none, one, two = (
         np.concatenate((zero, np.cumsum(weight * (y - centre) ** power))) for power in (0, 1, 2)
-    ]
-    starts = contiguous(*sums, k)
-    w, first = (np.diff(each[np.append(starts, y.size)]) for each in sums[:2])
+    )
+    starts = contiguous(none, one, two, k)
+    w, first = (np.diff(each[np.append(starts, y.size)]) for each in (none, one))
     return centre + first / w

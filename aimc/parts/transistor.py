@@ -78,10 +78,10 @@ class Transistor(IVCurve):
     def evaluate(self, g: ArrayLike, u: ArrayLike) -> tuple[Array, Array]:
         """As IVCurve; the cell's share is found to 1e-14. Raises NotConverged beyond."""
         g, u, shape = aligned(g, u)
-        law = (float(self.k), float(self.v_gate - self.v_th), float(self.clm))
-        on = law[0] * law[1]
-        w, i, slope = _divide(self.cell, g, u, u * (on / (g + on)), cells.transistor_step, *law)
-        cells.transistor_slope(u.ravel(), slope.ravel(), *law, w.ravel())
+        law = cells.Level1(float(self.k), float(self.v_gate - self.v_th), float(self.clm))
+        on = law.k * law.overdrive
+        w, i, slope = _divide(self.cell, g, u, u * (on / (g + on)), cells.transistor_step, law)
+        cells.transistor_slope(u.ravel(), slope.ravel(), law, w.ravel())
         return i.reshape(shape), slope.reshape(shape)
 
 
@@ -91,7 +91,7 @@ def _check_cell(cell: Any) -> None:
 
 
 def _divide(
-    cell: IVCurve | None, g: Array, u: Array, w: Array, step: Callable[..., int], *law: float
+    cell: IVCurve | None, g: Array, u: Array, w: Array, step: Callable[..., int], law: Any
 ) -> tuple[Array, Array, Array]:
     """The cell's share w of the voltages u, and its current and slope there.
 
@@ -104,7 +104,7 @@ def _divide(
     left = 0
     for n in range(_LIMIT):
         i, slope = _currents(cell, g, w)
-        left = step(n, u.reshape(-1), i.reshape(-1), slope.reshape(-1), *law, *flat)
+        left = step(n, u.reshape(-1), i.reshape(-1), slope.reshape(-1), law, *flat)
         if not left:
             return w, *_currents(cell, g, w)
     gap = float(np.max(high - low))

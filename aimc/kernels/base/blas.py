@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
-from llvmlite import binding
+from llvmlite import binding  # pyright: ignore[reportMissingTypeStubs]
 from numba import types
 from numba.extending import get_cython_function_address
-from threadpoolctl import ThreadpoolController
+from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController  # pyright: ignore[reportMissingTypeStubs]
 
 from aimc.kernels.base.jit import inner
 
+_binding: Any = binding
+Floats = NDArray[np.floating]
+Scratch = tuple[NDArray[np.int32], Floats]
 
-def _external(module: str, name: str, arguments: int) -> types.ExternalFunction:
+
+def _external(module: str, name: str, arguments: int) -> Any:
     """A Fortran routine under a symbol of ours: unlike an address, a symbol may be cached."""
     symbol = f"aimc_{name}"
-    binding.add_symbol(symbol, get_cython_function_address(f"scipy.linalg.{module}", name))
+    _binding.add_symbol(symbol, get_cython_function_address(f"scipy.linalg.{module}", name))
     return types.ExternalFunction(symbol, types.void(*[types.intp] * arguments))
 
 
@@ -32,12 +38,15 @@ _sgetri = _external("cython_lapack", "sgetri", 7)
 
 
 @inner
-def gemm(alpha, a, ta, b, tb, beta, c, words, reals):
+def gemm(
+    alpha: float, a: Floats, ta: bool, b: Floats, tb: bool, beta: float, c: Floats, scratch: Scratch
+) -> None:
     """c = alpha op(a) op(b) + beta c; rows of each may lie apart, their elements not.
 
-    `ta`, `tb`: transpose. `words` (>= 8,) int32, `reals` (>= 2,) of the arrays' type, float64 or
-    float32: scratch that the caller keeps.
+    `ta`, `tb`: transpose. scratch that the caller keeps: (>= 8,) int32, and (>= 2,) of the arrays'
+    type, float64 or float32.
     """
+    words, reals = scratch
     # BLAS sees our rows as its columns, so it forms c' = op(b)' op(a)'.
     size = c.itemsize
     words[0] = c.shape[1]
@@ -62,7 +71,7 @@ def gemm(alpha, a, ta, b, tb, beta, c, words, reals):
 
 
 @inner
-def invert(a, words, work):
+def invert(a: Floats, words: NDArray[np.int32], work: Floats) -> bool:
     """Overwrites the square contiguous `a` by its inverse; False where it is singular.
 
     `words` (>= n + 4,) int32 and `work` (>= 32 n,) are scratch that the caller keeps.
@@ -86,17 +95,18 @@ def invert(a, words, work):
 
 _lock = threading.Lock()
 _inside = 0
-_limiter = None
+_limiter: Any = None
 
 
 @lru_cache(1)
-def _controller() -> ThreadpoolController:
+def _controller() -> Any:
     np.linalg.inv(np.eye(1))
-    return ThreadpoolController().select(user_api="blas")
+    controller: Any = ThreadpoolController()
+    return controller.select(user_api="blas")
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
+def one_thread() -> Generator[None]:
     """BLAS on one thread for as long as any caller is inside; afterwards as it was."""
     global _inside, _limiter
     with _lock:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
-from numba import njit
+import numba
 
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_njit: Any = numba.njit  # pyright: ignore[reportUnknownMemberType] -- numba has no types
 _HOW: dict[str, Any] = {
     "cache": True,
     "nogil": True,
@@ -16,26 +19,26 @@ _HOW: dict[str, Any] = {
 _INNER: dict[str, Any] = {**_HOW, "no_cpython_wrapper": True}
 
 
-def jit(function: Callable[..., Any]) -> Any:
+def jit(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """numba's `njit`; multiply-adds may be contracted, nothing else is reordered."""
-    return njit(fastmath={"contract"}, **_HOW)(function)
+    return _njit(fastmath={"contract"}, **_HOW)(function)
 
 
-def exact(function: Callable[..., Any]) -> Any:
+def exact(function: Callable[..., _R]) -> Callable[..., _R]:
     """As `jit`, but every operation rounds as numpy's does."""
-    return njit(**_HOW)(function)
+    return _njit(**_HOW)(function)
 
 
-def exact_inner(function: Callable[..., Any]) -> Any:
+def exact_inner(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """As `exact`, for what only kernels call."""
-    return njit(**_INNER)(function)
+    return _njit(**_INNER)(function)
 
 
-def inner(function: Callable[..., Any]) -> Any:
+def inner(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """As `jit`, for what only kernels call: Python cannot, and it compiles sooner."""
-    return njit(fastmath={"contract"}, **_INNER)(function)
+    return _njit(fastmath={"contract"}, **_INNER)(function)
 
 
-def reduction(function: Callable[..., Any]) -> Any:
+def reduction(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """As `inner`, for a sum whose terms may be added in any order, several at a time."""
-    return njit(fastmath={"contract", "reassoc", "nsz"}, **_INNER)(function)
+    return _njit(fastmath={"contract", "reassoc", "nsz"}, **_INNER)(function)

@@ -8,30 +8,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import ir  # pyright: ignore[reportMissingTypeStubs]
 from numba import types
-from numba.core import cgutils
+from numba.core import cgutils as _cgutils
 from numba.extending import intrinsic
 
 LANES = 8  # circuits side by side
 STEP = 8 * LANES  # bytes from one number of a circuit to its next
 
+cgutils: Any = _cgutils
+_PAIR = types.UniTuple(types.intp, 2)
 _VECTOR = ir.VectorType(ir.DoubleType(), LANES)
 
 
 def _minus_products(height: int, width: int) -> Any:
     """The kernel for `height` lines of `width` neighbouring numbers."""
 
-    def minus_products(typingctx, out, out_line, source, line, x, x_step, y, y_step, count):
-        def codegen(context, builder, signature, args):
-            out, out_line, source, line, x, x_step, y, y_step, count = args
+    def minus_products(typing: Any, out: Any, source: Any, x: Any, y: Any, count: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            pairs = [cgutils.unpack_tuple(builder, pair, 2) for pair in args[:4]]
+            (out, out_line), (source, line), (x, x_step), (y, y_step) = pairs
             pointer = _VECTOR.as_pointer()
 
-            def load(address, k=0):
+            def load(address: Any, k: int = 0) -> Any:
                 address = builder.add(address, ir.Constant(address.type, STEP * k))
                 return builder.load(builder.inttoptr(address, pointer), align=8)
 
-            def lines(start, step):
+            def lines(start: Any, step: Any) -> list[Any]:
                 return [start, *(builder.add(start, step) for _ in range(height - 1))]
 
             places = [(a, b) for a in range(height) for b in range(width)]
@@ -39,7 +42,7 @@ def _minus_products(height: int, width: int) -> Any:
             sources, outs = lines(source, line), lines(out, out_line)
             for total, (a, b) in zip(sums, places, strict=True):
                 builder.store(load(sources[a], b), total)
-            with cgutils.for_range(builder, count) as loop:
+            with cgutils.for_range(builder, args[4]) as loop:
                 at = builder.add(x, builder.mul(loop.index, x_step))
                 row = builder.add(y, builder.mul(loop.index, y_step))
                 factors = [load(at, a) for a in range(height)]
@@ -53,13 +56,13 @@ def _minus_products(height: int, width: int) -> Any:
                 builder.store(builder.load(total), builder.inttoptr(address, pointer), align=8)
             return context.get_dummy_value()
 
-        return types.none(*[types.intp] * 9), codegen
+        return types.none(*[_PAIR] * 4, types.intp), codegen
 
     minus_products.__doc__ = f"""out = source - sum of x y, for {height} x {width} numbers.
 
-    All are addresses [bytes] of LANES doubles. `x_step` and `y_step` lead from one term of the sum
-    to the next, `out_line` and `line` from one line to the next [bytes]; a line's x lie side by
-    side, and so do a column's y. `out` and `source` may be the same.
+    All are addresses of LANES doubles, each with the way to its next [bytes]: of `out` and `source`
+    to the next line, of x and y to the next term of the sum. A line's x lie side by side, and so do
+    a column's y. `out` and `source` may be the same.
     """
     return intrinsic(minus_products)
 

@@ -12,12 +12,13 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numba
 import numpy as np
 from numba.core import config
 from numba.np.ufunc import parallel
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 KEPT = 2**22  # numbers of scratch (32 MiB) that a thread keeps for its next call
 _LINE = 8  # numbers in a cache line
@@ -62,7 +63,7 @@ def spread(work: Callable[[int, int], None], count: int, cost: float) -> None:
         done.result()
 
 
-def scratch(size: int, dtype: type = np.float64, place: str = "work") -> NDArray:
+def scratch(size: int, dtype: DTypeLike = np.float64, place: str = "work") -> NDArray[Any]:
     """`size` numbers of uninitialised memory at a cache line, this thread's until it asks again.
 
     Each `place` is a memory of its own. What is larger than `KEPT` is given back with the array. A

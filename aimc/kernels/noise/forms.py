@@ -54,9 +54,9 @@ def forms(g: Floats, sigma: Floats, top: Topology) -> Forms | None:
         return Forms((sigma / scale) ** 2, np.empty((rows, 0)), np.empty(0), scale)
     if rows * g.size > LARGEST:
         return None
-    fields = _fields(g, (sigma / scale) * network.noise_gain(g, top), top)
+    found = fields(g, (sigma / scale) * network.noise_gain(g, top), top)
     step = max(1, _AT_ONCE // rows**2)
-    parts = [_modes(fields[j : j + step]) for j in range(0, cols, step)]
+    parts = [_modes(found[j : j + step]) for j in range(0, cols, step)]
     count = max(_needed(values, diagonal) for diagonal, values, _ in parts)
     if count > MOST_MODES:
         return None
@@ -93,7 +93,7 @@ def stacked(parts: list[Forms | None]) -> Forms | None:
     )
 
 
-def _fields(g: Floats, weight: Floats, top: Topology) -> NDArray[np.float32]:
+def fields(g: Floats, weight: Floats, top: Topology) -> NDArray[np.float32]:
     """What 1 V on each row adds to each cell's share in its column's noise, (cols, rows of input,
     rows of cells)."""
     rows, cols = g.shape

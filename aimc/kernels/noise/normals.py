@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import types
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
 from aimc.kernels.base.jit import exact
 
+Words = NDArray[np.uint32]
+
 
 @intrinsic
-def _single(typing, bits):
+def _single(typing: Any, bits: Any) -> Any:
     """The float32 with these 32 bits."""
 
-    def build(context, builder, signature, args):
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.bitcast(args[0], context.get_value_type(types.float32))
 
     return types.float32(types.uint32), build
 
 
 @intrinsic
-def _word(typing, value):
+def _word(typing: Any, value: Any) -> Any:
     """The 32 bits of a float32."""
 
-    def build(context, builder, signature, args):
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.bitcast(args[0], context.get_value_type(types.uint32))
 
     return types.uint32(types.float32), build
 
 
 @exact
-def words(state, out):
+def words(state: Words, out: Words) -> None:
     """Random words of many generators side by side, xoshiro128++ [Blackman, Vigna 2021].
 
     state  (4, lanes)   uint32, no lane all zero, overwritten
@@ -65,7 +70,7 @@ _ROOT_HALF = _F(np.sqrt(0.5))
 
 
 @exact
-def normals(words, out):
+def normals(words: Words, out: NDArray[np.float32]) -> None:
     """Standard normal numbers, two from two random words [Box, Muller 1958].
 
     words  (2 n,)   uint32

@@ -59,7 +59,7 @@ def shared_forms(g: Floats, sigma: Floats, top: Topology) -> SharedForms | None:
     if not top.ideal:
         if rows * g.size > forms.LARGEST:
             return None
-        fields = forms._fields(g, (sigma / scale) * gain, top)
+        fields = forms.fields(g, (sigma / scale) * gain, top)
         own = np.einsum("jki,jki->kj", fields, fields).astype(float)
 
         def between(x: Floats) -> Floats:

@@ -182,22 +182,22 @@ def _forms(noise, first, last, work):
         return
     _squares(v, first, last, power)
     squares, variance = power[:, first:last], noise.variance[first:last]
-    gemm(one(1), squares, False, variance, False, one(0), spread, work.words, work.reals)
+    gemm(one(1), squares, False, variance, False, one(0), spread, (work.words, work.reals))
     if noise.signs.size:
         here, modes = v[:, first:last], noise.modes[first:last]
-        gemm(one(1), here, False, modes, False, one(0), work.shares, work.words, work.reals)
+        gemm(one(1), here, False, modes, False, one(0), work.shares, (work.words, work.reals))
 
 
 @exact_inner
 def _shared_forms(shared, a, work):
     """work.own (batch, blocks * n), .mean (batch, blocks), .shares (batch, cols): of array `a`."""
-    v, power, words, reals = work.v, work.power, work.words, work.reals
+    v, power, kept = work.v, work.power, (work.words, work.reals)
     one, low, high = v.dtype.type, shared.edges[a], shared.edges[a + 1]
     _squares(v, low, high, power)
     here, squares = v[:, low:high], power[:, low:high]
-    gemm(one(1), squares, False, shared.diagonal[low:high], False, one(0), work.own, words, reals)
-    gemm(one(1), here, False, shared.mean[low:high], False, one(0), work.mean, words, reals)
-    gemm(one(1), here, False, shared.cross[low:high], False, one(0), work.shares, words, reals)
+    gemm(one(1), squares, False, shared.diagonal[low:high], False, one(0), work.own, kept)
+    gemm(one(1), here, False, shared.mean[low:high], False, one(0), work.mean, kept)
+    gemm(one(1), here, False, shared.cross[low:high], False, one(0), work.shares, kept)
 
 
 @inner
@@ -283,7 +283,7 @@ def execute(plan, x, s, draws, work):
     for group in range(plan.edges.size - 1):
         first, last = plan.edges[group], plan.edges[group + 1]
         v, matrix = work.v[:, first:last], plan.matrix[first:last]
-        gemm(one(1), v, False, matrix, False, one(0), i, work.words, work.reals)
+        gemm(one(1), v, False, matrix, False, one(0), i, (work.words, work.reals))
         array = _noises(noise, first, last, work) if noise.drawn else -1
         for b in range(i.shape[0]):
             if noise.drawn:

@@ -6,15 +6,21 @@ rows of `u`. `i` [A] and `slope` [S], both as `u`, are written. All are C-contig
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from aimc.kernels.base.jit import jit
 
+Floats = NDArray[np.float64]
 _CHUNK = 512  # elements whose intermediate results stay in the first cache
 
 
 @jit
-def sinh(g, u, a, doublings, i, slope):
+def sinh(
+    g: Floats, u: Floats, a: float, doublings: NDArray[np.int64], i: Floats, slope: Floats
+) -> None:
     """i = g sinh(a u) / a, slope = g cosh(a u), for |a u| <= 2^(doublings[n] - 1) in row n.
 
     Taylor series at x = a u / 2^doublings, |x| <= 1/2, then sinh 2x = 2 (sinh x) (1 + c) and
@@ -46,7 +52,7 @@ def sinh(g, u, a, doublings, i, slope):
 
 
 @jit
-def cubic(g, k2, k3, u, i, slope):
+def cubic(g: Floats, k2: Floats, k3: Floats, u: Floats, i: Floats, slope: Floats) -> int:
     """i = g u (1 + k2 u + k3 u^2) for k2 [1/V] and k3 [1/V^2] as `g`.
 
     Returns how many elements lie where the curve does not rise on all the way from 0 to u, or
@@ -68,7 +74,10 @@ def cubic(g, k2, k3, u, i, slope):
 
 
 @jit
-def hermite(g, u, knots, values, slopes, first, i, slope):
+def hermite(
+    g: Floats, u: Floats, knots: Floats, values: Floats, slopes: Floats, first: NDArray[np.int64],
+    i: Floats, slope: Floats,
+) -> None:  # fmt: skip
     """i = g y(u), slope = g y'(u), y the cubic Hermite interpolant, linear beyond its ends.
 
     knots [V], values [V], slopes [1]: (m,), rising. first (buckets,): the interval of the knots
@@ -101,20 +110,31 @@ def hermite(g, u, knots, values, slopes, first, i, slope):
             slope[n, k] = g[m, k] * rise
 
 
+class Level1(NamedTuple):
+    """A transistor: k [A/V^2], its gate's voltage above threshold [V], lambda [1/V]."""
+
+    k: float
+    overdrive: float
+    clm: float
+
+
 @jit
-def level1(v, k, overdrive, clm):
+def level1(v: float, law: Level1) -> tuple[float, float]:
     """Drain current [A] and its slope [S] of an NMOS at the drain-source voltage `v` [V].
 
     Level 1 of SPICE, i = k e (overdrive - e/2) (1 + clm |v|), e = min(v, overdrive), with the gate
     held `overdrive` above threshold from the terminal that is the source while v > 0.
     """
+    k, overdrive, clm = law
     e = min(v, overdrive)
     base, grow = k * e * (overdrive - e / 2), 1 + clm * abs(v)
     return base * grow, k * (overdrive - e) * grow + abs(base) * clm
 
 
 @jit
-def _safe_newton(w, f, df, n, low, high):
+def _safe_newton(
+    w: float, f: float, df: float, n: int, low: float, high: float
+) -> tuple[float, float, float]:
     """The next iterate from `w` and the bounds of the solution, which close in around it.
 
     f rises with slope `df`. A step so small that the next would be of rounding's size is the last,
@@ -133,7 +153,9 @@ def _safe_newton(w, f, df, n, low, high):
 
 
 @jit
-def resistor_step(n, u, i, slope, r, w, low, high):
+def resistor_step(
+    n: int, u: Floats, i: Floats, slope: Floats, r: float, w: Floats, low: Floats, high: Floats
+) -> int:
     """Newton iteration `n` of w + r i(w) = u in `w` [V], in place; how many cells are left.
 
     `i`, `slope`: the cell's at `w`. `low`, `high`: bounds of the solution, equal where it is found.
@@ -149,12 +171,14 @@ def resistor_step(n, u, i, slope, r, w, low, high):
 
 
 @jit
-def transistor_step(n, u, i, slope, k, overdrive, clm, w, low, high):
+def transistor_step(
+    n: int, u: Floats, i: Floats, slope: Floats, law: Level1, w: Floats, low: Floats, high: Floats
+) -> int:
     """As `resistor_step`, of i(w) = level1(u - w)."""
     left = 0
     for m in range(u.size):
         if low[m] < high[m]:
-            drain, rise = level1(u[m] - w[m], k, overdrive, clm)
+            drain, rise = level1(u[m] - w[m], law)
             f, df = i[m] - drain, slope[m] + rise
             w[m], low[m], high[m] = _safe_newton(w[m], f, df, n, low[m], high[m])
             left += low[m] < high[m]
@@ -162,14 +186,14 @@ def transistor_step(n, u, i, slope, k, overdrive, clm, w, low, high):
 
 
 @jit
-def transistor_slope(u, slope, k, overdrive, clm, w):
+def transistor_slope(u: Floats, slope: Floats, law: Level1, w: Floats) -> None:
     """`slope` of the cell at `w` becomes that of cell and transistor in series, in place."""
     for m in range(u.size):
-        rise = level1(u[m] - w[m], k, overdrive, clm)[1]
+        rise = level1(u[m] - w[m], law)[1]
         slope[m] *= rise / (slope[m] + rise)
 
 
-def buckets(knots: np.ndarray) -> np.ndarray:
+def buckets(knots: Floats) -> NDArray[np.int64]:
     """`first` of `hermite`: four buckets an interval."""
-    edges = np.linspace(knots[0], knots[-1], 4 * (knots.size - 1), endpoint=False)
+    edges = np.linspace(float(knots[0]), float(knots[-1]), 4 * (knots.size - 1), endpoint=False)
     return np.clip(np.searchsorted(knots, edges, side="right") - 1, 0, knots.size - 2)

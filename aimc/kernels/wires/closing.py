@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimc.kernels.wires import reduction
+from aimc.kernels.wires.leaves import Wires
 from aimc.kernels.wires.reduction import ports
 from aimc.kernels.wires.topology import Topology
 
@@ -13,7 +14,7 @@ Floats = NDArray[np.float64]
 
 
 def close(
-    g: Floats, driven: NDArray[np.bool_], top: Topology, wires: reduction.Wires
+    g: Floats, driven: NDArray[np.bool_], top: Topology, wires: Wires
 ) -> tuple[Floats, Floats, float]:
     """Floats rows and closes the far ends of an array whose bottom row comes first.
 

@@ -75,25 +75,22 @@ def iterate(
     s = np.zeros((0, rows, cols))
     if of.source is not None:
         s = np.ascontiguousarray(of.source[mirror])
-    current, residual = np.empty((batch, cols)), np.zeros(batch)
+    current, residual, lost = np.empty((batch, cols)), np.zeros(batch), np.empty(batch)
     row = np.empty((batch if fields else 0, rows, cols))
     col = np.empty_like(row)
+    found = pcg.Found(current, row, col, residual, lost)
     limit = 100 + 10 * (rows + cols)
-
-    lost = np.empty(batch)
     # Linear: voltages far from one would overflow or vanish in the squares of the arithmetic.
     scale = float(max(np.abs(v).max(), np.abs(e).max()))
     scale = scale if of.source is None and scale > 0.0 and not 1e-100 < scale < 1e100 else 1.0
     if scale != 1.0:
         v, e, start = v / scale, e / scale, start / scale
+    problem = pcg.Problem(g, v, first, e, s, start, top.ladder)
 
     def solve(tol: float) -> float:
         def work(lo: int, hi: int) -> None:
             memory = scratch(pcg.size(rows, cols))
-            pcg.reads(
-                g, v, first, e, s, start, top.ladder, tol, limit, lo, hi, memory, current, row, col,
-                residual, lost,
-            )  # fmt: skip
+            pcg.reads(problem, tol, limit, lo, hi, memory, found)
 
         spread(work, batch, cost=batch * rows * cols)
         return float(residual.max())

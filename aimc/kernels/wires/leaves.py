@@ -16,24 +16,58 @@ current kind is joined to a port `b` of the voltage kind by eliminating both wit
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aimc.kernels.base import simd
 from aimc.kernels.base.jit import inner
 from aimc.kernels.base.simd import LANES, STEP
 
+Floats = NDArray[np.float64]
+Index = NDArray[np.int64]
 SIDE = 8  # cells along a leaf
 
 
-def ports(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+class Wires(NamedTuple):
+    """Resistances [ohm] of an array whose bottom row comes first."""
+
+    first: Floats  # (rows,) from the source to the first node
+    r_row: float
+    last: float
+    r_col: float
+
+
+class Schedule(NamedTuple):
+    """The six joins from a cell to a leaf: where the lower triangle of each one's matrix comes
+    from, row by row, and its size.
+
+    Numbers of the first block's matrix count up from 0, those of the second's down from -2; -1 is
+    zero. Shorter joins are padded.
+    """
+
+    sources: Index
+    sizes: Index
+
+
+class _Scratch(NamedTuple):
+    """Of a join: z (size, size, LANES), t (pairs, size, LANES), pivot (8, LANES), the last four
+    rows zero."""
+
+    z: Floats
+    t: Floats
+    pivot: Floats
+
+
+def ports(height: int, width: int) -> tuple[Index, Index, Index, Index]:
     """Where a block keeps its left, bottom, right and top ports."""
     edges = np.cumsum([0, height, width, height, width])
-    left, bottom, right, top = (np.arange(a, b) for a, b in pairwise(edges))
+    left, bottom, right, top = (np.arange(a, b, dtype=np.int64) for a, b in pairwise(edges))
     return left, bottom, right, top
 
 
-def _join(height: int, width: int, beside: bool) -> np.ndarray:
+def _join(height: int, width: int, beside: bool) -> Index:
     """Order of the ports of two equal blocks before joining: those that stay, then pairs.
 
     Ports of the second block, which is right of the first or above it, count on from the first.
@@ -49,14 +83,9 @@ def _join(height: int, width: int, beside: bool) -> np.ndarray:
     return np.concatenate([*stay, np.array(list(pairs)).ravel()]).astype(np.int64)
 
 
-def _schedule() -> tuple[np.ndarray, np.ndarray]:
-    """The six joins from a cell to a leaf: where the lower triangle of each one's matrix comes
-    from, row by row, and its size.
-
-    Numbers of the first block's matrix count up from 0, those of the second's down from -2; -1 is
-    zero. Shorter joins are padded.
-    """
-    orders, height, width = [], 1, 1
+def _schedule() -> Schedule:
+    orders: list[Index] = []
+    height, width = 1, 1
     while height < SIDE:
         orders.append(_join(height, width, beside=True))
         width *= 2
@@ -70,39 +99,49 @@ def _schedule() -> tuple[np.ndarray, np.ndarray]:
         high, low = np.maximum(order[first], order[second]), np.minimum(order[first], order[second])
         place = np.where(high < n, high * n + low, -2 - ((high - n) * n + low - n))
         row[: len(place)] = np.where((high < n) | (low >= n), place, -1)
-    return table, sizes
+    return Schedule(table, sizes)
 
 
-SOURCES, SIZES = _schedule()
-_WIDEST = int(SIZES.max())
+SCHEDULE = _schedule()
+_WIDEST = int(SCHEDULE.sizes.max())
 # Scratch: a join's matrix and multipliers, and the blocks before and after a level of joins.
 WORK = LANES * (_WIDEST * _WIDEST + 2 * SIDE * _WIDEST + 8 + 2 * SIDE * SIDE * 18)
 
 
+_Pair = tuple[int, int]  # an address and the way to its next [bytes]
+
+
 @inner
-def _two_rows(out, out_line, source, line, x, x_step, y, y_step, count, width):
+def _two_rows(out: _Pair, source: _Pair, x: _Pair, y: _Pair, count: int, width: int) -> None:
     """`simd` for two lines of `width` neighbouring numbers."""
+    here, out_line = out
+    there, line = source
+    factor, x_step = x
+    row, y_step = y
     j = 0
     while j + 4 <= width:
         at = j * STEP
-        simd.block(out + at, out_line, source + at, line, x, x_step, y + at, y_step, count)
+        simd.block((here + at, out_line), (there + at, line), x, (row + at, y_step), count)
         j += 4
     while j < width:
         for i in range(2):
-            to = out + i * out_line + j * STEP
-            of = source + i * line + j * STEP
-            simd.one(to, 0, of, 0, x + i * STEP, x_step, y + j * STEP, y_step, count)
+            at = j * STEP
+            to = (here + i * out_line + at, 0)
+            of = (there + i * line + at, 0)
+            simd.one(to, of, (factor + i * STEP, x_step), (row + at, y_step), count)
         j += 1
 
 
 @inner
-def _pair(one, two, sources, size, stay, z, t, pivot, out):
+def _pair(
+    one: Floats, two: Floats, sources: Index, size: int, stay: int, scratch: _Scratch, out: Floats
+) -> None:
     """Joins blocks `one` and `two` (ports, ports, LANES) into `out`, each lower triangle only.
 
     Pairs are eliminated from the last: rows of a pair take up what the earlier ones left of them,
-    then what stays takes up all pairs in one sum. z (size, size, LANES), t (pairs, size, LANES),
-    pivot (8, LANES): scratch; the last four rows of `pivot` are zero.
+    then what stays takes up all pairs in one sum.
     """
+    z, t, pivot = scratch
     at_one = one.ctypes.data
     at_two = two.ctypes.data
     line = size * STEP
@@ -119,15 +158,15 @@ def _pair(one, two, sources, size, stay, z, t, pivot, out):
                 source = zero
             elif place < 0:
                 source = at_two + (-2 - place) * STEP
-            simd.one(at_z + i * line + j * STEP, 0, source, 0, 0, 0, 0, 0, 0)
+            simd.one((at_z + i * line + j * STEP, 0), (source, 0), (0, 0), (0, 0), 0)
             e += 1
     for b in range(size - 1, stay, -2):
         a = b - 1
         done = size - 1 - b
         later = at_z + (b + 1) * line
         used = at_t + (b + 1 - stay) * line
-        here = at_z + a * line
-        _two_rows(here, line, here, line, used + a * STEP, line, later, line, done, b + 1)
+        here = (at_z + a * line, line)
+        _two_rows(here, here, (used + a * STEP, line), (later, line), done, b + 1)
         for k in range(LANES):
             ab = 1.0 + z[b, a, k]
             det = 1.0 / (z[a, a, k] * z[b, b, k] - ab * ab)
@@ -136,28 +175,28 @@ def _pair(one, two, sources, size, stay, z, t, pivot, out):
             pivot[2, k] = ab * det
             pivot[3, k] = -z[a, a, k] * det
         for i in range(2):
-            here = at_t + (a + i - stay) * line
-            factor = at_pivot + 2 * i * STEP
+            to = at_t + (a + i - stay) * line
+            factor = (at_pivot + 2 * i * STEP, STEP)
             for j in range(0, a // 4 * 4, 4):
                 at = j * STEP
-                simd.four(here + at, 0, zero, 0, factor, STEP, at_z + a * line + at, line, 2)
+                simd.four((to + at, 0), (zero, 0), factor, (at_z + a * line + at, line), 2)
             for j in range(a // 4 * 4, a):
                 at = j * STEP
-                simd.one(here + at, 0, zero, 0, factor, STEP, at_z + a * line + at, line, 2)
+                simd.one((to + at, 0), (zero, 0), factor, (at_z + a * line + at, line), 2)
     at_out = out.ctypes.data
     line_out = out.shape[0] * STEP
     pairs = at_z + stay * line
     for i in range(0, stay, 2):
-        here = at_out + i * line_out
         _two_rows(
-            here, line_out, at_z + i * line, line, at_t + i * STEP, line, pairs, line, size - stay,
-            i + 2,
+            (at_out + i * line_out, line_out), (at_z + i * line, line), (at_t + i * STEP, line),
+            (pairs, line), size - stay, i + 2,
         )  # fmt: skip
 
 
 @inner
-def _cells(g, first, r_row, last, r_col, places, out):
+def _cells(g: Floats, wires: Wires, places: Index, out: Floats) -> None:
     """Single cells of up to LANES leaves, `out` (64, 4, 4, LANES), cell = 8 row + column."""
+    first, r_row, last, r_col = wires
     rows, cols = g.shape
     for lane in range(len(places)):
         for cell in range(SIDE * SIDE):
@@ -191,15 +230,18 @@ def _cells(g, first, r_row, last, r_col, places, out):
 
 
 @inner
-def leaves(g, first, r_row, last, r_col, places, sources, sizes, work, result):
+def leaves(
+    g: Floats, wires: Wires, places: Index, schedule: Schedule, work: Floats,
+    result: NDArray[np.floating],
+) -> None:  # fmt: skip
     """Hybrid matrices `result` (leaves, 32, 32) of the leaves at `places`, bottom row first.
 
     g        (rows, cols)  conductances, the bottom row first [S]; open cells and wires without
                            resistance fill up the leaves at the right and at the top
-    first    (rows,)       ohm left of the first column; `last` ohm below the bottom row
     places   (leaves, 2)   row and column of each leaf
     work     (WORK,)       scratch
     """
+    sources, sizes = schedule
     widest = sizes[-1]
     at = widest * widest * LANES
     z = work[:at]
@@ -216,7 +258,7 @@ def leaves(g, first, r_row, last, r_col, places, sources, sizes, work, result):
         now = work[at : at + half]
         then = work[at + half : at + 2 * half]
         blocks = now[: SIDE * SIDE * 16 * LANES].reshape(SIDE * SIDE, 4, 4, LANES)
-        _cells(g, first, r_row, last, r_col, places[start:stop], blocks)
+        _cells(g, wires, places[start:stop], blocks)
         wide = SIDE
         high = SIDE
         for level in range(len(sizes)):
@@ -228,6 +270,7 @@ def leaves(g, first, r_row, last, r_col, places, sources, sizes, work, result):
             joined = then[: number * stay * stay * LANES].reshape(number, stay, stay, LANES)
             matrix = z[: size * size * LANES].reshape(size, size, LANES)
             shares = t[: (size - stay) * size * LANES].reshape(size - stay, size, LANES)
+            scratch = _Scratch(matrix, shares, pivot)
             for n in range(number):
                 i = n // wide_next
                 j = n % wide_next
@@ -237,10 +280,7 @@ def leaves(g, first, r_row, last, r_col, places, sources, sizes, work, result):
                 else:
                     one = 2 * i * wide + j
                     two = (2 * i + 1) * wide + j
-                _pair(
-                    blocks[one], blocks[two], sources[level], size, stay, matrix, shares, pivot,
-                    joined[n],
-                )  # fmt: skip
+                _pair(blocks[one], blocks[two], sources[level], size, stay, scratch, joined[n])
             blocks = joined
             wide = wide_next
             high = high_next

@@ -10,20 +10,45 @@ along memory. The number of rows is padded to a multiple of four by rows without
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from aimc.kernels.base.jit import inner
+
+Floats = NDArray[np.float64]
 
 ROWS = 4  # rows in one sweep
 
 
+class Rows(NamedTuple):
+    """The row lines: cells g (rows, cols) [S], ladders q, sources b, r [ohm] from node to node."""
+
+    g: Floats
+    q: Floats
+    b: Floats
+    r: float
+
+
+class Columns(NamedTuple):
+    """The column lines, of the first `rows` of g; `last` [ohm] to the sense terminal."""
+
+    g: Floats
+    q: Floats
+    rows: int
+    last: float
+    r: float
+
+
 @inner
-def factor_rows(g, first, r, end, q, b):
-    """Ladders `q` (rows, cols) of the rows of `g` (rows, cols), and `b` (rows,) of their sources.
+def factor_rows(of: Rows, first: Floats, end: float) -> None:
+    """Fills in ladders `q` (rows, cols) of the rows, and `b` (rows,) of their sources.
 
     first (rows,)  ohm from the source to the first node, inf: no source; end: from the last node to
     a second source of driven rows, 0: the node is pinned to it, < 0: there is none [ohm]
     """
+    g, q, b, r = of
     rows, cols = g.shape
     for i in range(rows):
         b[i] = 1.0 / end if end > 0.0 and first[i] < np.inf else 0.0
@@ -87,7 +112,7 @@ def factor_rows(g, first, r, end, q, b):
 
 
 @inner
-def solve_rows(q, b, r, x, c):
+def solve_rows(q: Floats, b: Floats, r: float, x: Floats, c: int) -> None:
     """Overwrites the injected currents [A] of rows c ... c + 3 of `x` by their voltages [V]."""
     cols = x.shape[1]
     q0 = q[c]
@@ -131,8 +156,9 @@ def solve_rows(q, b, r, x, c):
 
 
 @inner
-def factor_columns(g, rows, last, r, end, q, y):
-    """Ladders `q` of the columns, top to bottom; `last` the sense resistance, `end` as for rows."""
+def factor_columns(of: Columns, end: float, y: Floats) -> None:
+    """Fills in ladders `q` of the columns, top to bottom; `end` as for rows, y (cols,) scratch."""
+    g, q, rows, last, r = of
     cols = g.shape[1]
     for j in range(cols):
         y[j] = 1.0 / end if end > 0.0 else 0.0
@@ -151,13 +177,14 @@ def factor_columns(g, rows, last, r, end, q, y):
 
 
 @inner
-def rise(q, rows, last, r, x, bottom):
+def rise(of: Columns, x: Floats, bottom: Floats) -> None:
     """The second half of a column solve, from the last row up.
 
     x       (rows, cols)  each node's share of the currents injected above and in it [A], as the way
                           down leaves it; overwritten by the voltages [V]
     bottom  (cols,)       scratch; the currents into the sense resistances are q x of the last row
     """
+    _, q, rows, last, r = of
     cols = x.shape[1]
     qi = q[rows - 1]
     xi = x[rows - 1]

@@ -12,13 +12,14 @@ take another set for each read), and arrays that its caller has checked: finite,
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from aimc.errors import NotConverged
 from aimc.kernels.base import blas
 from aimc.kernels.base.threads import spread
 from aimc.kernels.wires import closing, reduction
 from aimc.kernels.wires.iteration import Reads, Solved, iterate
+from aimc.kernels.wires.leaves import Wires
 from aimc.kernels.wires.topology import Topology
 
 Floats = NDArray[np.float64]
@@ -36,7 +37,7 @@ def transfer(g: Floats, top: Topology) -> Floats:
         return _transfer(g, top).astype(np.float64, copy=False)
 
 
-def _transfer(g: Floats, top: Topology, dtype: type = np.float64) -> NDArray[np.floating]:
+def _transfer(g: Floats, top: Topology, dtype: DTypeLike = np.float64) -> NDArray[np.floating]:
     driven = top.driven
     if top.ideal:
         return np.where(driven[top.rows, None], g, 0.0).astype(dtype, copy=False)
@@ -50,10 +51,10 @@ def _transfer(g: Floats, top: Topology, dtype: type = np.float64) -> NDArray[np.
     return np.ascontiguousarray(result[top.rows, top.cols])
 
 
-def _bottom_up(g: Floats, top: Topology) -> tuple[Floats, reduction.Wires]:
+def _bottom_up(g: Floats, top: Topology) -> tuple[Floats, Wires]:
     """The mirrored array as elimination takes it, the bottom row first."""
     first = np.ascontiguousarray(np.where(top.driven, top.first, 0.0)[::-1])
-    wires = reduction.Wires(first, top.r_row, top.last, top.r_col)
+    wires = Wires(first, top.r_row, top.last, top.r_col)
     return np.ascontiguousarray(g[top.rows, top.cols][::-1]), wires
 
 
@@ -95,7 +96,7 @@ def _check(
         )
 
 
-def transfers(g: Floats, top: Topology, dtype: type = np.float64) -> NDArray[np.floating]:
+def transfers(g: Floats, top: Topology, dtype: DTypeLike = np.float64) -> NDArray[np.floating]:
     """`transfer` of many arrays, one a thread: g (arrays, rows, cols) [S] -> the same shape [S].
 
     dtype    float64, or float32: the joins of blocks above 8 x 8 cells then run in single precision

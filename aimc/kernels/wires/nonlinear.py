@@ -27,7 +27,7 @@ from aimc.kernels.wires.sums import total
 from aimc.kernels.wires.topology import Topology
 
 Floats = NDArray[np.float64]
-Cells = Callable[[Floats, NDArray], tuple[Floats, Floats]]
+Cells = Callable[[Floats, NDArray[np.intp]], tuple[Floats, Floats]]
 AT_ONCE = 2**20  # cells that are solved together
 _STEPS = 100
 _STEEP = 1e3  # tangents times wires, in multiples of one
@@ -70,21 +70,21 @@ class _State(NamedTuple):
 
 
 @jit
-def _beside(i, slope, u, out):
+def _beside(i: Floats, slope: Floats, u: Floats, out: Floats) -> None:
     """The tangents' currents at 0 V: i - s u."""
     for k in range(len(out)):
         out[k] = i[k] - slope[k] * u[k]
 
 
 @jit
-def _tangent(slope, beside, u, out):
+def _tangent(slope: Floats, beside: Floats, u: Floats, out: Floats) -> None:
     """The tangents' currents at `u`."""
     for k in range(len(out)):
         out[k] = slope[k] * u[k] + beside[k]
 
 
 @reduction
-def _along(i, wanted, u, before):
+def _along(i: Floats, wanted: Floats, u: Floats, before: Floats) -> float:
     """sum (i - wanted) (u - before)"""
     total = 0.0
     for k in range(len(u)):
@@ -93,7 +93,7 @@ def _along(i, wanted, u, before):
 
 
 @jit
-def _rises(i, wanted, u, before, out):
+def _rises(i: Floats, wanted: Floats, u: Floats, before: Floats, out: Floats) -> None:
     """d(co-content)/dt of each read, times the step."""
     for n in range(len(out)):
         rise = 0.0
@@ -103,7 +103,7 @@ def _rises(i, wanted, u, before, out):
 
 
 @jit
-def _misses(i, wanted, current, worst, out):
+def _misses(i: Floats, wanted: Floats, current: Floats, worst: Floats, out: Floats) -> None:
     """Largest |i - wanted| of each read over its largest source or column current."""
     for n in range(len(out)):
         scale, error = 0.0, 0.0
@@ -140,7 +140,7 @@ def solve(
     """
     rows, cols = g.shape[-2:]
     on = None if gate is None else np.broadcast_to(np.atleast_2d(gate), v.shape)
-    parts = []
+    parts: list[Newton] = []
     step = max(1, AT_ONCE // (rows * cols))
     for lo in range(0, len(v), step):
         here = slice(lo, lo + step)
@@ -158,10 +158,10 @@ def solve(
     )
 
 
-def _cells(curve: Curve, g: Floats, on: NDArray | None) -> Cells:
+def _cells(curve: Curve, g: Floats, on: NDArray[np.bool_] | None) -> Cells:
     """Currents and slopes of the cells of some reads; those of rows that are off are zero."""
 
-    def cells(u: Floats, which: NDArray) -> tuple[Floats, Floats]:
+    def cells(u: Floats, which: NDArray[np.intp]) -> tuple[Floats, Floats]:
         i, slope = curve.evaluate(g if g.ndim == 2 else g[which], u)
         if on is not None:
             i, slope = i * on[which], slope * on[which]
@@ -172,7 +172,7 @@ def _cells(curve: Curve, g: Floats, on: NDArray | None) -> Cells:
 
 def _solve(cells: Cells, v: Floats, cols: int, top: Topology, tol: float) -> Newton:
     reads, rows = v.shape
-    every = np.arange(reads)
+    every = np.arange(reads, dtype=np.intp)
     driven = np.broadcast_to(np.atleast_2d(top.driven), (reads, rows))[:, top.rows]
     u = np.repeat(np.where(driven, v, 0.0)[:, :, None], cols, axis=2)
     i, slope = cells(u, every)
@@ -182,7 +182,7 @@ def _solve(cells: Cells, v: Floats, cols: int, top: Topology, tol: float) -> New
         u *= 0.5
         i, slope = cells(u, every)
     finer = 1e-4
-    now = _linear(cells, v, top, every, u, i, slope, None, finer)
+    now = _linear(cells, v, top, every, (u, i, slope), None, finer)
     history = [float(now.error.max())]
 
     def done() -> bool:
@@ -195,10 +195,8 @@ def _solve(cells: Cells, v: Floats, cols: int, top: Topology, tol: float) -> New
             todo = np.flatnonzero(~(now.error <= tol))
         before = now if len(todo) == reads else _State(*(part[todo] for part in now))
         finer = float(np.clip(0.01 * before.miss.max() ** 2, _FINEST, 1e-4))
-        after = _linear(
-            cells, v[todo], _some(top, todo), todo, before.u, before.i, before.slope, before.col,
-            finer,
-        )  # fmt: skip
+        at = before.u, before.i, before.slope
+        after = _linear(cells, v[todo], _some(top, todo), todo, at, before.col, finer)
         after = _shorten(before, after, cells, todo)
         if len(todo) == reads:
             now = after
@@ -216,14 +214,14 @@ def _solve(cells: Cells, v: Floats, cols: int, top: Topology, tol: float) -> New
     return Newton(now.row, now.col, now.current, history[-1], now.i, tuple(history))
 
 
-def _some(top: Topology, which: NDArray) -> Topology:
+def _some(top: Topology, which: NDArray[np.intp]) -> Topology:
     alone = top.first.ndim == 1 or len(top.first) == 1
     return top if alone else top._replace(first=top.first[which])
 
 
 def _state(
-    cells: Cells, which: NDArray, row: Floats, col: Floats, current: Floats, linear: Floats,
-    wanted: Floats | None, tangent: tuple[Floats, Floats] | None = None,
+    cells: Cells, which: NDArray[np.intp], row: Floats, col: Floats, current: Floats,
+    linear: Floats, wanted: Floats | None, tangent: tuple[Floats, Floats] | None = None,
 ) -> _State:  # fmt: skip
     u = row - col
     if wanted is None:
@@ -232,20 +230,21 @@ def _state(
         _tangent(tangent[0].ravel(), tangent[1].ravel(), u.ravel(), wanted.ravel())
     i, slope = cells(u, which)
     miss = np.empty(len(u))
-    _misses(i, wanted, current, np.empty(u.shape[2]), miss)
+    _misses(i, wanted, current, np.empty_like(u[0, 0]), miss)
     return _State(row, col, current, u, wanted, i, slope, miss, linear)
 
 
 def _linear(
-    cells: Cells, v: Floats, top: Topology, which: NDArray, u: Floats, i: Floats, slope: Floats,
-    guess: Floats | None, tol: float,
+    cells: Cells, v: Floats, top: Topology, which: NDArray[np.intp],
+    at: tuple[Floats, Floats, Floats], guess: Floats | None, tol: float,
 ) -> _State:  # fmt: skip
-    """The network of the cells' tangents at `u`."""
+    """The network of the cells' tangents at voltages, currents and slopes `at`."""
+    u, i, slope = at
     beside = np.empty_like(u)
     _beside(i.ravel(), slope.ravel(), u.ravel(), beside.ravel())
     try:
         reads = Reads(v, guess, source=beside)
-        at = iterate(slope, reads, top, tol, True, within=np.inf)
+        solved = iterate(slope, reads, top, tol, True, within=np.inf)
     except NotConverged as error:
         raise NotConverged(
             f"The tangents of {u.shape[1]} x {u.shape[2]} nonlinear cells must form a network that "
@@ -253,13 +252,13 @@ def _linear(
             "cells' curves (`iv`) rise everywhere and the voltages are physical.",
             residual=error.residual,
         ) from error
-    current = np.ascontiguousarray(at.current)
-    row, col = np.ascontiguousarray(at.row_voltage), np.ascontiguousarray(at.col_voltage)
-    linear = np.full(len(u), at.residual)
+    current = np.ascontiguousarray(solved.current)
+    row, col = np.ascontiguousarray(solved.row_voltage), np.ascontiguousarray(solved.col_voltage)
+    linear = np.full(len(u), solved.residual)
     return _state(cells, which, row, col, current, linear, None, (slope, beside))
 
 
-def _shorten(before: _State, after: _State, cells: Cells, which: NDArray) -> _State:
+def _shorten(before: _State, after: _State, cells: Cells, which: NDArray[np.intp]) -> _State:
     """`after`, or a point on the way there where the co-content no longer rises."""
 
     def rise(at: _State, i: Floats, wanted: Floats) -> Floats:

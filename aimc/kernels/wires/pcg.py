@@ -21,11 +21,16 @@ from `e_j`.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from aimc.kernels.base.jit import inner, jit, reduction
 from aimc.kernels.wires.lines import (
     ROWS,
+    Columns,
+    Rows,
     factor_columns,
     factor_rows,
     rise,
@@ -33,6 +38,7 @@ from aimc.kernels.wires.lines import (
 )
 from aimc.kernels.wires.sums import dot, total
 
+Floats = NDArray[np.float64]
 ARRAYS = 7  # arrays of the padded size that a read works in
 _DEPTH = 1e-20  # of z'Tz in one go: beyond, rounding of z shows, and the residual is found anew
 
@@ -42,8 +48,54 @@ def size(rows: int, cols: int) -> int:
     return (ARRAYS * (rows + ROWS) + 3) * cols
 
 
+class Problem(NamedTuple):
+    """A batch of reads.
+
+    g        (1 or batch, rows, cols)  conductances [S]
+    v        (batch, rows)             row voltages [V], 0 where the row floats
+    first    (1 or batch, rows)        from the source to the first node, inf: the row floats [ohm]
+    e        (batch, cols)             voltages of the sense terminals [V]
+    s        (0 or batch, rows, cols)  currents through the cells besides g u [A]
+    guess    (0, 1 or batch, rows, cols) column voltages above `e` to start from [V]
+    ladder   (r_row, row_end, last, r_col, col_end)  resistances [ohm], see `Topology`
+    """
+
+    g: Floats
+    v: Floats
+    first: Floats
+    e: Floats
+    s: Floats
+    guess: Floats
+    ladder: tuple[float, float, float, float, float]
+
+
+class Found(NamedTuple):
+    """What is written.
+
+    current   (batch, cols)            sensed currents [A]
+    row, col  (0 or batch, rows, cols) node voltages [V]
+    residual  (batch,)                 largest error of the current law over the largest source or
+                                       column current; inf where the limit was reached
+    lost      (batch,)                 the same error over the largest sensed current
+    """
+
+    current: Floats
+    row: Floats
+    col: Floats
+    residual: Floats
+    lost: Floats
+
+
+class _Given(NamedTuple):
+    """One read: v (rows,), e (cols,), s (0 or 1, rows, cols)."""
+
+    v: Floats
+    e: Floats
+    s: Floats
+
+
 @reduction
-def _power(g, v, e):
+def _power(g: Floats, v: float, e: Floats) -> float:
     total = 0.0
     for j in range(len(g)):
         total += g[j] * (v - e[j]) * (v - e[j])
@@ -51,8 +103,10 @@ def _power(g, v, e):
 
 
 @inner
-def _into_rows(g, q, b, r, v, e, s, w, x):
+def _into_rows(lines: Rows, given: _Given, w: Floats, x: Floats) -> None:
     """x = T^-1 (D (w - v + e) - s): drops of the rows for column voltages `w`."""
+    g, q, b, r = lines
+    v, e, s = given
     rows, cols = w.shape
     for c in range(0, rows, ROWS):
         for i in range(c, c + ROWS):
@@ -70,11 +124,16 @@ def _into_rows(g, q, b, r, v, e, s, w, x):
 
 
 @inner
-def _through_columns(g, q, rows, last, r, v, e, s, d, y, bottom, carry, scratch):
+def _through_columns(
+    lines: Columns, given: _Given, d: Floats, y: Floats, bottom: Floats, carry: Floats,
+    scratch: Floats,
+) -> None:  # fmt: skip
     """y = A^-1 (D (v - e + d) + s), and the currents `bottom` (cols,) into the sense resistances.
 
     Afterwards `carry` (cols,) holds the current injected into the first row's nodes.
     """
+    g, q, rows, _, _ = lines
+    v, e, s = given
     cols = y.shape[1]
     for j in range(cols):
         bottom[j] = 0.0
@@ -97,12 +156,13 @@ def _through_columns(g, q, rows, last, r, v, e, s, d, y, bottom, carry, scratch)
             a = yi[j] + bottom[j]
             yi[j] = a
             bottom[j] = qi[j] * a
-    rise(q, rows, last, r, y, scratch)
+    rise(lines, y, scratch)
 
 
 @inner
-def _direction(g, q, rows, last, r, beta, z, p, y, acc):
+def _direction(lines: Columns, beta: float, z: Floats, p: Floats, y: Floats, acc: Floats) -> float:
     """p = z + beta p, y = A^-1 D p; returns p'Dy."""
+    g, q, rows, _, _ = lines
     cols = y.shape[1]
     for j in range(cols):
         acc[j] = 0.0
@@ -122,7 +182,7 @@ def _direction(g, q, rows, last, r, beta, z, p, y, acc):
             a = gi[j] * pi[j] + acc[j]
             yi[j] = a
             acc[j] = qi[j] * a
-    rise(q, rows, last, r, y, acc)
+    rise(lines, y, acc)
     for j in range(cols):
         acc[j] = 0.0
     for i in range(rows):
@@ -135,8 +195,11 @@ def _direction(g, q, rows, last, r, beta, z, p, y, acc):
 
 
 @inner
-def _step(g, q, b, r, alpha, p, y, w, z, x, acc):
+def _step(
+    lines: Rows, alpha: float, p: Floats, y: Floats, w: Floats, z: Floats, x: Floats, acc: Floats
+) -> float:
     """w += alpha y, u = T^-1 D y, z -= alpha (p - u); returns u'Dy. `x` (4, cols) is scratch."""
+    g, q, b, r = lines
     rows, cols = y.shape
     for j in range(cols):
         acc[j] = 0.0
@@ -163,8 +226,9 @@ def _step(g, q, b, r, alpha, p, y, w, z, x, acc):
 
 
 @inner
-def _residual(g, q, b, r, w, y, z, acc):
+def _residual(lines: Rows, w: Floats, y: Floats, z: Floats, acc: Floats) -> float:
     """z = T^-1 D (y - w), w = y; returns z'Tz."""
+    g, q, b, r = lines
     rows, cols = y.shape
     for j in range(cols):
         acc[j] = 0.0
@@ -190,27 +254,16 @@ def _residual(g, q, b, r, w, y, z, acc):
 
 @jit
 def reads(
-    g, v, first, e, s, guess, ladder, tol, limit, start, stop, work, current, row, col, residual,
-    lost,
-):  # fmt: skip
+    of: Problem, tol: float, limit: int, start: int, stop: int, work: Floats, found: Found
+) -> None:
     """Solves reads `start` to `stop`; the others are left as they are.
 
-    g        (1 or batch, rows, cols)  conductances [S]
-    v        (batch, rows)             row voltages [V], 0 where the row floats
-    first    (1 or batch, rows)        from the source to the first node, inf: the row floats [ohm]
-    e        (batch, cols)             voltages of the sense terminals [V]
-    s        (0 or batch, rows, cols)  currents through the cells besides g u [A]
-    guess    (0, 1 or batch, rows, cols) column voltages above `e` to start from [V]
-    ladder   (r_row, row_end, last, r_col, col_end)  resistances [ohm], see `network`
     tol      energy norm of the residual over that of the drive, at which to stop
     limit    steps at most
     work     (`size(rows, cols)`,)     scratch
-    current  (batch, cols)             out: sensed currents [A]
-    row, col (0 or batch, rows, cols)  out: node voltages [V]
-    lost     (batch,)                  out: the same error over the largest sensed current
-    residual (batch,)                  out: largest error of the current law over the largest source
-                                       or column current; inf where `limit` was reached
     """
+    g, v, first, e, s, guess, ladder = of
+    current, row, col, residual, lost = found
     r_row, row_end, last, r_col, col_end = ladder
     rows, cols = g.shape[1:]
     high = (rows + ROWS - 1) // ROWS * ROWS
@@ -225,6 +278,8 @@ def reads(
     acc = np.empty(cols)
     bottom = np.empty(cols)
     carry = np.empty(cols)
+    across = Rows(gw, q, b, r_row)
+    down = Columns(gw, qc, rows, last, r_col)
     for i in range(rows, high):
         fw[i] = np.inf
         vw[i] = 0.0
@@ -242,10 +297,10 @@ def reads(
                 for j in range(cols):
                     wi[j] = gi[j]
                 fw[i] = first[n if first.shape[0] > 1 else 0, i]
-            factor_rows(gw, fw, r_row, row_end, q, b)
-            factor_columns(gw, rows, last, r_col, col_end, qc, acc)
-        sn = s[n : n + 1]
+            factor_rows(across, fw, row_end)
+            factor_columns(down, col_end, acc)
         en = e[n]
+        given = _Given(vw, en, s[n : n + 1])
         power = 0.0
         for i in range(rows):
             gi = gw[i]
@@ -260,32 +315,30 @@ def reads(
                     wi[j] = hi[j]
         enough = tol * tol * power
         steps = 0
-        found = False
+        good = False
         done = False
         while True:
             # Rows for the columns as they are, columns for those rows. These then obey their
             # equations to rounding; rows miss what the cells' currents change by.
-            _into_rows(gw, q, b, r_row, vw, en, sn, w, z)
-            _through_columns(
-                gw, qc, rows, last, r_col, vw, en, sn, z, y, bottom, carry, acc
-            )  # fmt: skip
+            _into_rows(across, given, w, z)
+            _through_columns(down, given, z, y, bottom, carry, acc)
             if done:
                 break
-            rz = _residual(gw, q, b, r_row, w, y, z, acc)
+            rz = _residual(across, w, y, z, acc)
             goal = max(enough, _DEPTH * rz)
             beta = 0.0
             pp = 0.0
             while rz > goal and steps < limit:
                 pp = rz + beta * beta * pp
-                a = _direction(gw, qc, rows, last, r_col, beta, z, p, y, acc)
+                a = _direction(down, beta, z, p, y, acc)
                 alpha = rz / (pp - a)
-                c = _step(gw, q, b, r_row, alpha, p, y, w, z, x, acc)
+                c = _step(across, alpha, p, y, w, z, x, acc)
                 before = rz
                 rz = alpha * alpha * (pp - 2.0 * a + c) - rz
                 beta = rz / before
                 steps += 1
-            found = rz <= enough
-            done = found or not rz > 0.0 or steps >= limit
+            good = rz <= enough
+            done = good or not rz > 0.0 or steps >= limit
         error = 0.0
         scale = 0.0
         for j in range(cols):
@@ -321,5 +374,5 @@ def reads(
             error = max(error, acc[j])
         residual[n] = error / scale if scale > 0.0 else 0.0
         lost[n] = error / sensed if sensed > 0.0 else 0.0
-        if not (found and np.isfinite(power) and np.isfinite(residual[n])):
+        if not (good and np.isfinite(power) and np.isfinite(residual[n])):
             residual[n] = np.inf

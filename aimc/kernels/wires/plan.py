@@ -53,17 +53,24 @@ class Join(NamedTuple):
     result: int
 
 
-class Part(NamedTuple):
-    """Joins of one block of leaves within its thread's memory; the last goes to the arena.
+class Steps(NamedTuple):
+    """How a part is made within its thread's memory; the last join's result goes to the arena.
 
-    table (joins, 10): first, second, result, runs of their matrices, then starts in `starts` of the
-    shared runs of both and of the staying runs of both, and the end.
+    leaves (leaves, 2): row and column of each. table (joins, 10): first, second, result, runs of
+    their matrices, then starts in `starts` of the shared runs of both and of the staying runs of
+    both, and the end.
     """
 
-    block: Block
-    leaves: Runs  # (leaves, 2)
-    table: NDArray[np.int64]
+    leaves: Runs
+    table: Runs
     starts: Runs
+
+
+class Part(NamedTuple):
+    """A block of leaves that one thread makes."""
+
+    block: Block
+    steps: Steps
     work: int  # where the joins' scratch begins
     result: int
 
@@ -166,9 +173,11 @@ def _part(block: Block, result: int) -> tuple[Part, int]:
     return (
         Part(
             block,
-            np.array(block.leaves, np.int64),
-            np.array(table, np.int64).reshape(-1, 10),
-            SIDE * np.concatenate([*index, _NONE]),
+            Steps(
+                np.array(block.leaves, np.int64),
+                np.array(table, np.int64).reshape(-1, 10),
+                SIDE * np.concatenate([*index, _NONE]),
+            ),
             total,
             result,
         ),
@@ -184,7 +193,9 @@ def plan(high: int, wide: int, right: bool, top: bool) -> Plan:
         part, numbers = _part(root, 0)
         return Plan(root, (part,), (), None, root.numbers, numbers, 0)
     # Blocks of each depth that lie above the parts, then the parts.
-    levels, parts, now = [], [], list(root.parts)
+    levels: list[list[Block]] = []
+    parts: list[Block] = []
+    now = list(root.parts)
     while now:
         levels.append([b for b in now if len(b.leaves) > PART])
         parts += [b for b in now if len(b.leaves) <= PART]

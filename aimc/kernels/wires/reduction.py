@@ -16,28 +16,21 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from aimc.kernels.base import blas
 from aimc.kernels.base.jit import inner, jit
 from aimc.kernels.base.threads import scratch, spread
-from aimc.kernels.wires.leaves import SIDE, SIZES, SOURCES, WORK, leaves
-from aimc.kernels.wires.plan import Block, Join, Plan, plan
+from aimc.kernels.wires.leaves import SCHEDULE, SIDE, WORK, Schedule, Wires, leaves
+from aimc.kernels.wires.plan import Block, Join, Plan, Steps, plan
 
 Floats = NDArray[np.floating]
-
-
-class Wires(NamedTuple):
-    """Resistances [ohm] of an array whose bottom row comes first."""
-
-    first: NDArray[np.float64]  # (rows,) from the source to the first node
-    r_row: float
-    last: float
-    r_col: float
+Doubles = NDArray[np.float64]
+Index = NDArray[np.int64]
 
 
 @jit
-def gather(k, rows, cols, sign, out):
+def gather(k: Floats, rows: Index, cols: Index, sign: float, out: Floats) -> None:
     """out = sign k[rows][:, cols]; both index arrays hold the starts of runs of SIDE ports."""
     for a in range(len(rows)):
         for i in range(SIDE):
@@ -50,13 +43,13 @@ def gather(k, rows, cols, sign, out):
 
 
 @inner
-def _symmetric(x, y, sign, c, words, reals):
+def _symmetric(x: Floats, y: Floats, sign: float, c: Floats, scratch: blas.Scratch) -> None:
     """c += sign x' y, known to be symmetric: panels from the diagonal down, then their mirror."""
     n = c.shape[0]
     step = n if n < 96 else (n // 4 + SIDE - 1) // SIDE * SIDE
     for a in range(0, n, step):
         b = min(n, a + step)
-        blas.gemm(sign, x[:, a:], True, y[:, a:b], False, 1.0, c[a:, a:b], words, reals)
+        blas.gemm(sign, x[:, a:], True, y[:, a:b], False, 1.0, c[a:, a:b], scratch)
     for i in range(step, n, SIDE):
         for j in range(0, (i // step) * step, SIDE):
             for p in range(j, j + SIDE):
@@ -65,7 +58,10 @@ def _symmetric(x, y, sign, c, words, reals):
 
 
 @jit
-def join(kp, kq, shared_p, shared_q, stay_p, stay_q, work, out):
+def join(
+    kp: Floats, kq: Floats, shared_p: Index, shared_q: Index, stay_p: Index, stay_q: Index,
+    work: Floats, out: Floats,
+) -> float:  # fmt: skip
     """Joins the blocks `kp` and `kq` into `out`; gives the error of F (I + A D) 1 = 1.
 
     Index arrays hold the starts of runs of SIDE ports; work: scratch of `plan.join_size(k, n, m)`.
@@ -74,7 +70,7 @@ def join(kp, kq, shared_p, shared_q, stay_p, stay_q, work, out):
     n = SIDE * len(stay_p)
     m = SIDE * len(stay_q)
     words = np.empty(k + 8, np.int32)
-    reals = np.empty(2, kp.dtype)
+    scratch = (words, np.empty(2, kp.dtype))
     square = k * k
     at = 4 * k * k
     d = work[:square].reshape(k, k)
@@ -91,7 +87,7 @@ def join(kp, kq, shared_p, shared_q, stay_p, stay_q, work, out):
     zq = work[at + 2 * k * m : at + 3 * k * m].reshape(k, m)
     gather(kp, shared_p, shared_p, -1.0, d)
     gather(kq, shared_q, shared_q, 1.0, a)
-    blas.gemm(1.0, a, False, d, False, 0.0, f, words, reals)
+    blas.gemm(1.0, a, False, d, False, 0.0, f, scratch)
     sums = np.empty(k)
     for i in range(k):
         f[i, i] += 1.0
@@ -110,13 +106,13 @@ def join(kp, kq, shared_p, shared_q, stay_p, stay_q, work, out):
     gather(kq, shared_q, stay_q, 1.0, xq)
     gather(kp, stay_p, stay_p, 1.0, out[:n, :n])
     gather(kq, stay_q, stay_q, 1.0, out[n:, n:])
-    blas.gemm(1.0, f, False, a, False, 0.0, e, words, reals)
-    blas.gemm(1.0, e, False, xp, False, 0.0, yp, words, reals)
-    _symmetric(xp, yp, 1.0, out[:n, :n], words, reals)
-    blas.gemm(1.0, f, False, xq, False, 0.0, yq, words, reals)
-    blas.gemm(-1.0, yq, True, xp, False, 0.0, out[n:, :n], words, reals)
-    blas.gemm(1.0, d, False, yq, False, 0.0, zq, words, reals)
-    _symmetric(xq, zq, -1.0, out[n:, n:], words, reals)
+    blas.gemm(1.0, f, False, a, False, 0.0, e, scratch)
+    blas.gemm(1.0, e, False, xp, False, 0.0, yp, scratch)
+    _symmetric(xp, yp, 1.0, out[:n, :n], scratch)
+    blas.gemm(1.0, f, False, xq, False, 0.0, yq, scratch)
+    blas.gemm(-1.0, yq, True, xp, False, 0.0, out[n:, :n], scratch)
+    blas.gemm(1.0, d, False, yq, False, 0.0, zq, scratch)
+    _symmetric(xq, zq, -1.0, out[n:, n:], scratch)
     for i in range(n, n + m, SIDE):
         for j in range(0, n, SIDE):
             for p in range(j, j + SIDE):
@@ -126,15 +122,18 @@ def join(kp, kq, shared_p, shared_q, stay_p, stay_q, work, out):
 
 
 @jit
-def _make(g, wires, places, sources, sizes, table, index, memory, work, result):
+def _make(
+    g: Doubles, wires: Wires, steps: Steps, schedule: Schedule, memory: Floats,
+    work: Floats, cells_work: Doubles, result: Floats,
+) -> float:  # fmt: skip
     """Makes a part: its leaves into `memory`, its joins there as the table says, the last into
-    `result`; `work`: scratch. Gives the largest error of its joins.
+    `result`; `work`, `cells_work`: scratch. Gives the largest error of its joins.
     """
-    first, r_row, last, r_col, scratch = wires
+    places, table, index = steps
     n = len(places)
     ports = 4 * SIDE
     cells = memory[: n * ports * ports].reshape(n, ports, ports)
-    leaves(g, first, r_row, last, r_col, places, sources, sizes, scratch, cells)
+    leaves(g, wires, places, schedule, cells_work, cells)
     if len(table) == 0:
         for i in range(ports):
             for j in range(ports):
@@ -160,7 +159,7 @@ def _make(g, wires, places, sources, sizes, table, index, memory, work, result):
 
 
 @jit
-def invert(a):
+def invert(a: Floats) -> bool:
     """Overwrites the square contiguous `a` by its inverse; False where it is singular."""
     return blas.invert(a, np.empty(len(a) + 4, np.int32), np.empty(32 * len(a), a.dtype))
 
@@ -174,7 +173,7 @@ class _Made(NamedTuple):
     miss: float
 
 
-def _halves(g: Floats, wires: Wires, right: bool, top: bool, dtype: type) -> _Made:
+def _halves(g: Doubles, wires: Wires, right: bool, top: bool, dtype: DTypeLike) -> _Made:
     """Everything but the last join; valid until this thread makes another."""
     rows, cols = g.shape
     todo = plan(-(-rows // SIDE), -(-cols // SIDE), right, top)
@@ -189,8 +188,8 @@ def _halves(g: Floats, wires: Wires, right: bool, top: bool, dtype: type) -> _Ma
         work = scratch(WORK)
         for part in todo.parts[lo:hi]:
             miss = _make(
-                g, (*wires, work), part.leaves, SOURCES, SIZES, part.table, part.starts,
-                memory, memory[part.work :], matrix(part.result, part.block),
+                g, wires, part.steps, SCHEDULE, memory, memory[part.work :], work,
+                matrix(part.result, part.block),
             )  # fmt: skip
             misses.append(miss)
 
@@ -217,17 +216,18 @@ def _halves(g: Floats, wires: Wires, right: bool, top: bool, dtype: type) -> _Ma
     return _Made(todo, first, second, float(np.max(misses)))
 
 
-def ports(runs: NDArray[np.int64]) -> NDArray[np.int64]:
+def ports(runs: Index) -> NDArray[np.int64]:
     """The ports of runs, one by one."""
     return (SIDE * runs[:, None] + np.arange(SIDE)).ravel()
 
 
-def starts(block: Block) -> tuple[NDArray[np.int64], ...]:
+def starts(block: Block) -> tuple[Index, Index, Index, Index]:
     """First ports of the runs that a join takes: shared of both, staying of both."""
-    return tuple(SIDE * runs for runs in (*block.shared, *block.stay))
+    p, q, stay_p, stay_q = (SIDE * runs for runs in (*block.shared, *block.stay))
+    return p, q, stay_p, stay_q
 
 
-def hybrid(g: Floats, wires: Wires, right: bool, top: bool) -> tuple[Floats, Block, float]:
+def hybrid(g: Doubles, wires: Wires, right: bool, top: bool) -> tuple[Floats, Block, float]:
     """The matrix of the whole array with the ports asked for, where they are in it, its error."""
     made = _halves(g, wires, right, top, np.float64)
     root = made.plan.root
@@ -239,7 +239,7 @@ def hybrid(g: Floats, wires: Wires, right: bool, top: bool) -> tuple[Floats, Blo
     return result, root, max(miss, made.miss)
 
 
-def left_to_bottom(g: Floats, wires: Wires, dtype: type = np.float64) -> tuple[Floats, float]:
+def left_to_bottom(g: Doubles, wires: Wires, dtype: DTypeLike = np.float64) -> tuple[Floats, float]:
     """Sensed current (cols,) a volt at each row (rows,): the transfer matrix (rows, cols) [S].
 
     Also gives the largest error of the joins' inverses, relative to one.
@@ -257,7 +257,7 @@ def left_to_bottom(g: Floats, wires: Wires, dtype: type = np.float64) -> tuple[F
     shared_p, shared_q, _, _ = starts(root)
     left, bottom, far = SIDE * p.left, SIDE * p.bottom, SIDE * (q.bottom if beside else q.left)
 
-    def part(k: Floats, of: NDArray[np.int64], to: NDArray[np.int64]) -> Floats:
+    def part(k: Floats, of: NDArray[np.int64], to: Index) -> Floats:
         result = np.empty((SIDE * len(of), SIDE * len(to)), dtype)
         gather(k, of, to, 1.0, result)
         return result

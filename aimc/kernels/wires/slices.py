@@ -90,7 +90,10 @@ def floating(duration: Floats, v: Floats, y: Floats) -> Floats:
 
 
 @jit
-def _floating(duration, v, y, order, work, lo, hi, result):
+def _floating(
+    duration: Floats, v: Floats, y: Floats, order: NDArray[np.intp], work: Floats, lo: int, hi: int,
+    result: Floats,
+) -> None:  # fmt: skip
     rows = len(y)
     p = work[0]
     f = work[1]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from aimc.kernels.base.jit import reduction
 
 
 @reduction
-def total(a):
+def total(a: NDArray[np.float64]) -> float:
     """Sum of a (n,)."""
     result = 0.0
     for j in range(len(a)):
@@ -15,7 +18,7 @@ def total(a):
 
 
 @reduction
-def dot(a, b):
+def dot(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     """Sum of a b, each (n,)."""
     result = 0.0
     for j in range(len(a)):
