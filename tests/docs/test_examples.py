@@ -43,3 +43,17 @@ def test_readme_prints_the_scripts(script):
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\((?!https?://|#)([^)#\s]+)", page.read_text()):
         assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in ALL if page.parent.name != "changes"], ids=lambda page: page.stem
+)
+def test_paths_of_the_package_are_there(page):
+    named = re.findall(r"`(aimc/[\w./]*)`", page.read_text())
+    assert not [path for path in named if not (ROOT / path).exists()]
+
+
+def test_every_test_file_has_its_law():
+    laws = set(re.findall(r"^\| `([^`]+)`", (ROOT / "tests/README.md").read_text(), re.MULTILINE))
+    files = (ROOT / "tests").glob("*/test_*.py")
+    assert laws == {f"{path.parent.name}/{path.name}" for path in files}

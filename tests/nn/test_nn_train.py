@@ -22,6 +22,7 @@ def test_a_saturated_input_or_result_has_no_gradient(fine, rng):
     y = layer(x)
     np.testing.assert_allclose(y.detach()[:2], [[0.12, 0.27], [0.36, 0.5]], atol=5e-4)
     y.sum().backward()
+    assert x.grad is not None
     # 0.4 + 0.9; the second result clips; the input clips.
     np.testing.assert_allclose(x.grad, [[1.3], [0.4], [0.0]], atol=1e-6)
 

@@ -62,8 +62,9 @@ def twinned(model, hardware, strength=1.0, seed=0):
         if isinstance(layer, nn.AnalogLayer):
             matrices = layer.matrices()
             for name in matrices:
-                layer.chips[name] = Twin(layer, name, hardware)
-                layer.chips[name].draw(matrices, strength, rng, True)
+                twin = Twin(layer, name, hardware)
+                layer.chips[name] = twin  # pyright: ignore[reportArgumentType]
+                twin.draw(matrices, strength, rng, True)
     return model
 
 
@@ -160,6 +161,8 @@ def test_gradients_are_those_of_the_float_function_where_nothing_saturates(rng):
     x = torch.tensor([[0.3], [0.9], [1.5]], requires_grad=True)
     y = layer(x)
     y.sum().backward()
+    assert x.grad is not None
+    assert layer.weight.grad is not None
     np.testing.assert_allclose(y.detach()[:2], [[0.12, 0.27], [0.36, 0.5]], atol=5e-4)
     np.testing.assert_allclose(x.grad, [[1.3], [0.4], [0.0]], atol=1e-6)
     np.testing.assert_allclose(layer.weight.grad, [[0.3 + 0.9 + 1.0], [0.3]], atol=1e-3)
@@ -172,9 +175,10 @@ def test_a_learned_range_grows_where_results_are_clipped():
     log_range = torch.tensor(np.log(0.5), requires_grad=True)
     twin = Twin(layer, "weight", aimc.load("ideal-5bit").replace(bits=10), log_range)
     twin.draw(layer.matrices(), 1.0, np.random.default_rng(0), True)
-    y = twin(None, torch.tensor([[0.9], [0.2]]))
+    y = twin(layer.matrices()["weight"], torch.tensor([[0.9], [0.2]]))
     np.testing.assert_allclose(y.detach(), [[0.5], [0.18]], atol=2e-3)
     y.sum().backward()
+    assert log_range.grad is not None
     assert float(log_range.grad) == pytest.approx(0.5, abs=5e-3)  # dy/dR R: of the clipped alone
 
 
@@ -336,9 +340,9 @@ def test_only_the_teacher_counts_with_distill_one():
 def test_what_cannot_be_trained_is_refused():
     task, hardware = Comparison(), aimc.load("ideal-5bit")
     with pytest.raises(ArgumentError, match=r"must be a torch\.nn\.Module"):
-        nn.train("net", task)
+        nn.train("net", task)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ArgumentError, match="`hardware` must be a Hardware or None"):
-        nn.train(net(), task, "ideal-5bit")
+        nn.train(net(), task, "ideal-5bit")  # pyright: ignore[reportArgumentType]
     relu = torch.nn.Sequential(torch.nn.RNN(1, 2, nonlinearity="relu"))
     with pytest.raises(ArgumentError, match="must have the nonlinearity 'tanh'"):
         nn.train(relu, task, hardware)

@@ -77,9 +77,9 @@ def resumed(start, path, at, card=None, recipe=RECIPE, **options):
 def test_buffers_are_those_after_the_last_step(card, tmp_path):
     start = model(torch.nn.BatchNorm1d(6), torch.nn.Tanh())
     trained = train(start, card)
-    assert int(trained[1].num_batches_tracked) == RECIPE.epochs * Sign.steps
-    assert float(trained[1].running_mean.abs().max()) > 0.01
-    assert int(start[1].num_batches_tracked) == 0
+    assert int(trained.get_buffer("1.num_batches_tracked")) == RECIPE.epochs * Sign.steps
+    assert float(trained.get_buffer("1.running_mean").abs().max()) > 0.01
+    assert int(start.get_buffer("1.num_batches_tracked")) == 0
     assert same(trained, resumed(start, tmp_path / "run.safetensors", 11, card))
 
 
@@ -101,11 +101,12 @@ def test_dropout_follows_the_seed_and_survives_a_stop(card, tmp_path):
 @CARDS
 def test_frozen_parameters_stay_and_do_not_break_a_checkpoint(card, tmp_path):
     start = model()
-    start[0].weight.requires_grad_(False).mul_(20)
+    start.get_parameter("0.weight").requires_grad_(False).mul_(20)
     recipe = dataclasses.replace(RECIPE, weight_noise=0.1)
     trained = train(start, card, recipe=recipe)
-    assert torch.equal(trained[0].weight, start[0].weight)
-    assert not torch.equal(trained[-1].weight, start[-1].weight)
+    for name, frozen in (("0.weight", True), ("1.weight", False)):
+        one, two = trained.get_parameter(name), start.get_parameter(name)
+        assert torch.equal(one, two) == frozen
     assert same(trained, resumed(start, tmp_path / "run.safetensors", 11, card, recipe))
     for parameter in start.parameters():
         parameter.requires_grad_(False)
@@ -126,18 +127,17 @@ def test_the_limit_holds_for_what_goes_on_arrays_and_never_shrinks_a_start(card)
     """A step that changes nothing leaves every weight, however large it came."""
     start = model(torch.nn.LayerNorm(6))
     with torch.no_grad():
-        start[0].weight.mul_(20)
-        start[1].weight.fill_(7.0)
+        start.get_parameter("0.weight").mul_(20)
+        start.get_parameter("1.weight").fill_(7.0)
     still = dataclasses.replace(RECIPE, epochs=1, rate=1e-9, decay=0.0, ranges=False)
     trained = train(start, card, recipe=still)
     for one, two in zip(start.parameters(), trained.parameters(), strict=True):
         torch.testing.assert_close(one, two, rtol=0, atol=1e-6)
     tight = dataclasses.replace(RECIPE, weight_limit=0.5, averaging=0.0)
     trained = train(start, card, recipe=tight, digital=["2"])
-    assert float(trained[0].weight.detach().abs().max()) <= float(
-        start[0].weight.detach().abs().max()
-    )
-    assert float(trained[1].weight.detach().min()) > 6.0
+    largest = [m.get_parameter("0.weight").detach().abs().max() for m in (trained, start)]
+    assert largest[0] <= largest[1]
+    assert float(trained.get_parameter("1.weight").detach().min()) > 6.0
 
 
 def test_a_checkpoint_of_any_other_run_is_refused(tmp_path):
@@ -179,7 +179,7 @@ def test_options_of_analog_layers_tell_models_apart():
 def test_other_data_of_the_same_label_are_told_by_their_digest(tmp_path):
     path = tmp_path / "run.safetensors"
     one, two = Sign(), Sign()
-    one.digest, two.digest = "one", "two"
+    one.digest, two.digest = "one", "two"  # pyright: ignore[reportAttributeAccessIssue]
     train(model(), task=one, checkpoint=path)
     with pytest.raises(DataError, match="is another's: data differs"):
         train(model(), task=two, checkpoint=path)
@@ -197,9 +197,9 @@ def test_a_checkpoint_that_cannot_be_written_is_refused_before_any_step(tmp_path
 def test_what_is_no_task_recipe_or_class_is_named():
     never = Stop()
     with pytest.raises(ArgumentError, match="`task` must have a label and a course"):
-        nn.train(model(), 3, progress=False)
+        nn.train(model(), 3, progress=False)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ArgumentError, match=r"`recipe` must be an aimc\.nn\.Recipe"):
-        train(model(), task=never, recipe={"epochs": 3})
+        train(model(), task=never, recipe={"epochs": 3})  # pyright: ignore[reportArgumentType]
     never.steps = 0
     with pytest.raises(ArgumentError, match=r"`course\.steps` must be at least 1, but is 0"):
         train(model(), task=never)

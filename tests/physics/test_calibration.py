@@ -7,7 +7,7 @@ import pytest
 
 import aimc
 from aimc.converters.imperfections import ComparatorDelay, FiniteGain, Settling
-from aimc.converters.ramp import RampADC
+from aimc.converters.ramp import ProgrammedRamp, RampADC
 from aimc.errors import ArgumentError
 from aimc.macro import Condition
 from aimc.parts.device import Device, Drift, ReadNoise, StuckAt, WriteError
@@ -56,6 +56,7 @@ def test_a_report_says_what_was_achieved_and_what_it_cost(method):
     rng = np.random.default_rng(0)
     ramps = RampADC(calibration=method).program("sigmoid", DEVICE, rng, chips=500)
     report = ramps.report
+    assert report is not None
     np.testing.assert_allclose(report.after, np.abs(ramps.inl()).max(axis=-1))
     assert report.after.mean() < report.before.mean()
     assert report.reads >= 16 * ramps.cells
@@ -182,7 +183,10 @@ def test_calibrating_an_aged_macro_mends_its_ramp_and_no_more(method):
         return np.sqrt(np.mean((macro.trace(x).y - np.tanh(x @ macro.w / left)) ** 2)) / macro.lsb
 
     assert left < 0.9
-    assert again.converters[0].report.writes > 0 or method == "multi-point"
+    made = again.converters[0]
+    assert isinstance(made, ProgrammedRamp)
+    assert made.report is not None
+    assert made.report.writes > 0 or method == "multi-point"
     before, after = (np.abs(each.converters[0].inl()).max() for each in (aged, again))
     assert after < before
     assert error(again) < 1.05 * error(aged)  # most of it is the array's own
@@ -228,6 +232,7 @@ def test_closed_loop_bills_the_cells_that_it_writes():
     ramps = RampADC(calibration="closed-loop").program(
         "sigmoid", STUCK, np.random.default_rng(0), chips=300
     )
+    assert ramps.report is not None
     assert ramps.report.writes.max() == ramps.g_steps.shape[-1]
     assert ramps.report.writes.min() < ramps.g_steps.shape[-1]
 
@@ -238,6 +243,7 @@ def test_one_point_leaves_bias_cells_alone_where_all_are_stuck():
     ramp = RampADC(calibration="none").program("sigmoid", noisy, np.random.default_rng(0))
     stuck = dataclasses.replace(ramp, g_bias=np.where(ramp.g_bias > 75e-6, 0.0, 150e-6))
     again = stuck.recalibrated(np.random.default_rng(1), "one-point")
+    assert again.report is not None
     assert again.report.writes == 0
     np.testing.assert_array_equal(again.g_bias, stuck.g_bias)
     np.testing.assert_array_equal(again.pulses, stuck.pulses)

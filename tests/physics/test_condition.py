@@ -8,6 +8,7 @@ import pytest
 import aimc
 from aimc import Condition
 from aimc.converters import SARADC, FlashADC, LinearRampADC
+from aimc.converters.base import ADC
 from aimc.converters.imperfections import ReadVoltageError
 from aimc.converters.ramp import ProgrammedRamp, RampADC
 from aimc.errors import ArgumentError
@@ -21,7 +22,7 @@ CONDITIONS = (
 ADCS = (RampADC(), RampADC(calibration="closed-loop"), FlashADC(), SARADC(), LinearRampADC())
 
 
-def chip(adc=ADCS[0], seed=0, **fields):
+def chip(adc: ADC = ADCS[0], seed=0, **fields):
     card = aimc.load("taox-1t1r-128").replace(
         rows=12, cols=8, adc=adc, on_age=(Drift(0.05, 0.02),), retention=Arrhenius(1e-19),
         temperature=TemperatureCoefficient(1e-3, -1e-3), iv=Cubic(k3=(2.0,)),
@@ -77,6 +78,8 @@ def test_what_is_written_again_changes_the_drift_of_no_other_cell():
     for condition in (macro.condition, Condition(1e6)):
         for old, new in zip(macro.converters, again.converters, strict=True):
             before, after = (each.under(condition) for each in (old, new))
+            assert isinstance(before, ProgrammedRamp)
+            assert isinstance(after, ProgrammedRamp)
             np.testing.assert_array_equal(after.g_bias, before.g_bias)
             assert np.any(after.g_steps != before.g_steps)
     assert_same(again.under(Condition(5.0)).under(again.condition), again)

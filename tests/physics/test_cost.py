@@ -297,14 +297,14 @@ def test_what_cannot_be_billed_is_refused(hardware):
     with pytest.raises(ArgumentError, match="a trace of every macro"):
         cost.bill([macro, macro], trace=macro.trace(np.zeros(16)))
     with pytest.raises(ArgumentError, match="`converter` must be one of"):
-        cost.layer("lstm", hardware, 3, 4, converter="magic")
+        cost.layer("lstm", hardware, 3, 4, converter="magic")  # pyright: ignore[reportArgumentType]
     with pytest.raises(ArgumentError, match="`kind` must be one of"):
-        cost.layer("cnn", hardware, 3, 4)
+        cost.layer("cnn", hardware, 3, 4)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ArgumentError, match="`projection` must be 0 but for an LSTM"):
         cost.layer("gru", hardware, 3, 4, projection=2)
     for wrong in (np.zeros((3, 16)), 5, [5], "x"):
         with pytest.raises(ArgumentError, match="`trace` must be a Trace"):
-            cost.bill(macro, trace=wrong)
+            cost.bill(macro, trace=wrong)  # pyright: ignore[reportArgumentType]
     trace = macro.trace(np.zeros((2, 16)))
     with pytest.raises(ArgumentError, match="`trace` must hold a trace of every macro, but holds"):
         cost.bill(macro, trace=[trace, trace])
@@ -314,16 +314,16 @@ def test_what_cannot_be_billed_is_refused(hardware):
         cost.bill(macro, trace=macro.trace(np.zeros((0, 16))))
     for costs in (None, 5):
         with pytest.raises(ArgumentError, match="`costs` must be a cost card"):
-            cost.bill(macro, costs)
+            cost.bill(macro, costs)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ArgumentError, match="arrays alone"):
         cost.bill(macro, steps=51)
     with pytest.raises(ArgumentError, match="`hardware` must be a Hardware"):
-        cost.layer("lstm", "taox-1t1r-128", 3, 4)
+        cost.layer("lstm", "taox-1t1r-128", 3, 4)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ArgumentError, match="`cell_tanh` must be 'digital' or 'ramp'"):
-        cost.layer("lstm", hardware, 3, 4, cell_tanh="nope")
+        cost.layer("lstm", hardware, 3, 4, cell_tanh="nope")  # pyright: ignore[reportArgumentType]
     for layers in ([], [3]):
         with pytest.raises(ArgumentError, match="`layers` must hold a Layer or more"):
-            cost.bill_of(layers)
+            cost.bill_of(layers)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ArgumentError, match="`name` must be one of cells, drivers"):
         cost.bill(macro).part("cell")
     three = cost.layer("lstm", hardware.replace(bits=3), 3, 4, converter="one-step")
@@ -350,4 +350,4 @@ def test_a_bill_can_be_written(hardware):
 def test_frozen(hardware):
     bill = cost.bill(build(hardware))
     with pytest.raises(dataclasses.FrozenInstanceError):
-        bill.ops = 3
+        bill.ops = 3  # pyright: ignore[reportAttributeAccessIssue]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import aimc
 from aimc import Condition, Wires, cost
 from aimc.converters.imperfections import ReadVoltageError
+from aimc.converters.ramp import ProgrammedRamp
 from aimc.cost.watch import Watched
 from aimc.errors import ArgumentError
 from aimc.parts import ivcurve
@@ -53,6 +54,7 @@ def test_cells_pay_for_the_voltage_and_temperature_that_they_are_read_at(v_read,
     full = macro.crossbar.g.sum() * v_read**2 * hardware.driver.window
     assert cost.bill(macro, activity=1.0).part("cells").energy == approx(full, rel=1e-12)
     (ramp,) = macro.converters
+    assert isinstance(ramp, ProgrammedRamp)
     on = ramp.g_steps.sum() + (np.abs(ramp.pulses).sum(axis=-1) * ramp.g_bias).sum()
     told = cost.bill(macro).part("ramp columns").energy
     assert told == approx(on * v_read**2 * hardware.adc.t_step, rel=1e-12)
@@ -101,6 +103,7 @@ def test_curved_cells_pay_volts_times_their_current(hardware, kind):
     told = cost.bill(macro, trace=macro.trace(x)).part("cells").energy
     assert told == approx(power * driver.window, rel=1e-9)
     (ramp,) = macro.converters
+    assert isinstance(ramp, ProgrammedRamp)
     cells = np.concatenate((ramp.g_steps, ramp.g_bias))
     times = np.concatenate((np.ones(ramp.g_steps.size), np.abs(ramp.pulses).sum(axis=-1)))
     i = hardware.device.iv.evaluate(cells, np.full_like(cells, 0.25))[0]
@@ -233,6 +236,7 @@ def test_fewer_bits_are_billed_as_fewer(hardware):
     assert part.latency == approx(8e-9)
     assert part.energy == approx(8 * 8 * card.of("converter", "energy"))
     (ramp,) = macro.converters
+    assert isinstance(ramp, ProgrammedRamp)
     last = np.abs(ramp.goal - ramp.curve.thresholds(3)[-1]).argmin()  # the last level that is read
     on = ramp.g_steps[: ramp.counts[:last].sum()].sum()
     on += (np.abs(ramp.pulses[:, : last + 1]).sum(axis=-1) * ramp.g_bias).sum()

@@ -17,7 +17,7 @@ def test_what_is_proposed_resolves_the_curve(curve, bits):
     bits_text, cells_text, _ = RampADC(bits).design(curve, DEVICE).proposals()
     fewer = RampADC(int(bits_text.split()[0])).design(curve, DEVICE)
     assert fewer.resolved
-    cells = int(re.search(r"ramp_cells=(\d+)", cells_text)[1])
+    (cells,) = map(int, re.findall(r"ramp_cells=(\d+)", cells_text))
     more = RampADC(bits, ramp_cells=cells).design(curve, DEVICE)
     assert more.fits
     assert more.resolved

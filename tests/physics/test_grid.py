@@ -8,6 +8,7 @@ from aimc.converters.ramp import RampADC
 from aimc.curves import linear
 from aimc.errors import ArgumentError
 from aimc.macro import Condition, Hardware, Macro
+from aimc.macro.layout import Curves
 from aimc.parts.device import Device, Drift, ReadNoise, WriteError
 from aimc.parts.driver import PulseDriver, VoltageDriver
 from aimc.parts.mapping import DifferentialPair, OffsetColumn
@@ -33,7 +34,7 @@ def case(rows, cols, batch=60, seed=0, size=0.25):
     return rng.normal(0, size, (rows, cols)), rng.uniform(-1, 1, (batch, rows))
 
 
-def tile(hardware, w, rng, curve="linear", partial_range=None):
+def tile(hardware, w, rng, curve: Curves = "linear", partial_range=None):
     return hardware.replace(partial_range=partial_range).program(w, rng, curve)
 
 

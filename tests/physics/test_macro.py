@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from aimc.converters.imperfections import ComparatorOffset
-from aimc.converters.ramp import RampADC
+from aimc.converters.ramp import ProgrammedRamp, RampADC
 from aimc.crossbar import Crossbar
 from aimc.errors import ArgumentError
 from aimc.macro import Condition, Hardware, Macro
@@ -131,7 +131,10 @@ def test_gates_take_their_own_curves_and_columns():
     np.testing.assert_allclose(y[:, 8:12], np.tanh(z)[:, 8:12], atol=2e-3)
     np.testing.assert_allclose(y[:, 12:], sigmoid[:, 12:], atol=2e-3)
     assert [(p.start, p.stop) for p, _ in macro.ramps] == [(0, 8), (8, 12), (12, 16)]
-    assert macro.ramps[0][1].g_steps is macro.ramps[2][1].g_steps
+    first, third = macro.ramps[0][1], macro.ramps[2][1]
+    assert isinstance(first, ProgrammedRamp)
+    assert isinstance(third, ProgrammedRamp)
+    assert first.g_steps is third.g_steps
 
 
 def test_comparator_offsets_are_fixed_at_programming_and_scatter_as_told():
@@ -205,22 +208,22 @@ def test_any_shape_is_a_macro_and_a_smaller_matrix_takes_a_corner():
     [
         (lambda r: IDEAL.program(np.zeros(3), r), r"`w` must have shape \(any, any\)"),
         (lambda r: IDEAL.program(np.full((2, 2), np.nan), r), "`w` must be finite"),
-        (lambda r: IDEAL.program(np.eye(2), 7), "`rng` must be a numpy.random.Generator"),
+        (lambda r: IDEAL.program(np.eye(2), 7), "`rng` must be a numpy.random.Generator"),  # pyright: ignore[reportArgumentType]
         (lambda r: IDEAL.program(np.eye(3), r, ("tanh", "tanh")), "divide the 3 columns"),
         (
             lambda r: IDEAL.program(np.eye(2), r)(np.zeros((1, 3))),
             r"`x` must have shape \(any, 2\)",
         ),
         (lambda r: IDEAL.program(np.eye(2), r)([[np.nan, 0]]), "`x` must be finite"),
-        (lambda r: Crossbar([[1.0, -1.0]]), "`g` must be at least 0, but is -1"),
-        (lambda r: Crossbar([["a", "b"]]), "`g` must be an array of real numbers"),
-        (lambda r: Crossbar([["1", "2"]]), "`g` must be an array of real numbers, but is of dtype"),
-        (lambda r: Crossbar(np.eye(2), 3.0), "`wires` must be a Wires"),
-        (lambda r: Crossbar(np.eye(2), Wires(), np.eye(2)).read(np.eye(2), 3), "`rng` must be"),
-        (lambda r: IDEAL.program(np.eye(2), r)(np.eye(2), 3), "`rng` must be a numpy.random"),
-        (lambda r: IDEAL.program(np.eye(2), r).under(Condition(), 3), "`rng` must be a numpy"),
+        (lambda r: Crossbar(np.array([[1.0, -1.0]])), "`g` must be at least 0, but is -1"),
+        (lambda r: Crossbar(np.array([["a", "b"]])), "`g` must be an array of real numbers"),
+        (lambda r: Crossbar(np.array([["1"]])), "`g` must be an array of real numbers, but is of"),
+        (lambda r: Crossbar(np.eye(2), 3.0), "`wires` must be a Wires"),  # pyright: ignore[reportArgumentType]
+        (lambda r: Crossbar(np.eye(2), Wires(), np.eye(2)).read(np.eye(2), 3), "`rng` must be"),  # pyright: ignore[reportArgumentType]
+        (lambda r: IDEAL.program(np.eye(2), r)(np.eye(2), 3), "`rng` must be a numpy.random"),  # pyright: ignore[reportArgumentType]
+        (lambda r: IDEAL.program(np.eye(2), r).under(Condition(), 3), "`rng` must be a numpy"),  # pyright: ignore[reportArgumentType]
         (lambda r: IDEAL.program(np.full((2, 2), 1e-320), r), "`w` must reach between 1e-200"),
-        (lambda r: Device(1e-4, on_write=WriteError(1e-6)), "`on_write` must be a tuple of"),
+        (lambda r: Device(1e-4, on_write=WriteError(1e-6)), "`on_write` must be a tuple of"),  # pyright: ignore[reportArgumentType]
         (lambda r: IDEAL.replace(colour=1), "`colour` must be one of"),
         (
             lambda r: IDEAL.replace(t_step=2e-9),
@@ -230,7 +233,7 @@ def test_any_shape_is_a_macro_and_a_smaller_matrix_takes_a_corner():
         (lambda r: IDEAL.replace(rows=0), "`rows` must be at least 1"),
         (lambda r: Device(1e-6, 2e-6), "`g_min` must be below g_max"),
         (lambda r: Wires(r_row=-1.0), "`r_row` must be at least 0"),
-        (lambda r: Wires(drive="up"), "`drive` must be one of left, right, both"),
+        (lambda r: Wires(drive="up"), "`drive` must be one of left, right, both"),  # pyright: ignore[reportArgumentType]
     ],
 )
 def test_bad_input_is_refused_with_a_reason(call, says):

@@ -153,7 +153,7 @@ def test_a_table_prints_marks_notes_and_nothing_where_nothing_is_expected():
     assert text[2].split() == ["one", "2", "1", "R", "+100.0%", "uS"]
     assert text[3].split() == ["two", "3"]
     assert text[-2:] == ["expected: R: printed", "note: a note"]
-    record = Table("name", "title", "o", rows, {}, figure=lambda: None).as_dict()
+    record = Table("name", "title", "o", rows, {}, figure=lambda: None).as_dict()  # pyright: ignore[reportArgumentType]
     assert "figure" not in record
     json.dumps(record)
 
@@ -161,6 +161,6 @@ def test_a_table_prints_marks_notes_and_nothing_where_nothing_is_expected():
 def test_a_table_without_a_figure_of_its_own_shows_its_rows():
     rows = (Row("one", 2.0, 1.0, "uS"), Row("two", 3.0, None, ""), Row("three", 5.0, 4.0, "uS"))
     first, second = Table("name", "title", "origin", rows, {}).draw().axes
-    assert [bar.get_width() for bar in first.patches] == [2.0, 5.0]
+    assert [bar.get_width() for bar in first.patches] == [2.0, 5.0]  # pyright: ignore[reportAttributeAccessIssue]
     np.testing.assert_array_equal(first.lines[0].get_xdata(), [1.0, 4.0])
-    assert [bar.get_width() for bar in second.patches] == [3.0]
+    assert [bar.get_width() for bar in second.patches] == [3.0]  # pyright: ignore[reportAttributeAccessIssue]

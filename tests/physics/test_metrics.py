@@ -110,7 +110,7 @@ def test_many_chips_are_measured_as_each_alone():
         for many, alone in zip(metrics.errors(chips), metrics.errors(one), strict=True):
             assert many[k] == pytest.approx(alone)
     x = np.linspace(-4.0, 4.0, 501)
-    np.testing.assert_array_equal(metrics.transfer(chips, x)[4], one(x))
+    np.testing.assert_array_equal(metrics.transfer(chips, x)[4], one(x))  # pyright: ignore[reportPossiblyUnboundVariable]
     assert 0.0 <= metrics.share_below(chips) <= 1.0
     assert metrics.share_below(chips, 1e-9) == 0.0
 
@@ -140,9 +140,9 @@ def test_noise_widens_the_histogram_only_with_chance():
 def test_mistakes_say_what_must_hold():
     made = ramp()
     with pytest.raises(ArgumentError, match="`fit` must be none, end-point or best"):
-        metrics.inl(made, "line")
+        metrics.inl(made, "line")  # pyright: ignore[reportArgumentType]
     with pytest.raises(ArgumentError, match="`refer` must be output or input"):
-        metrics.dnl(made, refer="x")
+        metrics.dnl(made, refer="x")  # pyright: ignore[reportArgumentType]
     with pytest.raises(ArgumentError, match="no factor in common"):
         metrics.enob(made, points=4096, cycles=128)
     many = ramp(chips=3)

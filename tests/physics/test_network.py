@@ -274,7 +274,7 @@ def test_batch_is_single_bit_for_bit_on_any_threads(rng):
 def test_callers_in_threads(rng):
     g, v = rng.uniform(2e-6, 150e-6, (4, 64, 64)), rng.uniform(0, 0.2, (4, 8, 64))
     expected = [network.transfer(a, wired(a, **WIRES)) for a in g]
-    got = [None] * 4
+    got = {}
 
     def call(k):
         got[k] = network.transfer(g[k], wired(g[k], **WIRES))
@@ -285,7 +285,7 @@ def test_callers_in_threads(rng):
         caller.start()
     for caller in callers:
         caller.join()
-    assert all(np.array_equal(a, b) for a, b in zip(got, expected, strict=True))
+    assert all(np.array_equal(a, b) for a, b in ((got[k], expected[k]) for k in range(4)))
 
 
 def test_arguments_are_left_alone(rng):

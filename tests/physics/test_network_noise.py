@@ -71,6 +71,18 @@ def test_without_wires_it_is_the_ideal_spread(rng):
     assert np.allclose(std, np.sqrt(v**2 @ sigma**2), rtol=1e-14)
 
 
+def found_forms(*of) -> noise.Forms:
+    found = noise.forms(*of)
+    assert found is not None
+    return found
+
+
+def shared_forms(*of) -> shared.SharedForms:
+    found = shared.shared_forms(*of)
+    assert found is not None
+    return found
+
+
 @pytest.mark.parametrize("drive", ["left", "both"])
 @pytest.mark.parametrize("ohm", [0.1, 3.0])
 def test_forms_found_once_give_what_a_solve_for_each_read_gives(drive, ohm, rng):
@@ -78,8 +90,8 @@ def test_forms_found_once_give_what_a_solve_for_each_read_gives(drive, ohm, rng)
     inputs = [rng.uniform(-0.2, 0.2, (70, 40)), np.full((1, 40), 0.2), np.eye(40)[[0, 20, 39]]]
     top = Wires(ohm, ohm, 5.0, 1.0, drive).topology(g.shape)
     gain = network.noise_gain(g, top)
-    found = noise.forms(g, sigma, top)
-    small = noise.forms(g, 1e-13 * sigma, top)
+    found = found_forms(g, sigma, top)
+    small = found_forms(g, 1e-13 * sigma, top)
     for v in inputs:
         each = network.noise_std(g, v, sigma, gain, top, tol=1e-9)
         np.testing.assert_allclose(noise.std(v, found), each, rtol=noise.TOLERANCE / 2)
@@ -92,7 +104,7 @@ def test_every_mode_is_exact(monkeypatch, rng):
     v = rng.uniform(-0.2, 0.2, (20, 16))
     top = Wires(3.0, 2.0, 5.0, 1.0).topology(g.shape)
     each = network.noise_std(g, v, sigma, network.noise_gain(g, top), top, tol=1e-10)
-    np.testing.assert_allclose(noise.std(v, noise.forms(g, sigma, top)), each, rtol=1e-6)
+    np.testing.assert_allclose(noise.std(v, found_forms(g, sigma, top)), each, rtol=1e-6)
 
 
 def test_wires_that_take_too_much_are_solved_for_each_read(rng):
@@ -129,7 +141,7 @@ def _shared_gap(found, g, sigma, top, v):
 def test_shared_forms_of_the_shipped_array_are_right_to_half_a_percent(weights, rng):
     crossbar = aimc.load("taox-1t1r-128").program(weights(rng, (128, 64)), rng).crossbar
     of = (crossbar.g, crossbar.sigma, crossbar.wires.topology(crossbar.g.shape))
-    found = shared.shared_forms(*of)
+    found = shared_forms(*of)
     assert found.error < 5e-3
     assert _shared_gap(found, *of, _kinds(128, rng)) < 5e-3
 
@@ -139,7 +151,7 @@ def test_shared_forms_of_the_shipped_array_are_right_to_half_a_percent(weights, 
 def test_shared_forms_know_their_error(ohm, sense, rng):
     g, sigma = rng.uniform(0, 1e-4, (40, 30)), rng.uniform(1e-7, 1e-6, (40, 30))
     top = Wires(ohm, ohm, 5.0, 1.0, "right", sense).topology(g.shape)
-    found = shared.shared_forms(g, sigma, top)
+    found = shared_forms(g, sigma, top)
     v = _kinds(40, rng)
     assert _shared_gap(found, g, sigma, top, v) < 1.5 * found.error  # both are samples
     # What two columns share adds up.
@@ -155,10 +167,9 @@ def test_shared_forms_without_wires_or_noise(rng):
     g = rng.uniform(0, 1e-4, (9, 4))
     ideal = Wires().topology(g.shape)
     v = rng.normal(size=(5, 9))
-    found = shared.shared_forms(g, np.full(g.shape, 1e-6), ideal)
+    found = shared_forms(g, np.full(g.shape, 1e-6), ideal)
     assert found.error < 1e-12
     assert found.cross.shape == (9, 0)
     np.testing.assert_allclose(shared.std(v, found), 1e-6 * np.sqrt(v**2 @ np.ones((9, 4))))
-    assert not shared.std(
-        v, shared.shared_forms(g, np.zeros(g.shape), Wires(1.0, 1.0).topology(g.shape))
-    ).any()
+    silent = shared_forms(g, np.zeros(g.shape), Wires(1.0, 1.0).topology(g.shape))
+    assert not shared.std(v, silent).any()

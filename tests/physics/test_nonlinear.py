@@ -224,7 +224,7 @@ def test_pulses_of_nonlinear_cells(rng):
     g, v = rng.uniform(2e-6, 150e-6, (10, 6)), rng.choice([-0.4, 0.4], (2, 10))
     duration = rng.integers(0, 5, (2, 10)) / 4
     for idle in ("grounded", "floating", "gated"):
-        crossbar = Crossbar(g, Wires(5.0, 5.0, 50.0, 20.0, idle=idle), iv=Sinh(6.0))
+        crossbar = Crossbar(g, Wires(5.0, 5.0, 50.0, 20.0, idle=idle), iv=Sinh(6.0))  # pyright: ignore[reportArgumentType]
         expected = np.zeros((2, 6))
         for step in range(4):
             on = duration > step / 4
@@ -233,14 +233,15 @@ def test_pulses_of_nonlinear_cells(rng):
             at = nonlinear.solve(Sinh(6.0), g, np.where(on, v, 0.0), top, gate)
             expected += at.current / 4
         assert np.allclose(crossbar.read(v, duration=duration), expected, rtol=1e-9, atol=1e-16)
-    mean = Crossbar(g, Wires(5.0, 5.0, 50.0, 20.0), iv=Sinh(6.0)).read(v * duration)
+    bent = Crossbar(g, Wires(5.0, 5.0, 50.0, 20.0), iv=Sinh(6.0))  # pyright: ignore[reportArgumentType]
+    mean = bent.read(v * duration)
     assert not np.allclose(mean, crossbar.read(v, duration=duration), rtol=1e-3)
 
 
 @pytest.mark.parametrize("idle", ["grounded", "floating", "gated"])
 def test_without_wires_each_cell_stands_alone(idle, monkeypatch, rng):
     """Column currents are sums of the curve at the rows' voltages, as the solved network has it."""
-    crossbar = Crossbar(rng.uniform(0, 2e-4, (9, 7)), Wires(idle=idle), iv=Lopsided(2.0))
+    crossbar = Crossbar(rng.uniform(0, 2e-4, (9, 7)), Wires(idle=idle), iv=Lopsided(2.0))  # pyright: ignore[reportArgumentType]
     v = rng.uniform(-0.2, 0.2, (40, 9)) * (rng.random((40, 9)) < 0.6)
     read = crossbar.read(v)
     np.testing.assert_allclose(read, crossbar.solve(v).current, rtol=1e-12, atol=1e-20)

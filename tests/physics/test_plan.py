@@ -146,6 +146,7 @@ def test_every_part_has_one_answer_from_every_executor(part, shape):
 def test_every_curve_has_one_answer_from_every_executor(function, shape):
     macro, x = made({}, shape, function)
     plan = ReadPlan.of(macro)
+    assert plan is not None
     np.testing.assert_array_equal(plan.read(x), macro(x))
     np.testing.assert_array_equal(by_torch(plan, x, np.empty((200, 0))), macro(x))
 
@@ -177,6 +178,8 @@ def test_moments_with_noise_are_equal(shape, wires, stack):
     x = np.repeat(x[:1], 4000, axis=0)
     expected = macro(x, np.random.default_rng(5))
     double, single = ReadPlan.of(macro), ReadPlan.of(macro, np.float32)
+    assert double is not None
+    assert single is not None
     np.testing.assert_array_equal(double.read(x, np.random.default_rng(5)), expected)
     reads = single.read(x.astype(np.float32), np.random.default_rng(6))
     error = expected.std(axis=0) / np.sqrt(len(x))
@@ -190,7 +193,9 @@ def test_moments_with_noise_are_equal(shape, wires, stack):
 def test_a_plan_names_what_it_holds():
     """The matrices of all row blocks below each other; one table of levels a converter."""
     macro, _ = made({}, (30, 20), "tanh")
-    arrays = ReadPlan.of(macro).arrays
+    plan = ReadPlan.of(macro)
+    assert plan is not None
+    arrays = plan.arrays
     assert arrays.edges.tolist() == [0, 10, 20, 30]
     assert arrays.matrix.shape == (30, 20)
     assert arrays.levels.base.shape == (3, 20)

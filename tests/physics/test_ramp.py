@@ -70,7 +70,7 @@ def test_a_code_is_the_number_of_steps_before_the_first_that_exceeds_u(g, u):
 
 def test_first_crossing_is_not_the_nearest_level_on_a_ramp_that_turns_back():
     programmed = ramp("linear", 2)
-    programmed.__dict__["decisions"] = np.array([0.0, 2.0, 1.0])
+    vars(programmed)["decisions"] = np.array([0.0, 2.0, 1.0])
     assert programmed.convert(np.array([1.5])) == 1
     assert programmed.convert(np.array([2.5])) == 3
 
@@ -217,4 +217,4 @@ def test_what_is_no_voltage_has_no_code():
 
 def test_a_curve_is_made_of_functions():
     with pytest.raises(ArgumentError, match="`f` must be a function"):
-        Curve("three", 3, -1.0, 1.0)
+        Curve("three", 3, -1.0, 1.0)  # pyright: ignore[reportArgumentType]

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import numpy as np
 import pytest
 
 from aimc import cost, reproduce
@@ -26,8 +27,8 @@ def test_the_figure_shows_every_column_of_every_quantity():
     ):
         own = [rows[f"{column.label}: {what}"] for column in table1.COLUMNS]
         published, simulated = axes.lines
-        assert list(published.get_ydata()) == [row.expected for row in own]
-        assert list(simulated.get_ydata()) == [row.measured for row in own]
+        assert list(np.asarray(published.get_ydata())) == [row.expected for row in own]
+        assert list(np.asarray(simulated.get_ydata())) == [row.measured for row in own]
         assert axes.get_yscale() == "log"
         low, high = axes.get_ylim()
         assert all(low < row.measured < high for row in own)
@@ -37,15 +38,15 @@ def test_the_figure_of_the_bottleneck_shows_the_published_range_and_every_bill()
     figure = reproduce.run("bottleneck").draw()
     ratios, *panels = figure.axes
     band = ratios.patches[0]
-    assert (band.get_y(), band.get_y() + band.get_height()) == bottleneck.PUBLISHED
+    assert (band.get_y(), band.get_y() + band.get_height()) == bottleneck.PUBLISHED  # pyright: ignore[reportAttributeAccessIssue]
     for line, kind in zip(ratios.lines, ("linear ramp", "sar"), strict=False):
         told = [bottleneck.nonlinear(bottleneck.bills(n)[kind]) for n in (1, 2, 3, 4)]
-        assert list(line.get_ydata()) == told
+        assert list(np.asarray(line.get_ydata())) == told
     bills = bottleneck.bills(4)
     for axes, what, scale in zip(
         panels, ("latency", "energy", "area"), (1e9, 1e9, 1e6), strict=True
     ):
-        top = max(bar.get_y() + bar.get_height() for bar in axes.patches)
+        top = max(bar.get_y() + bar.get_height() for bar in axes.patches)  # pyright: ignore[reportAttributeAccessIssue]
         assert top == approx(max(getattr(b, what) for b in bills.values()) * scale)
 
 
@@ -108,6 +109,7 @@ def test_the_derived_law_of_time_holds_at_bits_that_were_not_fitted(rows, bits, 
     """35 ns + 3.93 ns x 2^bits, from 5 and 8 bits."""
     row = rows[f"KWS, {bits} bits: step (derived law, a prediction)"]
     assert row.expected == step
+    assert row.difference is not None
     assert abs(row.difference) < 0.05
 
 
@@ -116,6 +118,7 @@ def test_a_ramp_beside_a_one_step_converter():
     rows = [row for row in reproduce.run("converters").rows if row.expected is not None]
     assert len(rows) == 7
     for row in rows:
+        assert row.difference is not None
         assert abs(row.difference) < 0.05, row
 
 

@@ -81,7 +81,7 @@ def test_power_delivered_is_power_dissipated(case):
 
 def test_power_of_a_divider():
     """One cell of 1 kohm behind 100 + 400 ohm at 1.5 V carries 1 mA."""
-    s = Crossbar([[1e-3]], Wires(r_source=100.0, r_sense=400.0)).solve([[1.5]])
+    s = Crossbar(np.array([[1e-3]]), Wires(r_source=100.0, r_sense=400.0)).solve([[1.5]])
     assert np.allclose(np.array(s.power).ravel(), [1.5e-3, 1e-3, 0.0, 0.0, 1e-4, 4e-4])
     assert np.allclose(s.cell_voltage, 1.0)
 
@@ -179,16 +179,16 @@ def test_bad_pulses():
     with pytest.raises(ArgumentError, match="shape of `v`"):
         crossbar.read(np.ones((2, 3)), duration=np.ones((1, 3)))
     with pytest.raises(ArgumentError, match="`idle` must be one of grounded, floating, gated"):
-        Wires(idle="open")
+        Wires(idle="open")  # pyright: ignore[reportArgumentType]
     with pytest.raises(ArgumentError, match="`noise` must be one of first-order, exact"):
-        Wires(noise="none")
+        Wires(noise="none")  # pyright: ignore[reportArgumentType]
     assert crossbar.read(np.zeros((0, 3))).shape == (0, 2)
 
 
 def test_voltage_map_shows_its_numbers(rng):
     solution = Crossbar(rng.uniform(1e-5, 1e-4, (9, 7)), Wires(5.0, 5.0)).solve(np.ones((2, 9)))
     figure = plots.voltage_map(solution, 1)
-    images = [axes.images[0].get_array() for axes in figure.axes if axes.images]
+    images = [np.asarray(axes.images[0].get_array()) for axes in figure.axes if axes.images]
     assert np.allclose(images[0], solution.row_voltage[1] * 1e3)
     assert np.allclose(images[2], solution.cell_voltage[1] * 1e3)
     with pytest.raises(ArgumentError, match="`read` must be at most 1"):
@@ -200,6 +200,7 @@ def test_a_crossbar_keeps_its_own_noise(rng):
     crossbar = Crossbar(np.full((4, 3), 1e-5), Wires(1.0, 1.0), sigma)
     sigma[:] = np.nan
     assert np.isfinite(crossbar.read(np.ones((2, 4)), rng)).all()
+    assert crossbar.sigma is not None
     with pytest.raises(ValueError, match="read-only"):
         crossbar.sigma[0, 0] = 1.0
 
@@ -222,7 +223,7 @@ def test_sneak_currents_that_drown_the_sensed_ones_are_refused():
     v = [[0.0882307229165851, 0.14203505493789154, 0.19536294951441352]]
     wires = Wires(1e10, 1, 1e-3, 1e10, sense="top", idle="gated")
     with pytest.raises(NotConverged, match="largest sensed"):
-        Crossbar(g, wires).read(v)
+        Crossbar(np.array(g), wires).read(v)
 
 
 def test_what_is_no_curve_is_refused():
@@ -237,7 +238,7 @@ def test_what_is_no_curve_is_refused():
         (3, "IVCurve"),
     ):
         with pytest.raises(ArgumentError, match=says):
-            Crossbar(g, iv=curve)
+            Crossbar(g, iv=curve)  # pyright: ignore[reportArgumentType]
 
 
 def test_currents_that_overflow_are_refused():

@@ -178,7 +178,7 @@ def test_the_figure_shows_waves_levels_and_flips(macro, x, result):
     rows, ramps, flips = figure.axes
     assert len(rows.lines) == 8
     stood = next(line for line in ramps.lines if "aimc" in str(line.get_label()))
-    np.testing.assert_allclose(stood.get_ydata(), macro.ramps[0][1].levels * 1e3)
+    np.testing.assert_allclose(np.asarray(stood.get_ydata()), macro.ramps[0][1].levels * 1e3)
     assert any(f"code {result.code[1, 2]}" in str(line.get_label()) for line in ramps.lines)
     assert flips.get_xlabel() == "time [ns]"
 
@@ -186,7 +186,7 @@ def test_the_figure_shows_waves_levels_and_flips(macro, x, result):
 def test_a_figure_of_nothing_is_refused(macro, x, result):
     for columns in ((0, 9), (-1,), (), None, (1.5,), 2):
         with pytest.raises(ArgumentError, match="`columns` must"):
-            plots.conversion(result, columns=columns)
+            plots.conversion(result, columns=columns)  # pyright: ignore[reportArgumentType]
     for read in (3, -1):
         with pytest.raises(ArgumentError, match="`read` must be at"):
             plots.conversion(result, read=read)

@@ -14,7 +14,9 @@ from numpy.testing import assert_allclose
 import aimc
 from aimc import spice
 from aimc.converters.imperfections import Columns, FiniteGain
+from aimc.converters.ramp import ProgrammedRamp
 from aimc.errors import ArgumentError
+from aimc.macro.layout import Curves
 from aimc.parts.driver import PulseDriver, VoltageDriver
 from aimc.parts.ivcurve import Sinh, Tabulated
 from aimc.parts.mapping import OffsetColumn
@@ -32,7 +34,7 @@ def changed(macro, **fields):
     return dataclasses.replace(macro, stacks=((dataclasses.replace(macro.only, **fields),),))
 
 
-def programmed(hardware, rng, curve="sigmoid", shape=(8, 4), inputs=3):
+def programmed(hardware, rng, curve: Curves = "sigmoid", shape=(8, 4), inputs=3):
     hardware = hardware.replace(rows=shape[0], cols=shape[1])
     w = rng.normal(0, np.sqrt(3 / shape[0]), shape)
     return hardware.program(w, rng, curve), rng.uniform(-1, 1, (inputs, shape[0]))
@@ -240,6 +242,7 @@ def test_the_header_says_where_the_circuit_comes_from(rng):
     assert max(map(len, text.splitlines())) < 100
     assert text == spice.netlist(macro, x, seed=5).text
     for ramp in (ramp for _, ramp in macro.ramps):
+        assert isinstance(ramp, ProgrammedRamp)
         assert all(f"g={abs(float(g))!r}" in text for g in [*ramp.g_steps, *ramp.g_bias])
         assert all(f"offset={float(v)!r}" in text for v in ramp.offset)
 
@@ -269,6 +272,7 @@ def test_the_code_is_the_first_flip_not_the_number_of_flips():
 def test_a_ramp_that_turns_back_is_met_at_its_first_crossing(rng):
     macro, x = programmed(TAOX, rng, inputs=3)
     place, ramp = macro.ramps[0]
+    assert isinstance(ramp, ProgrammedRamp)
     g = ramp.g_steps.copy()
     g[10] = 0.0
     stuck = changed(macro, ramps=((place, dataclasses.replace(ramp, g_steps=g)),))

@@ -28,7 +28,7 @@ PATH = r"(?:[\w.-]+/)*[\w.-]+"
 
 def joined(text, comment):
     """Statements of a file, continuation lines joined, comments left out."""
-    statements: ClassVar = []
+    statements = []
     for line in text.splitlines():
         if line.startswith("+"):
             statements[-1] += " " + line[1:].strip()
@@ -160,7 +160,7 @@ class DialectContract:
             assert len(kept) > 20
             assert not crossbar or len(kept) <= crossbar + 8
 
-    def before_the_first_vector(self, saved):
+    def before_the_first_vector(self, saved) -> int:
         return 1
 
     def test_the_analysis_is_there_once(self, decks):
@@ -254,7 +254,7 @@ class TestXyce(DialectContract):
     }
     analyses = (r"\.tran .*", r"\.dc v.*", r"\.dc data=inputs")
 
-    def before_the_first_vector(self, saved):
+    def before_the_first_vector(self, saved) -> int:
         return 3
 
 
@@ -277,7 +277,7 @@ class TestHSPICE(DialectContract):
     }  # fmt: skip
     analyses = (r"\.tran .*", r"\.dc v.*", r"\.dc data=inputs")
 
-    def before_the_first_vector(self, saved):
+    def before_the_first_vector(self, saved) -> int:
         return 2
 
     def test_powers_are_of_any_exponent(self, texts):

@@ -3,6 +3,8 @@
 Bound: 1e-8 of the largest voltage or current.
 """
 
+from typing import Any
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -47,7 +49,7 @@ def newton(g, v, wires, current, slope):
             fixed[col[i, j], col[i, j]] += 1 / wires.r_sense
     fixed = fixed.tocsc()
     a, b, g_flat = row.ravel(), col.ravel(), g.ravel()
-    u = np.zeros(2 * size)
+    u: np.ndarray = np.zeros(2 * size)
     for _ in range(60):
         i = current(g_flat, u[a], u[b])
         di_a, di_b = slope(g_flat, u[a], u[b])
@@ -58,7 +60,7 @@ def newton(g, v, wires, current, slope):
             (np.r_[di_a, di_b, -di_a, -di_b], (np.r_[a, a, b, b], np.r_[a, b, a, b])), fixed.shape
         )
         step = spsolve(jacobian, -f)
-        u += step
+        u += np.asarray(step)
         if np.abs(step).max() < 1e-15:
             break
     out = np.array([sum(u[col[i, j]] / wires.r_sense for i in ends) for j in range(n)])
@@ -85,12 +87,12 @@ def transistor(g, a, b, k=2e-4, v_gate=1.0, vt=0.4):
         if a_q == b_q:
             out[q] = 0.0
             continue
-        low, high = sorted((a_q, b_q))
+        low, high, rtol = *sorted((a_q, b_q)), np.float64(1e-15)
 
         def gap(m, g_q=g_q, a_q=a_q, b_q=b_q):
             return g_q * (a_q - m) - through(m, b_q)
 
-        out[q] = g_q * (a_q - brentq(gap, low - 1e-12, high + 1e-12, xtol=1e-17, rtol=1e-15))
+        out[q] = g_q * (a_q - brentq(gap, low - 1e-12, high + 1e-12, xtol=1e-17, rtol=rtol))
     return out
 
 
@@ -204,7 +206,7 @@ def test_the_simulator_s_own_curves(name, shape, rng):
 class Own(IVCurve):
     """A curve of the user's own."""
 
-    def evaluate(self, g, u):
+    def evaluate(self, g: Any, u: Any) -> tuple[Any, Any]:
         return g * np.arcsinh(u), g / np.sqrt(1 + np.square(u))
 
 

@@ -30,7 +30,9 @@ def test_committed_models_load_and_are_calibrated(path):
 )
 def test_committed_hardware_aware_models_were_trained_for_their_cards(path):
     """Where this fails, a card has changed since: train them again, see benchmarks/README.md."""
-    _, card, bits = AWARE.fullmatch(path.stem).groups()
+    found = AWARE.fullmatch(path.stem)
+    assert found
+    _, card, bits = found.groups()
     model = load(path)
     assert model.info["bits"] == int(bits)
     assert model.info["hardware"] == cards.digest(aimc.load(card).replace(bits=int(bits)))

@@ -104,9 +104,9 @@ def test_accuracy_is_the_diagonal_of_the_confusion_matrix(task, trained):
     assert confusion.shape == (12, 12)
     np.testing.assert_array_equal(confusion.sum(1), np.bincount(task.split("test").labels))
     assert np.trace(confusion) / confusion.sum() == pytest.approx(task.accuracy(trained))
-    assert task.accuracy(lambda x: torch.eye(12)[torch.zeros(len(x), dtype=int)]) == pytest.approx(
-        4 / len(task.labels())
-    )
+    assert task.accuracy(
+        lambda x: torch.eye(12)[torch.zeros(len(x), dtype=torch.long)]
+    ) == pytest.approx(4 / len(task.labels()))
 
 
 def test_a_tie_counts_its_fair_share(task):

@@ -68,7 +68,7 @@ def test_splits_hear_different_parts_of_the_noise(folder):
     edges = [NOISE_PART[split] for split in ("train", "validation", "test")]
     assert edges[0][1] <= edges[1][0]
     assert edges[1][1] <= edges[2][0]
-    lengths = [len(noise_part([np.arange(length)], split)[0]) for split in parts]
+    lengths = [len(noise_part([np.arange(length, dtype=np.int16)], split)[0]) for split in parts]
     assert sum(lengths) == length
 
 

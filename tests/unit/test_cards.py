@@ -213,7 +213,9 @@ def test_a_cell_may_have_a_curve_and_a_curve_a_cell(write):
     text = "1.3 1/V^2, -0.1 1/V^2"
     assert cards.Entry("device.iv.cell", "k3", text, "e", True) in card.entries
     linear = CURVE[: CURVE.index("[device.iv.cell]")] + "[mapping]"
-    assert aimc.load(write(("[mapping]", linear))).device.iv.cell is None
+    iv = aimc.load(write(("[mapping]", linear))).device.iv
+    assert isinstance(iv, Transistor)
+    assert iv.cell is None
     assert aimc.load(write()).device.iv is None
     sweep = (
         'type = "tabulated"\nvoltage = ["-1 V", "0 V", "1 V"]\ncurrent = ["-3 uA", "0 A", "2 uA"]'

@@ -170,7 +170,7 @@ def test_one_number_stays_one_number():
 
 def test_a_mask_is_no_conductance():
     with pytest.raises(ArgumentError, match="`g` must be conductances"):
-        Crossbar(np.eye(3) > 0)
+        Crossbar(np.eye(3) > 0)  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize("fields", [{"sense": "both"}, {"sense": "both", "r_row": 1.0}])

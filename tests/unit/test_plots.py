@@ -31,15 +31,15 @@ def labels(figure):
 
 def test_conductance_map_shows_every_cell(macro):
     figure = plots.conductance_map(macro)
-    shown = figure.axes[0].images[0].get_array()
+    shown = np.asarray(figure.axes[0].images[0].get_array())
     np.testing.assert_allclose(shown, macro.crossbar.g * 1e6)
-    assert sum(bar.get_height() for bar in figure.axes[1].patches) == macro.crossbar.g.size
+    assert sum(bar.get_height() for bar in figure.axes[1].patches) == macro.crossbar.g.size  # pyright: ignore[reportAttributeAccessIssue]
     assert "conductance [uS]" in labels(figure)
 
 
 def test_transfer_curve_of_an_ideal_ramp_stays_within_half_an_lsb(ramp):
     figure = plots.transfer_curve(ramp)
-    x, error = figure.axes[1].lines[0].get_data()
+    x, error = map(np.asarray, figure.axes[1].lines[0].get_data())
     theta = ramp.curve.thresholds(5)
     inside = (x > theta[0]) & (x < theta[-1])
     assert inside.sum() > 1000
@@ -49,10 +49,10 @@ def test_transfer_curve_of_an_ideal_ramp_stays_within_half_an_lsb(ramp):
 
 def test_ramp_levels_shows_built_beside_ideal(ramp):
     figure = plots.ramp_levels(ramp)
-    ideal, built = (line.get_ydata() for line in figure.axes[0].lines)
+    ideal, built = (np.asarray(line.get_ydata()) for line in figure.axes[0].lines)
     np.testing.assert_allclose(built, ramp.levels * 1e3)
     np.testing.assert_allclose(built, ideal, atol=1e-9)
-    np.testing.assert_allclose(figure.axes[1].lines[1].get_ydata(), ramp.inl())
+    np.testing.assert_allclose(np.asarray(figure.axes[1].lines[1].get_ydata()), ramp.inl())
     assert "ramp level [mV]" in labels(figure)
 
 
@@ -66,7 +66,7 @@ def test_one_bit_ramp_can_be_drawn(macro):
 def test_confusion_matrix_shows_shares_of_the_true_class():
     counts = np.array([[8, 2, 0], [0, 5, 0], [0, 0, 0]])
     figure = plots.confusion_matrix(counts, CLASSES, "a test")
-    shown = figure.axes[0].images[0].get_array()
+    shown = np.asarray(figure.axes[0].images[0].get_array())
     np.testing.assert_allclose(shown, [[80, 20, 0], [0, 100, 0], [0, 0, 0]])
     assert figure.axes[0].get_title() == "a test\n86.7% of 15 correct"
     with pytest.raises(ArgumentError, match="`counts` must have shape \\(3, 3\\)"):
@@ -75,10 +75,8 @@ def test_confusion_matrix_shows_shares_of_the_true_class():
 
 def test_accuracy_over_chips_shows_every_chip():
     figure = plots.accuracy_over_chips({"one": [0.5, 0.7], "two": [0.9]}, 0.95, "the data")
-    lines = figure.axes[0].lines
-    np.testing.assert_allclose(lines[0].get_ydata(), 95)
-    np.testing.assert_allclose(lines[1].get_ydata(), [50, 70])
-    np.testing.assert_allclose(lines[2].get_ydata(), 60)
+    for line, percent in zip(figure.axes[0].lines, (95, [50, 70], 60), strict=False):
+        np.testing.assert_allclose(np.asarray(line.get_ydata()), percent)
     assert figure.axes[0].get_title() == "the data"
     for empty in ({}, {"one": []}):
         with pytest.raises(ArgumentError, match="`accuracy` must hold"):

@@ -29,8 +29,8 @@ def test_parts_stack_up_to_the_totals(bills, tmp_path):
         figure.axes, ("energy", "area", "latency"), (1e9, 1e6, 1e9), strict=True
     ):
         for k, bill in enumerate(bills.values()):
-            bars = [bar for bar in axes.patches if abs(bar.get_x() + 0.31 - k) < 1e-9]
-            height = sum(bar.get_height() for bar in bars)
+            bars = [bar for bar in axes.patches if abs(bar.get_x() + 0.31 - k) < 1e-9]  # pyright: ignore[reportAttributeAccessIssue]
+            height = sum(bar.get_height() for bar in bars)  # pyright: ignore[reportAttributeAccessIssue]
             assert height == approx(getattr(bill, what) * scale)
     assert plots.save(figure, tmp_path / "parts.png").stat().st_size > 1000
 
@@ -41,9 +41,9 @@ def test_the_timeline_shows_when_each_component_is_busy(bills, tmp_path):
     names = [text.get_text() for text in axes.get_yticklabels()]
     assert len(axes.patches) == sum(len(phase.busy) for phase in bill.phases)
     for name in ("cells", "comparators and counters", "element-wise units"):
-        bars = [bar for bar in axes.patches if round(bar.get_y() + 0.35) == names.index(name)]
+        bars = [bar for bar in axes.patches if round(bar.get_y() + 0.35) == names.index(name)]  # pyright: ignore[reportAttributeAccessIssue]
         busy = sum(phase.latency for phase in bill.phases if name in phase.busy)
-        assert sum(bar.get_width() for bar in bars) == approx(busy * 1e9)
+        assert sum(bar.get_width() for bar in bars) == approx(busy * 1e9)  # pyright: ignore[reportAttributeAccessIssue]
     assert plots.save(plots_cost.timeline(bill), tmp_path / "t.svg").stat().st_size > 1000
 
 
@@ -63,7 +63,7 @@ def test_the_front_holds_what_nothing_beats():
     assert [p.value for p in plots_cost.front(points, rising=False)] == [0.5]
     axes = plots_cost.pareto(points, "bits a character", rising=False).axes[0]
     assert axes.get_ylabel() == "bits a character"
-    shown = np.concatenate([bars.lines[0].get_xdata() for bars in axes.containers])
+    shown = np.concatenate([bars.lines[0].get_xdata() for bars in axes.containers])  # pyright: ignore[reportAttributeAccessIssue]
     np.testing.assert_allclose(
         np.sort(shown.astype(float)), np.sort([p.energy * 1e9 for p in points])
     )
@@ -90,7 +90,7 @@ def test_points_come_from_the_records_of_the_benchmark(bills):
 
 def test_bars_of_the_front_are_the_spread_over_chips():
     axes = plots_cost.pareto([Point("a", 5, 2e-9, 0.9, 0.01), Point("a", 3, 1e-9, 0.8)]).axes[0]
-    (bars,) = axes.containers[0].lines[2]
+    (bars,) = axes.containers[0].lines[2]  # pyright: ignore[reportAttributeAccessIssue]
     ends = [segment[:, 1] for segment in bars.get_segments()]
     np.testing.assert_allclose(ends, [[0.8, 0.8], [0.89, 0.91]])
 
@@ -113,4 +113,4 @@ def test_phases_are_numbered_and_listed(bills):
 def test_nothing_to_show_is_refused():
     for function in (plots_cost.parts, plots_cost.efficiency, plots_cost.pareto):
         with pytest.raises(ArgumentError, match="hold one or more"):
-            function({})
+            function({})  # pyright: ignore[reportArgumentType]

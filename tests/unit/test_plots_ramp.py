@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import aimc
+from aimc.converters.ramp import ProgrammedRamp
 from aimc.errors import ArgumentError
 from aimc.plots import ramps as plots_ramp
 
@@ -17,9 +18,9 @@ def ramp():
 def test_inl_over_chips_shows_the_levels_and_the_mean(ramp):
     figure = plots_ramp.inl_over_chips({"one-point": ramp, "again": ramp})
     assert len(figure.axes) == 3
-    dots = figure.axes[0].lines[1].get_ydata()
+    dots, mean = (np.asarray(figure.axes[k].lines[1 - k].get_ydata()) for k in (0, 1))
     np.testing.assert_allclose(dots, ramp.levels[0] * 1e3)
-    np.testing.assert_allclose(figure.axes[1].lines[0].get_ydata(), ramp.inl().mean(axis=0))
+    np.testing.assert_allclose(mean, ramp.inl().mean(axis=0))
     with pytest.raises(ArgumentError, match="one ramp or more"):
         plots_ramp.inl_over_chips({})
 
@@ -27,6 +28,7 @@ def test_inl_over_chips_shows_the_levels_and_the_mean(ramp):
 def test_transfer_over_chips_of_an_ideal_ramp_stays_within_half_an_lsb():
     hardware = aimc.load("ideal-5bit")
     made = hardware.adc.program("tanh", hardware.device, np.random.default_rng(0), chips=3)
-    error = plots_ramp.transfer_over_chips(made).axes[1].lines[0]
-    inside = np.abs(error.get_xdata()) < 1.5
-    assert np.abs(error.get_ydata()[inside]).max() < 0.5 + 1e-9
+    assert isinstance(made, ProgrammedRamp)
+    line = plots_ramp.transfer_over_chips(made).axes[1].lines[0]
+    x, error = map(np.asarray, line.get_data())
+    assert np.abs(error[np.abs(x) < 1.5]).max() < 0.5 + 1e-9
