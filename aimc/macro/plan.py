@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 MOST_ERROR = 0.01
 """Of a deviation of noise, up to which reads in single precision use forms that columns share."""
 _LANES = 256  # random generators side by side
+_FEW = 4096  # numbers that are drawn before those generators have begun
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +116,8 @@ class ReadPlan:
             parts = np.split(flat, np.cumsum(self.lines)[:-1] * batch, axis=1)
             return np.concatenate([part.reshape(steps, batch, -1) for part in parts], axis=2)
         count = steps * batch * drawn
+        if count <= _FEW:
+            return rng.standard_normal((steps, batch, drawn), np.float32)
         state = rng.integers(1, 2**32, size=(4, _LANES), dtype=np.uint32)
         words = np.empty((-(-count // _LANES), _LANES), np.uint32)
         normals.words(state, words)

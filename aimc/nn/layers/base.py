@@ -14,9 +14,12 @@ from aimc.macro import Hardware
 from aimc.nn.layers.bridge import Chip, Matrix
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self
 
     from aimc.curves import Curve
+
+    Matrices = Callable[[], dict[str, Matrix]]
 
 Tensor = torch.Tensor
 
@@ -147,12 +150,16 @@ class AnalogLayer(torch.nn.Module, OnArrays):
 
         return np.concatenate([np.full(count, full(source)) for source, count in matrix.sources])
 
-    def read(self, name: str, matrix: Matrix, *inputs: Tensor) -> Tensor:
-        """One read of array `name`: inputs (batch, rows of the block) -> (batch, cols)."""
-        z = torch.cat(inputs, dim=1)
+    def read(self, name: str, matrices: Matrices, *inputs: Tensor) -> Tensor:
+        """One read of array `name`: inputs (batch, rows of the block) -> (batch, cols).
+
+        matrices: gives them by name, and is asked where the float parameters are needed.
+        """
+        z = inputs[0] if len(inputs) == 1 else torch.cat(inputs, dim=1)
         if self.chips:
             self.show(name, z)
-            return self.chips[name](matrix, z)
+            return self.chips[name](lambda: matrices()[name], z)
+        matrix = matrices()[name]
         y = matrix.activate(z, matrix.curves)
         if self.observing and matrix.curves == ("linear",):
             self._observe(name, y)
@@ -177,7 +184,7 @@ class AnalogLayer(torch.nn.Module, OnArrays):
                 f"has shape {tuple(x.shape)}",
             )
         x = self.cast(x)
-        largest = float(x.detach().abs().max())
+        largest = _largest(x.detach())
         if not np.isfinite(largest):
             raise must("input", "be finite", "holds NaN or infinity")
         if self.observing:
@@ -193,7 +200,7 @@ class AnalogLayer(torch.nn.Module, OnArrays):
 
     def cast(self, value: Tensor) -> Tensor:
         """`value` as the layer computes with it; the gradient finds its way back."""
-        return value.to(next(self.parameters()).device, self.dtype)
+        return value.to(next(iter(self._parameters.values())).device, self.dtype)
 
     def _observe(self, name: str, value: Tensor) -> None:
         """Widen range `name` to hold QUANTILE of the non-zero magnitudes of `value`."""
@@ -202,6 +209,14 @@ class AnalogLayer(torch.nn.Module, OnArrays):
         if len(size):
             seen = float(np.quantile(size, QUANTILE))
             self.aimc_ranges[name] = max(seen, self.aimc_ranges.get(name, 0.0))
+
+
+def _largest(x: Tensor) -> float:
+    """The largest magnitude in x; NaN where it holds one."""
+    if x.device.type != "cpu":
+        return float(x.abs().max())
+    values = x.numpy()  # on few numbers numpy is the quicker of the two
+    return max(float(values.max()), -float(values.min()))
 
 
 def adopt(layer: AnalogLayer, twin: torch.nn.Module) -> AnalogLayer:

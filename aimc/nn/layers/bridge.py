@@ -21,6 +21,8 @@ from aimc.macro.plan import ReadPlan
 from aimc.nn.torch_plan import Buffers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aimc.converters.base import Converter
     from aimc.curves import Curve
     from aimc.macro import Hardware, Macro
@@ -132,8 +134,8 @@ class Chip:
         x[:, rows:] = self.x_max
         return x
 
-    def __call__(self, matrix: Matrix, z: Tensor) -> Tensor:
-        """A read whose gradient is that of `matrix` behind the programmed curves.
+    def __call__(self, matrix: Callable[[], Matrix], z: Tensor) -> Tensor:
+        """A read whose gradient is that of `matrix()` behind the programmed curves.
 
         Activations beyond what a row carries saturate, so their gradient is zero.
         """
@@ -141,7 +143,7 @@ class Chip:
         if not torch.is_grad_enabled():
             return measured
         limit = torch.from_numpy(self.x_max * self.scale).to(z)
-        ideal = matrix.activate(torch.clamp(z, -limit, limit), self.curves)
+        ideal = matrix().activate(torch.clamp(z, -limit, limit), self.curves)
         return straight_through(ideal, measured)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Chip:

@@ -17,9 +17,10 @@ from aimc.nn.layers.bridge import Matrix
 from aimc.nn.layers.fused import Stretch, sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from aimc.curves import Curve
+    from aimc.nn.layers.base import Matrices
 
 Tensor = torch.Tensor
 State = tuple[Tensor, ...]
@@ -39,7 +40,7 @@ class Recurrent(AnalogLayer, torch.nn.RNNBase):
         """
         raise NotImplementedError
 
-    def step(self, end: str, matrices: dict[str, Matrix], x: Tensor, state: State) -> State:
+    def step(self, end: str, matrices: Matrices, x: Tensor, state: State) -> State:
         """One time step: x (batch, features), state of (batch, size) tensors, the output first."""
         raise NotImplementedError
 
@@ -72,9 +73,7 @@ class Recurrent(AnalogLayer, torch.nn.RNNBase):
         """One read of each of `arrays`, at the same time."""
         return Reads(name, tuple(self.chips[array].macro for array in arrays))
 
-    def sweep(
-        self, end: str, matrices: Callable[[], dict[str, Matrix]], x: Tensor, state: State
-    ) -> State:
+    def sweep(self, end: str, matrices: Matrices, x: Tensor, state: State) -> State:
         """The states after each step, each (time, batch, size), the output first.
 
         By one kernel for all steps where no gradient is asked for and the chips allow it.
@@ -92,7 +91,7 @@ class Recurrent(AnalogLayer, torch.nn.RNNBase):
                 return seen
         steps = []
         for x_t in x:
-            state = self.step(end, matrices(), x_t, state)
+            state = self.step(end, matrices, x_t, state)
             steps.append(state)
         return tuple(torch.stack(parts) for parts in zip(*steps, strict=True))
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from aimc.converters.base import Converter
     from aimc.macro import Hardware
+    from aimc.nn.layers.base import Matrices
     from aimc.nn.layers.fused import Stretch
     from aimc.nn.layers.recurrent import State
 
@@ -45,9 +46,8 @@ class RNN(Recurrent, torch.nn.RNN):
         sources = (*inputs, ("h", self.hidden_size))
         return {f"state{end}": self.stacked(end, sources, ("tanh",))}
 
-    def step(self, end: str, matrices: dict[str, Matrix], x: Tensor, state: State) -> State:
-        name = f"state{end}"
-        return (self.read(name, matrices[name], x, state[0]),)
+    def step(self, end: str, matrices: Matrices, x: Tensor, state: State) -> State:
+        return (self.read(f"state{end}", matrices, x, state[0]),)
 
     def driven(
         self, end: str, x: Tensor, h: Tensor, inner: Tensor
@@ -122,14 +122,14 @@ class LSTM(Recurrent, torch.nn.LSTM):
             )
         return found
 
-    def step(self, end: str, matrices: dict[str, Matrix], x: Tensor, state: State) -> State:
+    def step(self, end: str, matrices: Matrices, x: Tensor, state: State) -> State:
         h, c = state
-        gates = self.read(f"gates{end}", matrices[f"gates{end}"], x, h)
+        gates = self.read(f"gates{end}", matrices, x, h)
         i, f, g, o = gates.chunk(4, dim=1)
         c = f * c + i * g
         h = o * (convert(self.ramps[end], c) if self.ramps else tanh(c))
         if self.proj_size:
-            h = self.read(f"projection{end}", matrices[f"projection{end}"], h)
+            h = self.read(f"projection{end}", matrices, h)
         return h, c
 
     def driven(
@@ -200,14 +200,14 @@ class GRU(Recurrent, torch.nn.GRU):
         found[f"new_h{end}"] = Matrix(w_hh, b_hh, (h,), ("linear",))
         return found
 
-    def step(self, end: str, matrices: dict[str, Matrix], x: Tensor, state: State) -> State:
+    def step(self, end: str, matrices: Matrices, x: Tensor, state: State) -> State:
         h = state[0]
-        r, z = self.read(f"gates{end}", matrices[f"gates{end}"], x, h).chunk(2, dim=1)
+        r, z = self.read(f"gates{end}", matrices, x, h).chunk(2, dim=1)
         if self.reset == "before":
-            n = self.read(f"new{end}", matrices[f"new{end}"], x, r * h)
+            n = self.read(f"new{end}", matrices, x, r * h)
         else:
-            new_x = self.read(f"new_x{end}", matrices[f"new_x{end}"], x)
-            new_h = self.read(f"new_h{end}", matrices[f"new_h{end}"], h)
+            new_x = self.read(f"new_x{end}", matrices, x)
+            new_h = self.read(f"new_h{end}", matrices, h)
             n = tanh(new_x + r * new_h)
         return (n + z * (h - n),)
 

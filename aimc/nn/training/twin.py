@@ -20,6 +20,8 @@ from aimc.nn.layers.bridge import Chip, _apply, straight_through
 from aimc.nn.training.tiles import Converters, Tile
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aimc.macro import Hardware
     from aimc.nn.layers.base import AnalogLayer
     from aimc.nn.layers.bridge import Matrix
@@ -95,7 +97,7 @@ class Twin:
         functions = [curve(c) for c in curves]
         self.digital = Converters.of([(count, f, bits, f.thresholds(bits), 0.0) for f in functions])
 
-    def __call__(self, matrix: Matrix, z: Tensor) -> Tensor:
+    def __call__(self, matrix: Callable[[], Matrix], z: Tensor) -> Tensor:
         """As `Chip`: (batch, rows) -> (batch, cols)."""
         x = z.float() / self.scale
         x = straight_through(
