@@ -200,7 +200,8 @@ class AnalogLayer(torch.nn.Module, OnArrays):
 
     def cast(self, value: Tensor) -> Tensor:
         """`value` as the layer computes with it; the gradient finds its way back."""
-        return value.to(next(iter(self._parameters.values())).device, self.dtype)
+        first = next(one for one in self._parameters.values() if one is not None)
+        return value.to(first.device, self.dtype)
 
     def _observe(self, name: str, value: Tensor) -> None:
         """Widen range `name` to hold QUANTILE of the non-zero magnitudes of `value`."""
