@@ -20,9 +20,9 @@ class ArrayNodes:
     """The nodes of a crossbar's subcircuit, by name.
 
     Cell (i, j) joins `row(i, j)` to `col(i, j)`. Row i is driven at port in{i}; the current of
-    column j leaves at port out{j}, which is held at 0 V; where idle rows are gated, on{i} is 1 V
-    where the cells of row i conduct. Nodes that a wire of no resistance joins have one name, the
-    port's where a port is among them.
+    column j, of all arrays above each other, leaves at port out{j}, which is held at 0 V; where
+    idle rows are gated, on{i} is 1 V where the cells of row i conduct. Nodes that a wire of no
+    resistance joins have one name, the port's where a port is among them.
     """
 
     crossbar: Crossbar
@@ -74,14 +74,16 @@ class ArrayNodes:
             found += [
                 (f"rh{i}_{j}", f"r{i}_{j}", f"r{i}_{j + 1}", "r_row") for j in range(cols - 1)
             ]
-        for j in range(cols):
-            found += [
-                (f"rv{i}_{j}", f"c{i}_{j}", f"c{i + 1}_{j}", "r_col") for i in range(rows - 1)
-            ]
-            if wires.sense in ("bottom", "both"):
-                found.append((f"rb{j}", f"c{rows - 1}_{j}", f"out{j}", "r_sense"))
-            if wires.sense in ("top", "both"):
-                found.append((f"rt{j}", f"c0_{j}", f"out{j}", "r_sense"))
+        for at, (place, _) in enumerate(self.crossbar.arrays):
+            top, last, of = place.start, place.stop - 1, f"_{at}" if at else ""
+            for j in range(cols):
+                found += [
+                    (f"rv{i}_{j}", f"c{i}_{j}", f"c{i + 1}_{j}", "r_col") for i in range(top, last)
+                ]
+                if wires.sense in ("bottom", "both"):
+                    found.append((f"rb{j}{of}", f"c{last}_{j}", f"out{j}", "r_sense"))
+                if wires.sense in ("top", "both"):
+                    found.append((f"rt{j}{of}", f"c{top}_{j}", f"out{j}", "r_sense"))
         return found
 
     @cached_property

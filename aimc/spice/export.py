@@ -55,11 +55,6 @@ def netlist(
         as_count("seed", seed, 0)
     facts = _facts(macro, seed)
     crossbar = circuit if isinstance(circuit, Crossbar) else circuit.crossbar
-    if len(crossbar.edges) > 1:
-        raise must(
-            "circuit", "be one array", f"is {len(crossbar.edges)} above each other",
-            "Export each: `for rows, array in macro.crossbar.arrays: netlist(array, v[:, rows])`.",
-        )  # fmt: skip
     if cell is not None:
         check(cell, crossbar.g)
     cell = cell or cell_of(crossbar.iv)

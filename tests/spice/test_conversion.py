@@ -35,7 +35,7 @@ def changed(macro, **fields):
 
 
 def programmed(hardware, rng, curve: Curves = "sigmoid", shape=(8, 4), inputs=3):
-    hardware = hardware.replace(rows=shape[0], cols=shape[1])
+    hardware = hardware.replace(rows=-(-shape[0] // (hardware.stack or 1)), cols=shape[1])
     w = rng.normal(0, np.sqrt(3 / shape[0]), shape)
     return hardware.program(w, rng, curve), rng.uniform(-1, 1, (inputs, shape[0]))
 
@@ -75,6 +75,7 @@ def test_five_bits_behind_16_x_16_weights_with_errors(curve, rng):
 HARDWARE = {
     "idle rows float": TAOX.replace(idle="floating", r_row=5.0, r_col=5.0),
     "idle rows gated": TAOX.replace(idle="gated", r_row=5.0, r_col=5.0),
+    "arrays above each other": TAOX.replace(stack=3, r_row=20.0, r_col=20.0, r_sense=50.0),
     "volts": TAOX.replace(driver=VoltageDriver(0.2, 5, 80e-9)),
     "analog pulses": TAOX.replace(driver=PulseDriver(0.2, None, 50e-9)),
     "offset column": TAOX.replace(mapping=OffsetColumn()),
@@ -92,6 +93,7 @@ def test_every_kind_of_macro(name, rng):
     macro, x = programmed(HARDWARE[name], rng)
     result = spice.netlist(macro, x).run()
     assert_agrees(macro, x, result)
+    assert macro.arrays == (HARDWARE[name].stack or 1)
 
 
 MEASURED = Tabulated(
