@@ -17,6 +17,7 @@ from aimc.curves import Curve
 from aimc.errors import as_count, as_number, as_rng, must
 from aimc.kernels.read.crossing import first_crossings
 from aimc.parts.condition import AS_WRITTEN, Condition
+from aimc.parts.device import branch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -154,8 +155,9 @@ class Converter(ABC):
     adc: its description; curve: what it applies; site: where it stands. columns: what tells its
     columns apart; g_columns (cols,): conductance at their virtual grounds [S]. number: which of the
     macro's converters it is. condition: that it is read under. retained: current of the array for
-    the same activations, as its cells have aged and warmed up, over what was meant. draws: state of
-    the generator before its cells' ageing was drawn, None where nothing was.
+    the same activations, as its cells have aged and warmed up, over what was meant. draws: what
+    draws its cells' ageing, None where nothing was drawn yet. compensation: digital factor of the
+    pre-activations that its codes stand for, measured under this condition, see `macro.trim`.
     """
 
     adc: Any
@@ -167,6 +169,7 @@ class Converter(ABC):
     condition: Condition = field(default=AS_WRITTEN, kw_only=True)
     retained: float = field(default=1.0, kw_only=True)
     draws: np.random.Generator | None = field(default=None, kw_only=True)
+    compensation: float = field(default=1.0, kw_only=True)
 
     @cached_property
     def decisions(self) -> Array:
@@ -258,8 +261,14 @@ class Converter(ABC):
 
     @cached_property
     def outputs(self) -> Array:
-        """The output of each code, (2^bits,): the middle of its interval."""
-        return self.curve.outputs(self.bits)
+        """The output of each code, (2^bits,): the middle of its interval, or f of `compensation`
+        times the pre-activation of that. Raises ArgumentError for a curve that turns, then."""
+        y = self.curve.outputs(self.bits)
+        if self.compensation == 1.0:
+            return y
+        if self.turns:
+            raise must("curve", "be monotonic to be compensated", f"{self.curve.name} turns")
+        return self.curve.f(self.compensation * self.curve.solve(y))
 
     @cached_property
     def _counter(self) -> NDArray[np.intp] | None:
@@ -384,11 +393,13 @@ class Converter(ABC):
         if condition.bits is not None:
             self._resolve(condition.bits)
         drawn = copy.deepcopy(self.draws) if rng is None else as_rng(rng)
-        draws = copy.deepcopy(drawn) if condition.age else self.draws
+        draws = self.draws
+        if rng is not None:
+            draws = copy.deepcopy(rng) if condition.age else branch(rng, 2 + self.number)
         own, cells = self._cells_under(condition, drawn)
         return dataclasses.replace(
             self, condition=condition, retained=own if retained is None else retained, draws=draws,
-            **cells,
+            compensation=1.0, **cells,
         )  # fmt: skip
 
     def _resolve(self, bits: int) -> None:

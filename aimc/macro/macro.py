@@ -18,7 +18,7 @@ from aimc.curves import Curve
 from aimc.errors import as_array, as_batch, as_count, as_number, as_rng, must
 from aimc.macro.layout import Curves, curve_ranges, partial_sum, ranges, spread_curves
 from aimc.parts.condition import AS_WRITTEN, Condition
-from aimc.parts.device import Device
+from aimc.parts.device import Device, branch
 from aimc.parts.driver import Driver
 from aimc.parts.mapping import DifferentialPair, Mapping
 from aimc.parts.sense import Integrator
@@ -183,7 +183,7 @@ class Stack:
     stand under `condition`. ramps: (range of columns, converter) pairs; ranges that share a
     converter have its `number`. w_max: the weight that takes the whole conductance range. c_array:
     feedback capacitor of the array's integrators [F]. v_chip: the chip's own read voltage [V].
-    draws: state of the generator before the ageing of its cells is drawn.
+    draws: what draws the ageing of its cells.
     """
 
     hardware: Hardware
@@ -232,8 +232,7 @@ class Stack:
             for key, place in zip(keys, places, strict=True)
         )
         crossbar = Crossbar(g, hardware.wires, iv=hardware.device.iv, edges=tuple(edges))
-        draws = np.random.default_rng(copy.deepcopy(rng).integers(2**63, size=4))
-        stack = cls(hardware, g, ramps, w_max, c_array, crossbar, driver.v_read, draws)
+        stack = cls(hardware, g, ramps, w_max, c_array, crossbar, driver.v_read, branch(rng, 1))
         stack = stack.under(Condition(hardware.age), rng)
         v_chip = driver.v_read * hardware.adc.supply(rng)
         if v_chip == driver.v_read:
@@ -274,7 +273,7 @@ class Stack:
         """
         device = self.hardware.device
         drawn = copy.deepcopy(self.draws) if rng is None else as_rng(rng)
-        draws = copy.deepcopy(drawn) if condition.age else self.draws
+        draws = self.draws if rng is None or not condition.age else copy.deepcopy(rng)
         t = device.equivalent_age(condition)
         g = device.age(self.g_written, t, drawn)
         sigma = device.read_sigma(g, t) if device.on_read else None
@@ -284,12 +283,9 @@ class Stack:
             crossbar = self.crossbar  # and what was found of its wires
         retained = self._retained(crossbar.g)
         at = dataclasses.replace(condition, v_read=condition.v_read or self.v_chip)
-
-        def stand(ramp: Converter) -> Converter:
-            return ramp.under(at, None if rng is None and ramp.draws else drawn, retained)
-
+        ramps = self._each(lambda ramp: ramp.under(at, rng, retained))
         return dataclasses.replace(
-            self, crossbar=crossbar, ramps=self._each(stand), condition=condition, draws=draws
+            self, crossbar=crossbar, ramps=ramps, condition=condition, draws=draws
         )
 
     def _retained(self, g: Array) -> float:

@@ -1,4 +1,4 @@
-"""Each column's gain and offset, found from reads alone and trimmed away.
+"""Gains and offsets, found from reads alone and trimmed away: each column's, or one for all.
 
 A column's comparator has an offset and its capacitor a mismatch; wires take their share of its
 current. Known activations are read through the chip, and what the codes say is compared with what
@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aimc.errors import as_array, as_batch, as_number, must
+from aimc.parts.condition import Condition
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from aimc.macro import Macro
+    from aimc.converters.base import Converter
+    from aimc.macro import Macro, Stack
 
     Array = NDArray[np.float64]
 
@@ -97,6 +99,57 @@ def columns(
     done = macro.trimmed(trims)
     before, after = (_error(each, x, meant) for each in (macro, done))
     return done, Fit(gain, offset, before, after, len(x))
+
+
+def compensated(macro: Macro, rng: np.random.Generator, reads: int = 64) -> Macro:
+    """`macro` with a digital factor behind the codes of each stack of arrays, which takes off what
+    all of its cells have lost in common since they were written.
+
+    Known activations are read as the macro stands and as it was written (which is noted then); the
+    pre-activations that their codes stand for are compared by their projection on what was meant
+    [global drift compensation: Joshi et al. 2020, Nat. Commun. 11, 2473, there of summed currents].
+    The factor holds until the condition changes. Raises ArgumentError for a curve that turns.
+    """
+    stacks = tuple(
+        tuple(_compensated(stack, rng, reads) for stack in beside) for beside in macro.stacks
+    )
+    return dataclasses.replace(macro, stacks=stacks)
+
+
+def _compensated(stack: Stack, rng: np.random.Generator, reads: int) -> Stack:
+    first = stack.under(Condition(bits=stack.condition.bits))
+    x = rng.uniform(-1.0, 1.0, (reads, stack.shape[0]))
+    spans = [np.ptp(ramp.curve.thresholds(ramp.bits)) for _, ramp in stack.ramps]
+    x *= min(1.0, 0.25 * min(spans) / (float(np.std(x @ first.w)) or 1.0))  # within the range
+    meant = stack.hardware.driver.quantise(x) @ first.w
+    codes = [each.trace(x, rng).code for each in (first, stack)]
+    shares = [_shares(r, meant[:, at], *(code[:, at] for code in codes)) for at, r in stack.ramps]
+    factor = _factor(np.sum(shares, axis=0))
+    ramps = tuple((at, dataclasses.replace(r, compensation=factor)) for at, r in stack.ramps)
+    return dataclasses.replace(stack, ramps=ramps)
+
+
+def converter(ramp: Converter) -> Converter:
+    """`compensated` for a converter by itself, of digital pre-activations."""
+    theta = ramp.curve.thresholds(ramp.bits)
+    x = 0.25 * np.linspace(theta[0], theta[-1], 8 * theta.size)[:, None]
+    first = ramp.under(Condition(bits=ramp.condition.bits), retained=ramp.retained)
+    codes = [each.convert(x * (each.gain * each.common)) for each in (first, ramp)]
+    return dataclasses.replace(ramp, compensation=_factor(_shares(ramp, x, *codes)))
+
+
+def _shares(ramp: Converter, meant: Array, then: Any, now: Any) -> Array:
+    """Projections of what codes stood for `then` and `now` on what was meant, (2,)."""
+    if ramp.turns:
+        raise must("curve", "be monotonic to be compensated", f"{ramp.curve.name} turns")
+    z, theta = ramp.curve.solve(ramp.curve.outputs(ramp.bits)), ramp.curve.thresholds(ramp.bits)
+    inside = (theta[0] <= meant) & (meant <= theta[-1])
+    return np.array([float(np.vdot(meant[inside], z[code[inside]])) for code in (then, now)])
+
+
+def _factor(shares: Array) -> float:
+    had, has = shares
+    return float(had / has) if had > 0.0 and has > 0.0 else 1.0
 
 
 def _stepped(value: Array, step: float) -> Array:

@@ -16,7 +16,7 @@ except ImportError as _error:  # pragma: no cover
 from aimc.nn.layers.base import AnalogLayer
 from aimc.nn.layers.linear import Linear
 from aimc.nn.layers.rnn import GRU, LSTM, RNN
-from aimc.nn.program import calibrate, program, reprogram
+from aimc.nn.program import calibrate, program, reprogram, under
 from aimc.nn.report import macros, report
 from aimc.nn.training.recipe import Course, Recipe, Task
 from aimc.nn.training.train import train
@@ -38,4 +38,5 @@ __all__ = [
     "reprogram",
     "train",
     "transfers",
+    "under",
 ]

@@ -1,4 +1,4 @@
-"""A torch model onto chips: calibrate, program, reprogram."""
+"""A torch model onto chips: calibrate, program, reprogram; chips under a condition."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import torch
 
-from aimc.errors import must
+from aimc.errors import as_rng, must
+from aimc.macro import Condition, trim
 from aimc.nn.convert import check, converted, copied, layers
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from aimc.macro import Hardware
+    from aimc.converters.base import Converter
+    from aimc.macro import Hardware, Macro
 
     Model = TypeVar("Model", bound=torch.nn.Module)
 
@@ -75,6 +77,51 @@ def reprogram(
         if target is None:
             raise must("hardware", "be given for a layer never programmed", "is None")
         layer.program(target, rng, layer.dtype if dtype is None else dtype)
+
+
+def under(
+    model: Model,
+    condition: Condition,
+    rng: np.random.Generator,
+    *,
+    recalibrate: bool = False,
+    compensation: str | None = None,
+) -> Model:
+    """A copy of a programmed `model` whose chips are read under `condition`, see `Macro.under`.
+
+    Every cell ages as its own chip drew it, and the copy's read noise goes on where the model's
+    stands. recalibrate: whether converters are calibrated again there. compensation: of what cells
+    have lost in common, "global" for a digital scale of each stack of arrays from reference reads
+    [Joshi et al. 2020], see `macro.trim.compensated`, or None. rng: draws what both of them write
+    and read. Raises ArgumentError where nothing is programmed, or the chips cannot be put so.
+    """
+    check(model)
+    if not isinstance(condition, Condition):
+        raise must("condition", "be a Condition", f"is {condition!r}")
+    if compensation not in (None, "global"):
+        raise must("compensation", "be 'global' or None", f"is {compensation!r}")
+    as_rng(rng)
+    copy = copied(model)
+    programmed = [layer for _, layer in layers(copy) if layer.chips]
+    if not programmed:
+        raise must("model", "be programmed", "is not", "`nn.program(model, hardware, rng)` is.")
+
+    def macro(each: Macro) -> Macro:
+        each = each.under(condition)
+        each = each.recalibrated(rng) if recalibrate else each
+        return trim.compensated(each, rng) if compensation else each
+
+    def ramp(each: Converter) -> Converter:
+        # No array stands before it, so that nothing else drifts.
+        if recalibrate:
+            at = Condition(condition.age, stored_at=condition.stored_at)
+            each = each.under(at, retained=1.0).recalibrated(rng)
+        each = each.under(condition, retained=1.0)
+        return trim.converter(each) if compensation else each
+
+    for layer in programmed:
+        layer.alter(macro, ramp)
+    return copy
 
 
 def calibrate(model: Model, *inputs: Any, digital: Collection[str] = ()) -> Model:

@@ -405,6 +405,12 @@ class Device:
         return g
 
 
+def branch(rng: np.random.Generator, key: int) -> np.random.Generator:
+    """A generator of its own for each `key` above zero, by the state of `rng`, which stays."""
+    seed = copy.deepcopy(rng).integers(1, 2**63, size=4)
+    return np.random.default_rng([key, *seed.tolist()])
+
+
 @dataclass(frozen=True, eq=False)
 class Written:
     """Cells as each was last written: g [S] and when, in seconds after the first of them, both of
@@ -427,8 +433,7 @@ class Written:
         first = copy.deepcopy(rng)
         g = np.where(self.when > 0.0, self.g, device.age(self.g, t, rng))
         for when in np.unique(self.when[(self.when > 0.0) & (self.when < t)]):
-            seed = copy.deepcopy(first).integers(2**63)
-            own = np.random.default_rng([seed, when.view(np.uint64)])
+            own = branch(first, int(when.view(np.uint64)))
             g = np.where(self.when == when, device.age(self.g, t - when, own), g)
         return device.heated(g, condition.temperature)
 

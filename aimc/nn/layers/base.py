@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
+    from aimc.converters.base import Converter
     from aimc.curves import Curve
+    from aimc.macro import Macro
 
     Matrices = Callable[[], dict[str, Matrix]]
 
@@ -107,6 +110,16 @@ class AnalogLayer(torch.nn.Module, OnArrays):
         self.hardware = hardware
         self.dtype = dtype
         return self
+
+    def alter(
+        self, macro: Callable[[Macro], Macro], ramp: Callable[[Converter], Converter]
+    ) -> None:
+        """Puts what `macro` makes of its chips' macros, and `ramp` of converters that stand by
+        themselves, in their place."""
+        self.chips = {
+            name: dataclasses.replace(chip, macro=macro(chip.macro))
+            for name, chip in self.chips.items()
+        }
 
     def extra_repr(self) -> str:
         """torch's summary, what it does not have, and the hardware that holds the layer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,10 +18,11 @@ from aimc.nn.layers.bridge import Matrix, convert, tanh
 from aimc.nn.layers.recurrent import Recurrent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self
 
     from aimc.converters.base import Converter
-    from aimc.macro import Hardware
+    from aimc.macro import Hardware, Macro
     from aimc.nn.layers.base import Matrices
     from aimc.nn.layers.fused import Stretch
     from aimc.nn.layers.recurrent import State
@@ -96,13 +98,21 @@ class LSTM(Recurrent, torch.nn.LSTM):
         super().program(hardware, rng, dtype)
         ends = [end for layer in range(self.num_layers) for end in self.ends(layer)]
         if self.cell_tanh == "ramp":
-            ramps = {end: hardware.adc.program("tanh", hardware.device, rng) for end in ends}
+            ramps = [hardware.adc.program("tanh", hardware.device, rng) for _ in ends]
+            ramps = [dataclasses.replace(ramp, number=n) for n, ramp in enumerate(ramps)]
             # The state does not come from an array: nothing drifts with the ramp.
+            at = Condition(hardware.age)
             self.ramps = {
-                end: ramp.under(Condition(hardware.age), rng, retained=1.0)
-                for end, ramp in ramps.items()
+                end: ramp.under(at, rng, retained=1.0)
+                for end, ramp in zip(ends, ramps, strict=True)
             }
         return self
+
+    def alter(
+        self, macro: Callable[[Macro], Macro], ramp: Callable[[Converter], Converter]
+    ) -> None:
+        super().alter(macro, ramp)
+        self.ramps = {end: ramp(each) for end, each in self.ramps.items()}
 
     @property
     def state_sizes(self) -> tuple[int, ...]:
