@@ -40,8 +40,8 @@ def bill(
         def layers(converter: Converter) -> cost.Layer:
             return cost.layer(
                 cast("Kind", model), h, inputs, hidden, projection=projection,
-                converter=converter, cell_tanh=cast("Any", cell_tanh), tall=tall,
-                activity=activity,
+                converter=converter, cell_tanh=cast("Any", cell_tanh),
+                usage=cost.Usage(activity=activity, tall=tall),
             )  # fmt: skip
 
         known = constants.of("one_step", "bits") == with_bits

@@ -1,4 +1,4 @@
-"""What every benchmark of networks is told on the command line."""
+"""The options that every benchmark of networks has."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Chosen = dict[tuple[str, int], Hardware]
 
 @dataclass(frozen=True)
 class Options:
-    """What every benchmark is told; see the help of `aimc bench kws`."""
+    """The options of every benchmark; see the help of `aimc bench kws`."""
 
     cards: list[str]
     bits: list[int]

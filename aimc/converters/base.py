@@ -91,6 +91,16 @@ class ADC(ABC):
         itself where there is no calibration."""
         return made
 
+    @property
+    def resolution(self) -> int:
+        """Bits of what decides; `bits` where no table stands between."""
+        return self.bits
+
+    @property
+    def slot(self) -> float:
+        """From one step of the reference to the next [s]."""
+        return self.t_step
+
     def circuit(self, site: Site, g_columns: Any, steps: Array, c_ramp: float) -> Circuit:
         """What noise depends on where the reference has no memristors. g_columns (cols,):
         conductance at the columns' virtual grounds [S]; steps (k,) of the reference [V], on c_ramp

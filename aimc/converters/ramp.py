@@ -66,6 +66,10 @@ class RampADC(ADC):
         if self.wires is not None and not isinstance(self.wires, Wires):
             raise must("wires", "be Wires, or None for no resistance", f"is {self.wires!r}")
 
+    @property
+    def slot(self) -> float:
+        return self.t_step + self.t_rest
+
     def design(self, function: str | Curve, device: Device) -> Design:
         """How the steps of `function` would be made of this device's cells; writes nothing."""
         return Design.of(self.bits, self.ramp_cells, curve(function), device)

@@ -9,6 +9,7 @@ arrays spend on the data it sees.
 from aimc.cost.bill import Bill, Part, Phase
 from aimc.cost.card import CostCard, Element, load
 from aimc.cost.model import bill, bill_of, compare
+from aimc.cost.reads import Usage
 from aimc.cost.stages import (
     Conversion,
     Description,
@@ -34,6 +35,7 @@ __all__ = [
     "Part",
     "Phase",
     "Reads",
+    "Usage",
     "bill",
     "bill_of",
     "compare",

@@ -116,7 +116,7 @@ def bill_of(
     """What an inference of layers that are described by `cost.layer` costs; nothing is programmed.
 
     processors: look-up units, and element-wise ones (None: as the card says). steps: of a sequence,
-    in each of which layers with a state run once, and others as `cost.layer(every_step=...)` says.
+    in each of which layers with a state run once, and others as their `times` say.
     """
     if processors is not None:
         as_count("processors", processors, 1)

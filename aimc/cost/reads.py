@@ -20,7 +20,7 @@ from aimc.converters.ramp import RampADC
 from aimc.errors import as_count, as_number, must
 from aimc.macro import Hardware
 from aimc.macro.layout import partial_sum, ranges
-from aimc.parts.driver import PulseDriver
+from aimc.parts.driver import Driver, PulseDriver, VoltageDriver
 
 if TYPE_CHECKING:
     from typing import Any
@@ -92,6 +92,29 @@ class Read:
         return math.ceil(cols / card.of(_ELEMENTS[self.converter], "shared"))
 
 
+@dataclass(frozen=True)
+class Usage:
+    """How the arrays of a described layer are used.
+
+    activity: what a row uses of the energy of a full activation, as in `cost.bill`. fill: mean
+    |w| / w_max; the default is 0.2, as in the recurrent layer of the trained keyword spotter
+    (0.198), whose weights training bounds. tall: arrays have as many rows as the matrix, so that
+    one integrator takes the charge of a whole column; otherwise rows beyond the array's make linear
+    partial sums.
+    """
+
+    activity: float = 0.5
+    fill: float = 0.2
+    tall: bool = False
+
+    def __post_init__(self) -> None:
+        as_number("activity", self.activity, minimum=0, maximum=1)
+        as_number("fill", self.fill, minimum=0, maximum=1)
+
+
+TYPICAL = Usage()
+
+
 def own(adc: ADC) -> Converter:
     """The kind of a converter that is simulated. Raises ArgumentError where no cost is known."""
     for kind, name in _OWN.items():
@@ -126,23 +149,16 @@ def described(
     cols: int,
     curves: Sequence[str | Curve] = ("linear",),
     converter: Converter | None = None,
-    *,
-    activity: float = 0.5,
-    fill: float = 0.2,
-    tall: bool = False,
+    usage: Usage = TYPICAL,
 ) -> tuple[Read, ...]:
     """Reads of a matrix that is not programmed, stack by stack, as `Hardware.program` splits it.
 
-    converter: None is the hardware's own. fill: mean |w| / w_max; wires are left out. The default
-    is 0.2, as in the recurrent layer of the trained keyword spotter (0.198), whose weights training
-    bounds. References are those of an ideal write. tall: arrays have as many rows as the matrix, so
-    that one integrator takes the charge of a whole column; otherwise rows beyond the array's make
-    linear partial sums.
+    converter: None is the hardware's own. Wires are left out; references are those of an ideal
+    write.
     """
     as_count("rows", rows, 1)
     as_count("cols", cols, 1)
-    activity = as_number("activity", activity, minimum=0, maximum=1)
-    fill = as_number("fill", fill, minimum=0, maximum=1)
+    activity, fill, tall = usage.activity, usage.fill, usage.tall
     converter = converter or own(hardware.adc)
     h = with_converter(hardware.replace(rows=rows) if tall else hardware, converter)
     down, across = blocks(rows, h.rows), blocks(cols, h.cols)
@@ -203,6 +219,14 @@ def _ideal(h: Hardware, name: str | Curve) -> Made:
     return h.adc.program(name, device, np.random.default_rng(0), Site(v_read=h.driver.v_read))
 
 
+def _pulsed(driver: Driver) -> bool:
+    """Whether rows carry pulses. Raises ArgumentError where no cost of the driver is known."""
+    if not isinstance(driver, PulseDriver | VoltageDriver):
+        raise must("driver", "be one of PulseDriver, VoltageDriver, whose cost is known",
+                   f"is a {type(driver).__name__}")  # fmt: skip
+    return isinstance(driver, PulseDriver)
+
+
 def _of_the_card(h: Hardware, converter: Converter) -> bool:
     """Whether the converter is one of the card, not the hardware's own."""
     return converter in _ELEMENTS and converter != own(h.adc)
@@ -221,13 +245,13 @@ def _read(
     kind = converter or own(h.adc)
     bits = max((each.bits for each in made), default=h.adc.bits)
     periods = max((each.periods for each in made), default=0)
-    resolution = getattr(h.adc, "resolution", bits) if made else bits
+    resolution = h.adc.resolution if made else bits
     levels = 2**bits - 1
     uses = {"sar": resolution, "flash": levels, "one-step": 1}.get(kind, periods)
     return Read(
         rows, cols, lines, (h.rows, h.cols, h.mapping.lines(h.cols)),
-        isinstance(h.driver, PulseDriver), h.driver.window, h.driver.bits or h.adc.bits, bits,
-        energy, kind, periods, h.adc.t_step + getattr(h.adc, "t_rest", 0.0), uses,
+        _pulsed(h.driver), h.driver.window, h.driver.bits or h.adc.bits, bits,
+        energy, kind, periods, h.adc.slot, uses,
         levels if kind == "flash" else 1, sum(each.cell_energy for each in made),
         sum(each.cells for each in made),
     )  # fmt: skip

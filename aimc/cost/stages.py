@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar, r
 from aimc.cost.reads import (
     CONVERTERS,
     CURVED,
+    TYPICAL,
     Converter,
     Read,
+    Usage,
     described,
     held,
     own,
@@ -164,23 +166,16 @@ def layer(
     size: int,
     *,
     projection: int = 0,
-    bias: bool = False,
     converter: Converter | None = None,
     cell_tanh: Literal["digital", "ramp"] = "digital",
-    every_step: bool | None = None,
-    name: str = "",
-    activity: float = 0.5,
-    fill: float = 0.2,
-    tall: bool = False,
+    usage: Usage = TYPICAL,
 ) -> Layer:
-    """A layer that is described, not programmed.
+    """A layer that is described, not programmed; in every step of a sequence where it has a state.
 
-    inputs, size: features of the input, and of the state or output. projection: of an LSTM's
-    output. converter: one of `CONVERTERS` in place of the hardware's own, which None is; see
-    `with_converter`. cell_tanh: the tanh of an LSTM's cell state by a look-up, or by a "ramp" of
-    its own, as in `nn.program`; always the former where converters are linear. every_step: whether
-    the layer runs in every step of a sequence; None: where it has a state. activity, fill, tall:
-    see `described`.
+    inputs, size: features of the input, one more for a bias, and of the state or output.
+    projection: of an LSTM's output. converter: one of `CONVERTERS` in place of the hardware's own,
+    which None is; see `with_converter`. cell_tanh: the tanh of an LSTM's cell state by a look-up,
+    or by a "ramp" of its own, as in `nn.program`; always the former where converters are linear.
     """
     if kind not in KINDS:
         raise must("kind", f"be one of {', '.join(KINDS)}", f"is {kind!r}")
@@ -200,18 +195,16 @@ def layer(
 
     def product(label: str, rows: int, cols: int, curves: tuple[str, ...] = ("linear",)) -> Product:
         shown = curves if applied else ("linear",)
-        reads = described(
-            hardware, rows, cols, shown, converter, activity=activity, fill=fill, tall=tall
-        )
-        splits = 1 if tall else -(-rows // (hardware.rows * (hardware.stack or 1)))
+        reads = described(hardware, rows, cols, shown, converter, usage)
+        splits = 1 if usage.tall else -(-rows // (hardware.rows * (hardware.stack or 1)))
         looked = 0 if curves == ("linear",) or (applied and splits == 1) else cols
         return Product(label, reads, rows, cols, splits, looked)
 
     state = projection or size
-    rows = inputs + bias + (0 if kind == "linear" else state)
+    rows = inputs + (0 if kind == "linear" else state)
     stages: Sequence[Stage]
     if kind == "linear":
-        stages = [product("product", inputs + bias, size)]
+        stages = [product("product", inputs, size)]
     elif kind == "rnn":
         stages = [product("state", rows, size, CURVES["rnn"])]
     elif kind == "lstm":
@@ -224,13 +217,12 @@ def layer(
         stages = lstm(gates, tanh, size, *last)
     else:
         gates = product("gates", rows, 2 * size, CURVES["gru"])
-        parts = product("new_x", inputs + bias, size), product("new_h", state + bias, size)
+        parts = product("new_x", inputs, size), product("new_h", state, size)
         reads = tuple(read for part in parts for read in part.reads)
         splits = max(part.splits for part in parts)
-        new = Product("candidate", reads, inputs + state + 2 * bias, 2 * size, splits)
+        new = Product("candidate", reads, inputs + state, 2 * size, splits)
         stages = gru_after(gates, new, size)
-    recurrent = kind != "linear" if every_step is None else every_step
-    return Layer(name or kind, tuple(stages), None if recurrent else 1)
+    return Layer(kind, tuple(stages), 1 if kind == "linear" else None)
 
 
 def lstm(gates: S, tanh: T, size: int, *projection: S) -> tuple[S | T | ElementWise, ...]:

@@ -29,7 +29,13 @@ def bills(cycles: int = 1, processors: int = PROCESSORS, **options: Any) -> dict
 
     def describe(converter: Converter) -> cost.Layer:
         return cost.layer(
-            "lstm", hardware, HIDDEN, HIDDEN, converter=converter, cell_tanh="ramp", tall=True
+            "lstm",
+            hardware,
+            HIDDEN,
+            HIDDEN,
+            converter=converter,
+            cell_tanh="ramp",
+            usage=cost.Usage(tall=True),
         )
 
     return cost.compare(describe, card, processors=processors, **options)

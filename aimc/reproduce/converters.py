@@ -20,7 +20,8 @@ def run(seed: int) -> Table:
     hardware = cards.load("taox-1t1r-128").replace(bits=5, cols=COLUMNS)
     rows, found = [], {}
     for kind, (time, energy, area) in EXPECTED.items():
-        layer = cost.layer("rnn", hardware, 1, COLUMNS, converter=kind, tall=True)  # pyright: ignore
+        tall = cost.Usage(tall=True)
+        layer = cost.layer("rnn", hardware, 1, COLUMNS, converter=kind, usage=tall)  # pyright: ignore
         part = cost.bill_of(layer).part(_PARTS[kind])
         found[kind] = part
         rows += [

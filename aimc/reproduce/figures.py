@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from aimc.reproduce.table import Row
+    from aimc.reproduce.row import Row
 
 
 def beside(title: str, rows: Sequence[Row]) -> Figure:

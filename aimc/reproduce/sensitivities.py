@@ -84,7 +84,7 @@ def run(seed: int) -> Table:
             f"x ~ N(0, {SIGMA}); for which x, and on how many columns, the expected offset and "
             "noise were derived is not known",
             "settling as derived, v += (target - v)(1 - exp(-T/tau)), takes steps that happen at "
-            "once and a start that is settled: pulses of T/1000 with a rest behind them",
+            "once and a start that is settled: pulses of T/1000 with a rest after them",
             "levels of the linear ramp are 2 mV apart, so that noise has more chances to flip it "
             "early; a SAR makes one decision a bit",
             "a flash has the whole span of 6.9 in the 150 uS of one cell, a ramp in the 1419 uS of "

@@ -55,16 +55,20 @@ class Column:
         """
         return 2 * self.weights / (self.tops_per_watt * 1e12 * self.power * 1e-3)
 
-    def layer(self, bits: int | None = None, tall: bool = True, **details: Any) -> cost.Layer:
+    def layer(
+        self, bits: int | None = None, cell_tanh: Any = "ramp", tall: bool = True, **usage: float
+    ) -> cost.Layer:
         """The network on arrays as tall as its matrices, so that a ramp sees a whole sum.
 
-        details: others of `cost.layer` than its own, to see what depends on them.
+        usage: others of `cost.Usage`, to see what depends on them.
         """
         hardware = cards.load(CARD).replace(bits=bits or self.bits)
         sizes = self.inputs, self.hidden
         projection = self.projection
-        options = {"cell_tanh": "ramp", "tall": tall, **details}
-        return cost.layer("lstm", hardware, *sizes, projection=projection, **options)
+        used = cost.Usage(tall=tall, **usage)
+        return cost.layer(
+            "lstm", hardware, *sizes, projection=projection, cell_tanh=cell_tanh, usage=used
+        )
 
 
 _KWS, _NLP = ("KWS", 40, 32, 0, 1.125, 0.003), ("NLP", 129, 2016, 504, 623, 0.71)

@@ -54,7 +54,7 @@ class Dialect(ABC):
             return line
         pieces, rest = [], line
         while len(rest) > WIDTH:
-            # Never behind the leading "+ " of a piece: its one blank is no place to break.
+            # Never after the leading "+ " of a piece: its one blank is no place to break.
             cut = rest.rfind(" ", 2, WIDTH + 1)
             if cut < 0:
                 break

@@ -114,7 +114,7 @@ def _ohm(name: str, words: list[str]) -> float:
         key, _, number = word.partition("=")
         if key != "m" or count != 1:
             raise SpiceError(
-                f"{name} must have a value and perhaps m=..., but has {word!r} behind it.", "import"
+                f"{name} must have a value and perhaps m=..., but has {word!r} after it.", "import"
             )
         count = spice_number(number)
     if not (0 < ohm < np.inf and 0 < count < np.inf):

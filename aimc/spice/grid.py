@@ -69,18 +69,18 @@ def _terminals(
     sense, out or column end columns; where none says so and no resistor ends at ground, all do.
     """
     driven, quiet = [], []
-    told = []
+    sensing = []
     for name, plus, minus, value in sources:
         node = plus if minus == "0" else minus
         if "0" not in (plus, minus):
             raise SpiceError(f"{name} must have an end at ground, but has none.", "import")
-        if node in (*driven, *quiet, *told):
+        if node in (*driven, *quiet, *sensing):
             raise SpiceError(f"Node {node} must have one source, but has two.", "import")
         says = re.search(r"sens|out|col|bl|amm|meas|^v?s\d|^vm", f"{name} {node}")
-        (driven if value else told if says else quiet).append(node)
+        (driven if value else sensing if says else quiet).append(node)
     at_ground = any("0" in (r.a, r.b) for r in resistors)
-    if told or at_ground:
-        driven, sensed = driven + quiet, told + ["0"] * at_ground
+    if sensing or at_ground:
+        driven, sensed = driven + quiet, sensing + ["0"] * at_ground
     else:
         sensed = quiet
     if not driven or not sensed:

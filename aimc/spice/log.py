@@ -54,8 +54,8 @@ def check(log: str) -> None:
 
 
 def _said(text: str, found: re.Match[str]) -> str:
-    """The line that was found, and the indented ones behind it, which say where."""
-    behind = text[found.end() :].splitlines()[1:]
-    more = takewhile(lambda line: line[0] in " \t", behind)
+    """The line that was found, and the indented ones after it, which say where."""
+    following = text[found.end() :].splitlines()[1:]
+    more = takewhile(lambda line: line[0] in " \t", following)
     said = " ".join(" ".join([found[0], *more]).split())
     return said if len(said) <= 240 else said[:237] + "..."

@@ -1,7 +1,7 @@
 """Two ways to ngspice, fed the same files: the program, and the shared library of PySpice.
 
 Each run has a process and a folder of its own, both gone when it ends: nothing that one run does
-can reach the next, no memory stays behind, and a run beyond its time limit is ended. Where this
+can reach the next, no memory is left, and a run beyond its time limit is ended. Where this
 process is killed itself, whatever the signal, a shell that watches it ends the run and removes the
 folder.
 """
@@ -119,7 +119,7 @@ _WATCH = 'read -r _ || { kill -s KILL -- "-$0"; rm -rf -- "$1"; }'
 @contextlib.contextmanager
 def _watched(pid: int, root: Path) -> Iterator[None]:
     """Meanwhile, should this process die, process group `pid` is ended and `root` removed."""
-    shell = shutil.which("sh") if hasattr(os, "killpg") else None
+    shell = shutil.which("sh") if os.name == "posix" else None
     if shell is None:
         yield
         return
@@ -142,7 +142,7 @@ def _environment(folder: Path) -> dict[str, str]:
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):
-        if hasattr(os, "killpg"):
+        if os.name == "posix":
             os.killpg(process.pid, signal.SIGKILL)
         else:
             process.kill()

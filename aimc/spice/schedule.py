@@ -65,7 +65,7 @@ class Schedule:
 def schedule(macro: Macro, ramps: Sequence[ProgrammedRamp], delay: float) -> Schedule:
     """The schedule of a macro and its ramps.
 
-    The rest behind each pulse is the ramp's own; without one, a quarter of a period and room for
+    The rest after each pulse is the ramp's own; without one, a quarter of a period and room for
     the comparators' delay. Raises ArgumentError where the ramp's levels depend on a rest that is
     too short for pulses with edges.
     """

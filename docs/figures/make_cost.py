@@ -13,7 +13,7 @@ RESULTS = HERE.parents[1] / "benchmarks" / "results"
 
 def main() -> None:
     hardware = aimc.load("taox-1t1r-128")
-    layer = cost.layer("lstm", hardware, 40, 32, tall=True, cell_tanh="ramp")
+    layer = cost.layer("lstm", hardware, 40, 32, usage=cost.Usage(tall=True), cell_tanh="ramp")
     plots.save(plots_cost.timeline(cost.bill_of(layer)), HERE / "cost-timeline.png")
     for name in ("bottleneck", "table1"):
         plots.save(reproduce.run(name).draw(), HERE / f"cost-{name}.png")

@@ -233,7 +233,7 @@ def test_split_rows_pay_for_their_sums_and_the_look_ups(hardware, rng):
 def test_a_described_matrix_is_billed_as_the_programmed_one(hardware, rng):
     w = rng.choice([-0.2, 0.2], size=(40, 20))
     tiled = hardware.replace(w_max=1.0).program(w, rng, "linear")
-    told = cost.bill_of(cost.layer("linear", hardware, 40, 20, fill=0.2))
+    told = cost.bill_of(cost.layer("linear", hardware, 40, 20, usage=cost.Usage(fill=0.2)))
     assert told.ops == cost.bill(tiled).ops
     for part in cost.bill(tiled).parts:
         assert told.part(part.name).energy == approx(part.energy), part.name
@@ -254,7 +254,7 @@ def test_many_arrays_are_billed_as_quickly_as_few(hardware):
 
 
 def test_tall_arrays_sum_in_one_column(hardware):
-    tall = cost.bill_of(cost.layer("rnn", hardware, 100, 8, tall=True))
+    tall = cost.bill_of(cost.layer("rnn", hardware, 100, 8, usage=cost.Usage(tall=True)))
     assert tall.part("partial sums").energy == tall.part("look-up units").energy == 0
     short = cost.bill_of(cost.layer("rnn", hardware, 100, 8))
     assert short.part("partial sums").energy > 0

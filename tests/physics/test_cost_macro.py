@@ -17,7 +17,7 @@ from aimc.cost.watch import Watched
 from aimc.errors import ArgumentError
 from aimc.parts import ivcurve
 from aimc.parts.device import Device
-from aimc.parts.driver import VoltageDriver
+from aimc.parts.driver import Driver, VoltageDriver
 from aimc.parts.mapping import DifferentialPair
 
 # Energies of picojoules and times of nanoseconds lie below the absolute tolerance of pytest.
@@ -194,6 +194,20 @@ def test_a_converter_without_a_known_cost_is_refused(hardware):
 
     with pytest.raises(ArgumentError, match="whose cost is known"):
         cost.layer("rnn", hardware.replace(adc=Odd()), 8, 8)
+
+
+def test_a_driver_of_unknown_cost_is_refused(hardware):
+    class Light(Driver):
+        window = 1e-9
+
+        def pulses(self, x):
+            return np.ones(np.shape(x)), self.drive(x)
+
+        def lengths(self, v, supply=1.0):
+            return np.ones(np.shape(v))
+
+    with pytest.raises(ArgumentError, match="`driver` must be one of PulseDriver, VoltageDriver"):
+        cost.bill(build(hardware.replace(driver=Light(0.2, 5))))
 
 
 @pytest.mark.parametrize("kind", ["sar", "flash", "linear ramp", "ramp"])

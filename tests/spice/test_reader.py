@@ -190,8 +190,8 @@ def test_what_stands_in_a_netlist_of_others_is_applied(old, new, g):
 @pytest.mark.parametrize(
     ("old", "new", "match"),
     [
-        ("10k", "10k scale=2", "'scale=2' behind it"), ("10k", "10k tc=1,2", "behind it"),
-        ("10k", "10k 2", "behind it"), ("10k", "10k m=0", "must be greater than 0"),
+        ("10k", "10k scale=2", "'scale=2' after it"), ("10k", "10k tc=1,2", "after it"),
+        ("10k", "10k 2", "after it"), ("10k", "10k m=0", "must be greater than 0"),
         ("10k", "", "two nodes and a value"), ("10k", "{gg}", "must be a number"),
         ("R2 in1", "R1 in1", "r1 must stand once"), ("V2 in2", "V2 in1", "must have one source"),
         *((".end", f"{word}\n.end", "must be flat and plain") for word in (

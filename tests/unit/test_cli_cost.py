@@ -39,7 +39,7 @@ def test_what_it_writes_is_what_it_prints(tmp_path):
     assert list(record["bills"]) == ["ramp", "linear ramp", "sar", "flash"]
     hardware = aimc.load("pcm-256").replace(bits=4)
     assert record["digest"] == cards.digest(hardware)
-    layer = cost.layer("lstm", hardware, 12, 8, activity=0.25)
+    layer = cost.layer("lstm", hardware, 12, 8, usage=cost.Usage(activity=0.25))
     bill = cost.bill_of(layer, processors=2, steps=3, name="ramp")
     assert record["bills"]["ramp"] == json.loads(json.dumps(bill.as_dict()))
 
