@@ -12,6 +12,7 @@ from aimc.converters import imperfections
 from aimc.curves import CURVES, Curve
 from aimc.nn.training.tiles import Converters
 from aimc.nn.training.twin import Twin
+from aimc.parts.driver import VoltageDriver
 
 
 @pytest.mark.parametrize("bits", [1, 3, 5, 6, 7, 9])
@@ -27,6 +28,15 @@ def test_outputs_are_those_of_the_first_crossing(bits, name, rng):
         y = converters(torch.from_numpy(u).float(), strength).numpy()
         wrong = np.abs(y - function.outputs(bits)[code]) > 1e-5
         assert wrong.mean() < 0.002  # single precision, next to a threshold
+
+
+class Curved(VoltageDriver):
+    """A stranger: a DAC whose steps are finer at small activations, seen in its pulses alone."""
+
+    def pulses(self, x):
+        x = np.clip(x, -self.x_max, self.x_max)
+        v = self.v_read * np.sign(x) * np.rint(7 * np.sqrt(np.abs(x))) ** 2 / 49
+        return self.lengths(v), v
 
 
 def pair(hardware, rng):
@@ -54,6 +64,13 @@ def test_columns_capacitors_charges_and_the_supply_are_those_of_the_chip(rng):
     ideal, _, _ = pair(aimc.load("ideal-5bit"), rng)
     with torch.no_grad():
         assert float((ideal(z) == chip.read(z).float()).float().mean()) < 0.8
+
+
+def test_a_driver_of_ones_own_carries_the_same_in_a_twin_as_in_a_chip(rng):
+    hardware = aimc.load("ideal-5bit").replace(driver=Curved(0.2))
+    twin, chip, z = pair(hardware, rng)
+    with torch.no_grad():
+        assert float((twin(z) == chip.read(z).float()).float().mean()) > 0.98
 
 
 @pytest.mark.parametrize(

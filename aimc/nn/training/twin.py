@@ -100,12 +100,11 @@ class Twin:
     def __call__(self, matrix: Callable[[], Matrix], z: Tensor) -> Tensor:
         """As `Chip`: (batch, rows) -> (batch, cols)."""
         x = z.float() / self.scale
-        x = straight_through(
-            x.clamp(-self.x_max, self.x_max),
-            torch.from_numpy(self.hardware.driver.quantise(x.detach().numpy())),
-        )
         if self.bias_rows:
             x = torch.cat([x, x.new_full((len(x), self.bias_rows), self.x_max)], dim=1)
+        duration, pulse = self.hardware.driver.pulses(x.detach().double().numpy())
+        carried = torch.from_numpy(duration * pulse / self.hardware.driver.v_read).float()
+        x = straight_through(x.clamp(-self.x_max, self.x_max), carried)
         if len(self.blocks) == 1:
             y = self._convert(self._product(x, 0), self.blocks[0][1], self.strength)
         else:
