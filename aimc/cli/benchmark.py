@@ -177,7 +177,7 @@ def adapted(
             file = aware_file(name, key, options)
             found[key] = task.adapt(
                 model, each, options.seed, recipe, options.run_file(Path(file).stem),
-                digital=options.digital, progress=sys.stderr.isatty(),
+                digital=options.digital,
             )  # fmt: skip
             written.append(options.out / file)
             task.save(found[key], written[-1])

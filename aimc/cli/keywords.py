@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ def bench(options: Options, hidden: int | None) -> None:
 
     task = tasks.KeywordSpotting(options.data)
     results.say(f"data: {task.label}")
-    seed, quick, shown = options.seed, options.quick, sys.stderr.isatty()
+    seed, quick = options.seed, options.quick
     untrained = task.load(checkpoint) if checkpoint else task.model("lstm", hidden or 32, seed)
     synthetic = options.data is None
     name = f"kws{'-synthetic' if synthetic else ''}-{untrained.kind}{untrained.hidden}"
@@ -57,9 +56,7 @@ def bench(options: Options, hidden: int | None) -> None:
         model = untrained
     else:
         results.say(f"training in floating point, {recipe.epochs} epochs")
-        model = task.train(
-            untrained, seed, quick=quick, checkpoint=options.run_file(name), progress=shown
-        )
+        model = task.train(untrained, seed, quick=quick, checkpoint=options.run_file(name))
         files.append(options.out / f"{name}.safetensors")
         task.save(model, files[-1])
     measured = {split: _accuracy(task.confusion(model, split)) for split in ("validation", "test")}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ def bench(options: Options, size: str | None, epochs: int | None, characters: in
 
     task = tasks.CharacterModelling(options.data)
     results.say(f"data: {task.label}")
-    seed, quick, shown = options.seed, options.quick, sys.stderr.isatty()
+    seed, quick = options.seed, options.quick
     recipe = recipes.QUICK if quick else recipes.FULL
     if epochs:
         recipe = replace(recipe, epochs=epochs)
@@ -67,8 +66,7 @@ def bench(options: Options, size: str | None, epochs: int | None, characters: in
             model.info = info
         else:
             results.say(f"training in floating point, {recipe.epochs} epochs")
-            run = options.run_file(name)
-            model = task.train(untrained, seed, recipe, run, progress=shown)
+            model = task.train(untrained, seed, recipe, options.run_file(name))
         files.append(options.out / f"{name}.safetensors")
         task.save(model, files[-1])
     measured = {

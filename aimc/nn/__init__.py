@@ -18,7 +18,7 @@ from aimc.nn.layers.linear import Linear
 from aimc.nn.layers.rnn import GRU, LSTM, RNN
 from aimc.nn.program import calibrate, program, reprogram, under
 from aimc.nn.report import macros, report
-from aimc.nn.training.recipe import Course, Recipe, Task
+from aimc.nn.training.recipe import Checkpoint, Course, Recipe, Task
 from aimc.nn.training.train import train
 from aimc.nn.wires import transfers
 
@@ -27,6 +27,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "AnalogLayer",
+    "Checkpoint",
     "Course",
     "Linear",
     "Recipe",

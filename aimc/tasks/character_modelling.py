@@ -76,13 +76,10 @@ class CharacterModelling(Trainable[CharNet]):
         model: CharNet,
         seed: int = 0,
         recipe: nn.Recipe = FULL,
-        checkpoint: str | Path | None = None,
-        progress: bool = True,
+        checkpoint: str | Path | nn.Checkpoint | None = None,
     ) -> CharNet:
         """A trained copy of `model`, calibrated for chips; the same for a seed and thread count."""
-        trained = nn.train(
-            model, self, seed=seed, recipe=recipe, checkpoint=checkpoint, progress=progress
-        )
+        trained = nn.train(model, self, seed=seed, recipe=recipe, checkpoint=checkpoint)
         return self.calibrate(self.note(trained, seed, recipe))
 
     def calibrate(self, model: CharNet) -> CharNet:

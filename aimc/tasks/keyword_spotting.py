@@ -119,17 +119,14 @@ class KeywordSpotting(Trainable[KeywordNet]):
         epochs: int | None = None,
         quick: bool | None = None,
         weight_noise: float | None = None,
-        checkpoint: str | Path | None = None,
-        progress: bool = True,
+        checkpoint: str | Path | nn.Checkpoint | None = None,
     ) -> KeywordNet:
         """A trained copy of `model`, calibrated for chips; the same for a seed and thread count.
 
         epochs, quick, weight_noise: see `recipe`. checkpoint: as in `nn.train`.
         """
         recipe = self.recipe(quick, epochs, weight_noise)
-        trained = nn.train(
-            model, self, seed=seed, recipe=recipe, checkpoint=checkpoint, progress=progress
-        )
+        trained = nn.train(model, self, seed=seed, recipe=recipe, checkpoint=checkpoint)
         return self.calibrate(self.note(trained, seed, recipe))
 
     def validation(self, model: KeywordNet) -> dict[str, float]:

@@ -49,9 +49,8 @@ class Trainable(ABC, Generic[Net]):
         hardware: Hardware,
         seed: int = 0,
         recipe: nn.Recipe | None = None,
-        checkpoint: str | Path | None = None,
+        checkpoint: str | Path | nn.Checkpoint | None = None,
         digital: Collection[str] = (),
-        progress: bool = True,
     ) -> Net:
         """The float `model`, trained, made ready for `hardware` by `nn.train`; a float model.
 
@@ -60,8 +59,7 @@ class Trainable(ABC, Generic[Net]):
         """
         recipe = recipe or self.aware
         adapted = nn.train(
-            model, self, hardware, seed=seed, recipe=recipe, checkpoint=checkpoint,
-            digital=digital, progress=progress,
+            model, self, hardware, seed=seed, recipe=recipe, checkpoint=checkpoint, digital=digital
         )  # fmt: skip
         notes = {
             "hardware": digest(hardware),

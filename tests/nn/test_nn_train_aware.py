@@ -188,8 +188,8 @@ RECIPE = nn.Recipe(epochs=6, rate=0.03, averaging=0.9)
 @pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
 def test_training_for_the_hardware_gains_on_chips(kind):
     task, hardware = Comparison(), aimc.load("taox-1t1r-128").replace(bits=2)
-    model = nn.train(net(kind), task, recipe=RECIPE, progress=False)
-    aware = nn.train(model, task, hardware, recipe=RECIPE, progress=False)
+    model = nn.train(net(kind), task, recipe=RECIPE)
+    aware = nn.train(model, task, hardware, recipe=RECIPE)
     x, wanted = (
         torch.cat(p) for p in zip(*map(task.course(None, 12).batch, range(9)), strict=True)
     )
@@ -213,9 +213,7 @@ def test_a_seed_gives_the_same_weights_and_leaves_all_else_alone():
     expected = torch.rand(2)
     torch.manual_seed(3)
     recipe = dataclasses.replace(RECIPE, epochs=1, distill=0.5)
-    one, two, other = (
-        nn.train(model, task, hardware, seed=s, recipe=recipe, progress=False) for s in (1, 1, 2)
-    )
+    one, two, other = (nn.train(model, task, hardware, seed=s, recipe=recipe) for s in (1, 1, 2))
     assert torch.equal(torch.rand(2), expected)
     assert same(one, two)
     assert one.head.aimc_ranges == two.head.aimc_ranges != model.head.aimc_ranges
@@ -228,7 +226,7 @@ def test_a_seed_gives_the_same_weights_and_leaves_all_else_alone():
 def test_a_run_that_is_stopped_anywhere_continues_to_the_same_weights(aware, tmp_path):
     hardware = aimc.load("taox-1t1r-128") if aware else None
     recipe = dataclasses.replace(RECIPE, epochs=3, weight_noise=0.02, distill=0.3, refresh=4)
-    whole = nn.train(net(), Comparison(), hardware, recipe=recipe, progress=False)
+    whole = nn.train(net(), Comparison(), hardware, recipe=recipe)
     path = tmp_path / "run" / "state.safetensors"
 
     class Stopped(Comparison):
@@ -240,7 +238,7 @@ def test_a_run_that_is_stopped_anywhere_continues_to_the_same_weights(aware, tmp
                 raise KeyboardInterrupt
             return super().batch(step)
 
-    options = {"recipe": recipe, "checkpoint": path, "save_every": 3, "progress": False}
+    options = {"recipe": recipe, "checkpoint": nn.Checkpoint(path, 3)}
     for Stopped.left in (7, 11, 2):
         with pytest.raises(KeyboardInterrupt):
             nn.train(net(), Stopped(), hardware, **options)
@@ -263,8 +261,8 @@ class Killed(Comparison):
             os.kill(os.getpid(), signal.SIGKILL)
         return super().batch(step)
 
-model = nn.train(net(), Killed(), aimc.load("taox-1t1r-128"), recipe=RECIPE, save_every=5,
-                 checkpoint=sys.argv[2] or None, progress=False)
+model = nn.train(net(), Killed(), aimc.load("taox-1t1r-128"), recipe=RECIPE,
+                 checkpoint=nn.Checkpoint(sys.argv[2], 5) if sys.argv[2] else None)
 print({name: value.double().numpy().tobytes().hex() for name, value in model.state_dict().items()})
 """
 
@@ -287,7 +285,7 @@ def test_a_killed_process_resumes_to_identical_weights(tmp_path):
 def test_a_checkpoint_of_another_run_or_a_damaged_one_is_refused(tmp_path):
     path, task = tmp_path / "run.safetensors", Comparison()
     recipe = dataclasses.replace(RECIPE, epochs=1)
-    options = {"recipe": recipe, "checkpoint": path, "progress": False}
+    options = {"recipe": recipe, "checkpoint": path}
     nn.train(net(), task, **options)
     with pytest.raises(DataError, match="must be a checkpoint of this very run"):
         nn.train(net(), task, seed=1, **options)
@@ -309,7 +307,7 @@ def test_weights_stay_within_the_limit(card):
     with torch.no_grad():
         for p in small.parameters():
             p.clamp_(-0.09, 0.09)
-    model = nn.train(small, Comparison(), hardware, recipe=recipe, progress=False)
+    model = nn.train(small, Comparison(), hardware, recipe=recipe)
     assert largest(model) == pytest.approx(0.1, abs=1e-6)
 
 
@@ -326,9 +324,9 @@ def test_only_the_teacher_counts_with_distill_one():
     """A student that is its own teacher, without rounding to speak of, has nothing to learn."""
     recipe = nn.Recipe(epochs=1, distill=1.0, decay=0.0, averaging=0.0, ranges=False)
     hardware, model = aimc.load("ideal-5bit").replace(bits=12), net()
-    trained = nn.train(model, Comparison(), hardware, recipe=recipe, progress=False)
+    trained = nn.train(model, Comparison(), hardware, recipe=recipe)
     plain = dataclasses.replace(recipe, distill=0.0)
-    other = nn.train(model, Comparison(), hardware, recipe=plain, progress=False)
+    other = nn.train(model, Comparison(), hardware, recipe=plain)
 
     def moved(to):
         return max(float((a - b).detach().abs().max()) for a, b in zip(
@@ -357,4 +355,4 @@ def test_what_cannot_be_trained_is_refused():
     broken = net()
     broken.head.bias.data[0] = float("nan")
     with pytest.raises(ArgumentError, match="must have a finite loss, but has nan at step 0"):
-        nn.train(broken, task, progress=False)
+        nn.train(broken, task)

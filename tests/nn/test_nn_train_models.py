@@ -45,7 +45,7 @@ def model(*between, seed=0):
 
 def train(start, card=None, task=None, recipe=RECIPE, **options):
     hardware = card and aimc.load(card)
-    return nn.train(start, task or Sign(), hardware, recipe=recipe, progress=False, **options)
+    return nn.train(start, task or Sign(), hardware, recipe=recipe, **options)
 
 
 def same(one, two):
@@ -69,8 +69,8 @@ def resumed(start, path, at, card=None, recipe=RECIPE, **options):
     stop = Stop()
     stop.at = at
     with pytest.raises(KeyboardInterrupt):
-        train(start, card, stop, recipe, checkpoint=path, save_every=3, **options)
-    return train(start, card, Sign(), recipe, checkpoint=path, save_every=3, **options)
+        train(start, card, stop, recipe, checkpoint=nn.Checkpoint(path, 3), **options)
+    return train(start, card, Sign(), recipe, checkpoint=nn.Checkpoint(path, 3), **options)
 
 
 @CARDS
@@ -197,7 +197,7 @@ def test_a_checkpoint_that_cannot_be_written_is_refused_before_any_step(tmp_path
 def test_what_is_no_task_recipe_or_class_is_named():
     never = Stop()
     with pytest.raises(ArgumentError, match="`task` must have a label and a course"):
-        nn.train(model(), 3, progress=False)  # pyright: ignore[reportArgumentType]
+        nn.train(model(), 3)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ArgumentError, match=r"`recipe` must be an aimc\.nn\.Recipe"):
         train(model(), task=never, recipe={"epochs": 3})  # pyright: ignore[reportArgumentType]
     never.steps = 0

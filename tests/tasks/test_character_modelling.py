@@ -37,7 +37,7 @@ RECIPE = nn.Recipe(epochs=20, rate=0.02, averaging=0.9)
 
 @pytest.fixture(scope="module")
 def trained(task):
-    return task.train(task.model(SIZE), recipe=RECIPE, progress=False)
+    return task.train(task.model(SIZE), recipe=RECIPE)
 
 
 def test_the_full_model_is_the_published_matrix():
@@ -72,7 +72,7 @@ def test_cutting_the_text_in_time_changes_nothing(task, monkeypatch):
 
 def test_training_learns_and_a_seed_gives_the_same_model(task, trained):
     assert task.bits_per_character(trained) < 0.85 * task.bits_per_character(task.model(SIZE))
-    again = task.train(task.model(SIZE), recipe=RECIPE, progress=False)
+    again = task.train(task.model(SIZE), recipe=RECIPE)
     assert all(map(torch.equal, trained.state_dict().values(), again.state_dict().values()))
     assert trained.info["data"] == task.label
     assert trained.readout.aimc_ranges
@@ -89,7 +89,7 @@ def test_streams_continue_from_step_to_step_and_targets_are_what_follows(task):
 def test_adapted_model_loses_less_on_chips(task, trained):
     hardware = aimc.load("taox-1t1r-128").replace(bits=3)
     recipe = replace(RECIPE, epochs=6, rate=0.01)
-    adapted = task.adapt(trained, hardware, recipe=recipe, progress=False)
+    adapted = task.adapt(trained, hardware, recipe=recipe)
     plain, aware = (
         np.mean(
             [

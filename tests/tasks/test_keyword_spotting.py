@@ -19,7 +19,7 @@ def task(corpus, monkeypatch):
 
 @pytest.fixture
 def trained(task):
-    return task.train(task.model("lstm", hidden=16), epochs=12, progress=False)
+    return task.train(task.model("lstm", hidden=16), epochs=12)
 
 
 @pytest.mark.parametrize("kind", ["lstm", "gru", "rnn"])
@@ -40,7 +40,7 @@ def test_model_is_plain_torch_and_gives_twelve_scores(task, kind):
 def test_training_learns_and_leaves_the_model_as_it_was(task):
     model = task.model("lstm", hidden=16)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    trained = task.train(model, epochs=25, progress=False)
+    trained = task.train(model, epochs=25)
     assert task.accuracy(trained) > task.accuracy(model) + 0.3
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name])
@@ -48,7 +48,7 @@ def test_training_learns_and_leaves_the_model_as_it_was(task):
 
 def test_a_seed_gives_the_same_model(task):
     one, two, other = (
-        task.train(task.model("gru", hidden=4), seed=seed, epochs=2, progress=False).state_dict()
+        task.train(task.model("gru", hidden=4), seed=seed, epochs=2).state_dict()
         for seed in (1, 1, 2)
     )
     assert all(torch.equal(one[name], two[name]) for name in one)
@@ -59,7 +59,7 @@ def test_random_numbers_of_the_caller_stay_untouched(task):
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    task.train(task.model("rnn", hidden=4), epochs=1, weight_noise=0.1, progress=False)
+    task.train(task.model("rnn", hidden=4), epochs=1, weight_noise=0.1)
     assert torch.equal(torch.rand(3), expected)
 
 
@@ -79,7 +79,7 @@ def test_lessons_depend_on_the_seed_and_the_step_alone(task):
 def test_adapted_model_says_what_for_and_beats_the_plain_one_on_coarse_chips(task, trained):
     hardware = aimc.load("taox-1t1r-128").replace(bits=2)
     recipe = replace(training.AWARE, epochs=30, rate=0.02)
-    adapted = task.adapt(trained, hardware, recipe=recipe, progress=False)
+    adapted = task.adapt(trained, hardware, recipe=recipe)
     assert adapted.info["hardware"] == cards.digest(hardware)
     assert adapted.info["bits"] == 2
     assert adapted.info["started from"] == trained.info
@@ -137,7 +137,7 @@ def test_a_class_without_training_clips_is_named(corpus, monkeypatch):
     monkeypatch.setattr(speech_commands, "load", lambda folder: corpus)
     task = KeywordSpotting("tones")
     with pytest.raises(DataError, match="clips of every class, but has none of down"):
-        task.train(task.model("rnn", hidden=4), epochs=1, progress=False)
+        task.train(task.model("rnn", hidden=4), epochs=1)
     assert 0 <= task.accuracy(task.model("rnn", hidden=4)) <= 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
@@ -44,6 +45,17 @@ class Task(Protocol):
     def label(self) -> str: ...
 
     def course(self, model: Any, seed: int) -> Course: ...
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The file that a run is kept in, every so many steps (whole refreshes), and continued from."""
+
+    path: str | Path
+    every: int = 100
+
+    def __post_init__(self) -> None:
+        as_count("every", self.every)
 
 
 @dataclass(frozen=True)

@@ -9,21 +9,22 @@ continues from its checkpoint to the very weights that it would have reached.
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from aimc.errors import as_count, must
 from aimc.macro import Hardware
 from aimc.nn import checkpoint as files
 from aimc.nn.convert import check, layers
-from aimc.nn.training.recipe import Recipe, Task
+from aimc.nn.training.recipe import Checkpoint, Recipe, Task
 from aimc.nn.training.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from pathlib import Path
 
     Model = TypeVar("Model", bound=torch.nn.Module)
 
@@ -36,10 +37,8 @@ def train(
     seed: int = 0,
     recipe: Recipe | None = None,
     teacher: torch.nn.Module | None = None,
-    checkpoint: str | Path | None = None,
-    save_every: int = 100,
+    checkpoint: str | Path | Checkpoint | None = None,
     digital: Collection[str] = (),
-    progress: bool = True,
 ) -> Model:
     """A trained copy of the float `model`, for `hardware`, or without it in floating point alone.
 
@@ -47,9 +46,9 @@ def train(
     quicker. The same seed gives the same weights on one machine and number of threads.
 
     task: see `Task`. teacher: float model whose scores are compared with, where the recipe
-    distills; None: `model` as it came. checkpoint: file that the run is kept in, every `save_every`
-    steps (whole refreshes), and continued from if it is there. digital: modules that stay in
-    floating point, as in `nn.program`; the recipe's weight limit and noise leave them alone.
+    distills; None: `model` as it came. checkpoint: file that the run is kept in, and continued from
+    if it is there. digital: modules that stay in floating point, as in `nn.program`; the recipe's
+    weight limit and noise leave them alone. Progress is shown where stderr is a terminal.
     Parameters that need no gradient stay as they are; buffers are those after the last step.
 
     Raises ArgumentError on layers that cannot go on an array, or a file that cannot be written,
@@ -67,20 +66,24 @@ def train(
         raise must("model", "be in floating point", "is programmed", "Train before programming.")
     recipe = recipe or Recipe()
     as_count("seed", seed, minimum=0)
-    every = as_count("save_every", save_every)
+    path, every = None, 1
+    if checkpoint is not None:
+        kept = checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint)
+        path, every = files.writable(kept.path, "checkpoint"), kept.every
     if hardware is not None:  # programmed arrays are in no checkpoint
         every = math.ceil(every / recipe.refresh) * recipe.refresh
-    if checkpoint is not None:
-        files.writable(checkpoint, "checkpoint")
     run = Run(model, task, hardware, seed, recipe, teacher, digital)
-    if checkpoint is not None and Path(checkpoint).exists():
-        run.restore(checkpoint)
+    if path is not None and path.exists():
+        run.restore(path)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    with Progress(*columns, TimeRemainingColumn(), disable=not progress) as bar:
+    screen = Console(stderr=True)
+    with Progress(
+        *columns, TimeRemainingColumn(), console=screen, disable=not screen.is_terminal
+    ) as bar:
         shown = bar.add_task("training", total=run.total, completed=run.step)
         while run.step < run.total:
             loss = run.descend()
             bar.update(shown, advance=1, description=f"training, loss {loss:.3f}")
-            if checkpoint is not None and (run.step % every == 0 or run.step == run.total):
-                run.save(checkpoint)
+            if path is not None and (run.step % every == 0 or run.step == run.total):
+                run.save(path)
     return run.result()
