@@ -125,8 +125,8 @@ def closed_loop(
     g_steps = ramp.g_steps.copy()
     measured = ramp.measured(rng, READS)
     cells = np.where(measured.g_steps > 0, measured.g_steps, 1.0)
-    carried = np.where(measured.g_steps > 0, measured.pulsed[0] / cells, ramp.large_signal)
-    carried /= ramp.common
+    large_signal = np.where(measured.g_steps > 0, measured.pulsed[0] / cells, ramp.large_signal)
+    large_signal /= ramp.common
     error = (measured.thresholds - measured.programmed - goal) * ramp.scale
     along = np.einsum("...b,...bk->...k", measured.pulsed[1] / ramp.common, ramp.pulses[..., 1:])
     error[..., 1:] += np.cumsum(along, axis=-1)
@@ -135,14 +135,14 @@ def closed_loop(
     ends = np.cumsum(ramp.counts)
     for k, at in enumerate(map(np.arange, ends - ramp.counts, ends)):
         total = total + error[..., k + 1] - error[..., k]
-        share = carried[..., at].mean(axis=-1)
+        share = large_signal[..., at].mean(axis=-1)
         wanted = np.clip(-total / (share * at.size), device.g_min, device.g_max)
         target = (goal[k + 1] - goal[k]) * ramp.scale / at.size
         stuck = _is_stuck(measured.g_steps[..., at], target, ramp)
         written = device.rewrite(np.repeat(wanted[..., None], at.size, -1), rng)
         g_steps[..., at], there[..., at] = np.where(stuck, g_steps[..., at], written), ~stuck
         seen = ramp.averaged(g_steps[..., at], rng, READS)
-        total = total + (seen * carried[..., at]).sum(axis=-1)
+        total = total + (seen * large_signal[..., at]).sum(axis=-1)
     done, writes = ramp.rewritten(steps=there, g_steps=g_steps), there.sum(axis=-1, dtype=float)
     return done, writes, READS * (ramp.cells + g_steps.shape[-1]), 0
 
