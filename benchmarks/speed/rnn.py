@@ -8,9 +8,9 @@ one forward and one backward pass. The floor is the arrays' matrix products alon
 the BLAS that the chip uses. "noise" is read noise of one sigma for all cells, whose sum is as cheap
 as a constant output noise; "own sigma" gives every cell one of its own, which takes a second matrix
 product. The card has wires and read noise, arrays of 128 x 64 weights, and where the rows take
-several arrays their partial sums are added digitally, step by step. aihwkit's LSTM is added where
-it is installed: tiles in torch (TorchInferenceRPUConfig), 32 steps in and out, output noise, no
-other imperfection.
+several arrays their partial sums are added digitally. At last, microseconds of one input through
+Linear 100 x 64, beside the kernel that reads it. aihwkit's LSTM is added where it is installed:
+tiles in torch (TorchInferenceRPUConfig), 32 steps in and out, output noise, no other imperfection.
 """
 
 from __future__ import annotations
@@ -128,6 +128,29 @@ def measure(inputs: int, hidden: int, repeat: int) -> dict[str, float]:
     return {name: statistics.median(each[name] for each in rounds) for name in calls}
 
 
+def one_input(card: str, dtype: torch.dtype) -> tuple[float, float]:
+    """Median times [us] of one input through a Linear of 100 x 64 and through its kernel."""
+    torch.manual_seed(0)
+    chip = nn.program(
+        torch.nn.Linear(100, 64), aimc.load(card), np.random.default_rng(0), dtype=dtype
+    )
+    (read,) = chip.chips.values()
+    x, plan = torch.rand(1, 100), read.plan(dtype)
+    assert plan is not None
+    row = x.to(dtype).numpy()
+
+    def median(call: Callable[[], object]) -> float:
+        times = []
+        for _ in range(2000):
+            start = time.perf_counter_ns()
+            call()
+            times.append(time.perf_counter_ns() - start)
+        return statistics.median(times) / 1e3
+
+    with torch.no_grad():
+        return median(lambda: chip(x)), median(lambda: plan.read(row, read.rng))
+
+
 def version(package: str) -> str:
     try:
         return metadata.version(package)
@@ -155,6 +178,13 @@ def main() -> None:
         for name, value in ms.items():
             base = ms["training: torch.nn.LSTM" if "training" in name else "torch.nn.LSTM"]
             print(f"{name:32} {value:9.2f} {value / STEPS:10.4f} {value / base:7.2f}", flush=True)
+    print(f"\n{'Linear 100 x 64, one input':32} {'us':>9} {'kernel us':>10} {'ratio':>7}")
+    for card in ("ideal-5bit", CARD):
+        for dtype in (torch.float32, torch.float64):
+            layer, kernel = one_input(card, dtype)
+            name = f"{card}, {str(dtype).removeprefix('torch.')}"
+            result[f"one input, {name}"] = {"layer [us]": layer, "kernel [us]": kernel}
+            print(f"{name:32} {layer:9.1f} {kernel:10.1f} {layer / kernel:7.2f}")
     if args.json:
         part = args.json.with_suffix(".part")
         part.write_text(json.dumps({"about": about, "ms": result}, indent=1) + "\n")

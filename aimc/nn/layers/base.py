@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -198,7 +199,7 @@ class AnalogLayer(torch.nn.Module, OnArrays):
             )
         x = self.cast(x)
         largest = _largest(x.detach())
-        if not np.isfinite(largest):
+        if not math.isfinite(largest):
             raise must("input", "be finite", "holds NaN or infinity")
         if self.observing:
             self._observe("x", x)
