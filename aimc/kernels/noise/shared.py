@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from aimc.kernels.noise import forms
+from aimc.kernels.noise.alone import alone
 from aimc.kernels.wires import network
 from aimc.kernels.wires.topology import Topology
 
@@ -21,7 +21,8 @@ Floats = NDArray[np.float64]
 
 _LEAST = 1e-3  # of the first, singular values of the diagonals that are kept
 _TURNS = 3  # of the alternating least squares, which hardly move from the second on
-_TRIED = 8  # inputs of each kind that measure the error
+_TRIED = 8  # inputs of each kind that measure the error, and columns whose gain does
+_STIFF = 1e-6  # holds a part that these inputs do not show
 
 
 class SharedForms(NamedTuple):
@@ -44,36 +45,55 @@ class SharedForms(NamedTuple):
     error: float
 
 
-def shared_forms(g: Floats, sigma: Floats, top: Topology) -> SharedForms | None:
+def shared_forms(g: Floats, sigma: Floats, top: Topology) -> SharedForms:
     """The shared forms of `network.noise_std`; whether its `error` is small enough is for the
     caller to say.
 
     g, sigma  (rows, cols)     conductances and their deviations in one read [S]
-    returns   None for more than `forms.LARGEST`
     raises    NotConverged
     """
     rows, cols = g.shape
     scale = float(sigma.max()) or 1.0
-    gain = network.noise_gain(g, top)
-    own, mean, cross = (sigma / scale) ** 2, np.zeros(rows), np.zeros((rows, 0))
-    if not top.ideal:
-        if rows * g.size > forms.LARGEST:
-            return None
-        fields = forms.fields(g, (sigma / scale) * gain, top)
-        own = np.einsum("jki,jki->kj", fields, fields).astype(float)
+    v = _inputs(rows)
+    if top.ideal:
+        own = (sigma / scale) ** 2
+        exact = scale * np.sqrt(v**2 @ own)
+        return _found(own, np.zeros_like(g[:, 0]), np.empty_like(g[:, :0]), scale, v, exact)
+    mirror = (top.rows, top.cols)
+    of = alone(np.ascontiguousarray(g[mirror]), top)
+    weight = np.ascontiguousarray((sigma / scale)[mirror] * of.gain) ** 2
+    own = of.own(weight)
 
-        def between(x: Floats) -> Floats:
-            at = fields @ (fields.transpose(0, 2, 1) @ x.T[:, :, None].astype(np.float32))
-            return at[:, :, 0].T - own * x
+    def between(x: Floats) -> Floats:
+        return of.form(weight, x) - own * x
 
-        mean, cross = _apart(between, rows, cols)
-        own = own - mean[:, None] * cross
+    mean, cross = _apart(between, rows, cols)
+    own = own - mean[:, None] * cross
+    gain = np.ascontiguousarray(of.gain[mirror])
+    exact = network.noise_std(g, v, sigma, gain, top, tol=1e-4)
+    mean, own, cross = mean[top.rows], own[mirror], cross[mirror]
+    # What other lines carry back scales both parts: least squares of every other input.
+    wanted = np.maximum((exact[::2] / scale) ** 2, 1e-300)
+    one = v[::2] ** 2 @ own / wanted
+    two = (v[::2] @ mean)[:, None] * (v[::2] @ cross) / wanted
+    a, b, c = (np.sum(x, axis=0) for x in (one * one, one * two, two * two))
+    p, q = (np.sum(x, axis=0) + _STIFF for x in (one, two))
+    a, c = a + _STIFF, c + _STIFF
+    det = a * c - b * b
+    own, cross = own * ((c * p - b * q) / det), cross * ((a * q - b * p) / det)
+    found = _found(own, mean, cross, scale, v, exact)
+    some = slice(None, None, max(1, cols // _TRIED))
+    missed = gain[:, some] / network.noise_gain(g, top, columns=some) - 1.0
+    return found._replace(error=found.error + float(np.abs(missed).max()))
+
+
+def _found(
+    own: Floats, mean: Floats, cross: Floats, scale: float, v: Floats, exact: Floats
+) -> SharedForms:
+    """With the diagonals `own` (rows, cols) by few, and the error for inputs v."""
     left, values, right = np.linalg.svd(own, full_matrices=False)
     few = max(1, int((values > _LEAST * values[0]).sum()))
-    weights = values[:few, None] * right[:few]
-    found = SharedForms(left[:, :few], weights, mean, cross, scale, np.inf)
-    v = _inputs(rows)
-    exact = network.noise_std(g, v, sigma, gain, top, tol=1e-4)
+    found = SharedForms(left[:, :few], values[:few, None] * right[:few], mean, cross, scale, np.inf)
     gap = np.abs(std(v, found) - exact) / np.where(exact > 0.0, exact, 1.0)
     return found._replace(error=float(gap.max()))
 

@@ -151,7 +151,7 @@ def reads(
 _FIELDS = 32  # solutions with all their voltages that are held at once
 
 
-def noise_gain(g: Floats, top: Topology, tol: float = 1e-4) -> Floats:
+def noise_gain(g: Floats, top: Topology, tol: float = 1e-4, columns: slice = slice(None)) -> Floats:
     """How much of a cell's excess current reaches the sense terminal of its own column.
 
     To first order a change dg of the conductances changes the current of column j by
@@ -160,16 +160,19 @@ def noise_gain(g: Floats, top: Topology, tol: float = 1e-4) -> Floats:
     cells of other columns add little.
 
     g        (rows, cols)  conductances [S], >= 0
-    returns  (rows, cols)  [1]; 1 if no wire has resistance
+    columns                those that are asked for
+    returns  (rows, those) [1]; 1 if no wire has resistance
     raises   NotConverged
     """
     rows, cols = g.shape
-    result = np.empty((rows, cols))
-    for j in range(0, cols, _FIELDS):
-        unit = np.eye(cols)[j : j + _FIELDS]
+    which = range(cols)[columns]
+    result = np.empty((rows, len(which)))
+    for lo in range(0, len(which), _FIELDS):
+        here = which[lo : lo + _FIELDS]
+        unit = np.eye(cols)[here]
         at = iterate(g[None], Reads(np.zeros((len(unit), rows)), e=unit), top, tol, fields=True)
-        for k in range(len(unit)):
-            result[:, j + k] = at.col_voltage[k, :, j + k] - at.row_voltage[k, :, j + k]
+        for k, j in enumerate(here):
+            result[:, lo + k] = at.col_voltage[k, :, j] - at.row_voltage[k, :, j]
     return result
 
 
