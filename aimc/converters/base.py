@@ -18,6 +18,8 @@ from aimc.errors import as_count, as_number, as_rng, must
 from aimc.kernels.read.crossing import first_crossings
 from aimc.parts.condition import AS_WRITTEN, Condition
 from aimc.parts.device import branch
+from aimc.parts.fields import count, parts, quantity
+from aimc.parts.registry import Part, described
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,22 +55,15 @@ ALONE = Site()
 """A converter by itself: a pre-activation of one is one volt."""
 
 
-@dataclass(frozen=True)
-class ADC(ABC):
-    """The description of a converter. bits: resolution; imperfections: what is not ideal in it;
-    t_step: clock period [s]."""
+@described
+class ADC(Part, ABC):
+    """The description of a converter."""
 
-    bits: int = 5
-    imperfections: tuple[Imperfection, ...] = ()
-    t_step: float = 1e-9
+    folder = "adcs"
 
-    def __post_init__(self) -> None:
-        as_count("bits", self.bits, 1, 16)
-        as_number("t_step", self.t_step, above=0)
-        if not isinstance(self.imperfections, tuple) or not all(
-            isinstance(part, Imperfection) for part in self.imperfections
-        ):
-            raise must("imperfections", "be a tuple of Imperfections", f"is {self.imperfections!r}")
+    bits: int = count("resolution", default=5, maximum=16)
+    imperfections: tuple[Imperfection, ...] = parts(Imperfection, "what is not ideal", default=())
+    t_step: float = quantity("s", "clock period", default=1e-9, above=0)
 
     @abstractmethod
     def program(

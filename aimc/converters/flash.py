@@ -15,6 +15,8 @@ from aimc.converters.imperfections import Circuit, Columns, ComparatorOffset, No
 from aimc.curves import curve
 from aimc.errors import must
 from aimc.parts.device import Written
+from aimc.parts.fields import choice
+from aimc.parts.registry import registered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +29,10 @@ if TYPE_CHECKING:
     Codes = NDArray[np.intp]
 
 
-@dataclass(frozen=True)
+Reference = Literal["tracking", "fixed"]
+
+
+@registered("flash")
 class FlashADC(ADC):
     """A comparator a level, levels set by memristors [Nat. Commun. 2025, s41467-025-65233-w].
 
@@ -37,12 +42,7 @@ class FlashADC(ADC):
     are read with the array's read voltage, "fixed" where with a reference of their own.
     """
 
-    reference: Literal["tracking", "fixed"] = "tracking"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.reference not in ("tracking", "fixed"):
-            raise must("reference", "be 'tracking' or 'fixed'", f"is {self.reference!r}")
+    reference: Reference = choice(Reference, "of the memristors", default="tracking")
 
     def program(
         self,

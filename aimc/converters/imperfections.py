@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aimc.errors import as_number
+from aimc.parts.fields import quantity
+from aimc.parts.registry import Part, registered
 from aimc.units import BOLTZMANN
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Noise:
         )  # fmt: skip
 
 
-class Imperfection:
+class Imperfection(Part):
     """One thing that is not ideal. Each subclass overrides what it takes part in."""
 
     def columns(
@@ -122,15 +123,12 @@ class Imperfection:
         return 1.0
 
 
-@dataclass(frozen=True)
+@registered("comparator-offset")
 class ComparatorOffset(Imperfection):
     """Each column's comparator flips where the ramp exceeds u_j - o_j, o_j ~ N(0, std) [V], fixed
     once made: mismatch of the input pair [Pelgrom et al. 1989, IEEE JSSC 24, 1433]."""
 
-    std: float
-
-    def __post_init__(self) -> None:
-        as_number("std", self.std, minimum=0)
+    std: float = quantity("V", "standard deviation of the offset", minimum=0)
 
     def columns(
         self, made: Columns, cols: int, c_array: float, rng: np.random.Generator
@@ -138,30 +136,24 @@ class ComparatorOffset(Imperfection):
         return replace(made, offset=made.offset + rng.normal(0.0, self.std, cols))
 
 
-@dataclass(frozen=True)
+@registered("comparator-noise")
 class ComparatorNoise(Imperfection):
     """Independent Gaussian error of each decision, std [V] at the input: thermal noise of the
     comparator, sampled once a clock period [variances of independent draws add]."""
 
-    std: float
-
-    def __post_init__(self) -> None:
-        as_number("std", self.std, minimum=0)
+    std: float = quantity("V", "standard deviation at the input", minimum=0)
 
     def noise(self, circuit: Circuit) -> Noise:
         return Noise(decision=self.std)
 
 
-@dataclass(frozen=True)
+@registered("comparator-delay")
 class ComparatorDelay(Imperfection):
     """The comparator shows what stood at its input `delay` [s] before: level_k becomes
     v(t_k - delay), the ramp straight while it is pulsed and still while it rests [by definition of
     a pure delay]."""
 
-    delay: float
-
-    def __post_init__(self) -> None:
-        as_number("delay", self.delay, minimum=0)
+    delay: float = quantity("s", "from input to output", minimum=0)
 
     def decide(self, levels: Array, circuit: Circuit) -> Array:
         count, slot = levels.shape[-1], circuit.t_step + circuit.t_rest
@@ -174,32 +166,26 @@ class ComparatorDelay(Imperfection):
         return levels[..., low] + share * (levels[..., high] - levels[..., low])
 
 
-@dataclass(frozen=True)
+@registered("comparator-hysteresis")
 class ComparatorHysteresis(Imperfection):
     """A comparator that stands low flips half the `width` [V] above the other input, and back half
     below; every conversion begins low, so that its levels are half a width late [definition of the
     width]."""
 
-    width: float
-
-    def __post_init__(self) -> None:
-        as_number("width", self.width, minimum=0)
+    width: float = quantity("V", "between the two flips", minimum=0)
 
     def decide(self, levels: Array, circuit: Circuit) -> Array:
         return levels - self.width / 2
 
 
-@dataclass(frozen=True)
+@registered("finite-gain")
 class FiniteGain(Imperfection):
     """Amplifiers of DC gain A: the array's charge makes A / (1 + A) of its voltage; the ramp's
     cells hang at its virtual ground and leak besides, see `Waveform` [charge balance at a node
     that stands at -v / A]. The array's cells do not: the mirrors that subtract one column of a pair
     from the other stand between them and the integrator, and copy their current and its noise."""
 
-    gain: float
-
-    def __post_init__(self) -> None:
-        as_number("gain", self.gain, above=1)
+    gain: float = quantity("1", "at DC", above=1)
 
     def columns(
         self, made: Columns, cols: int, c_array: float, rng: np.random.Generator
@@ -210,30 +196,24 @@ class FiniteGain(Imperfection):
         return replace(ramp, gain=1.0 / (1.0 / ramp.gain + 1.0 / self.gain))
 
 
-@dataclass(frozen=True)
+@registered("settling")
 class Settling(Imperfection):
     """The ramp reaches the comparators through a lag of `tau` [s]: what remains of a step after a
     time t falls as e^(-t / tau) [response of one pole]. An amplifier of unity-gain frequency f and
     feedback factor b has tau = 1 / (2 pi f b)."""
 
-    tau: float
-
-    def __post_init__(self) -> None:
-        as_number("tau", self.tau, minimum=0)
+    tau: float = quantity("s", "time constant", minimum=0)
 
     def waveform(self, ramp: Waveform) -> Waveform:
         return replace(ramp, tau=ramp.tau + self.tau)
 
 
-@dataclass(frozen=True)
+@registered("capacitor-mismatch")
 class CapacitorMismatch(Imperfection):
     """Each column's feedback capacitor is C (1 + e_j) where the ramp's is as meant,
     e_j ~ N(0, std): a gain error 1 / (1 + e_j) [Pelgrom et al. 1989, IEEE JSSC 24, 1433]."""
 
-    std: float
-
-    def __post_init__(self) -> None:
-        as_number("std", self.std, minimum=0, maximum=0.3)
+    std: float = quantity("1", "relative standard deviation", minimum=0, maximum=0.3)
 
     def columns(
         self, made: Columns, cols: int, c_array: float, rng: np.random.Generator
@@ -241,16 +221,13 @@ class CapacitorMismatch(Imperfection):
         return replace(made, ratio=made.ratio / (1.0 + rng.normal(0.0, self.std, cols)))
 
 
-@dataclass(frozen=True)
+@registered("thermal-noise")
 class ThermalNoise(Imperfection):
     """Johnson noise at `temperature` [K]: kT/C of each reset capacitor, and of the conductances at
     each virtual ground a charge of variance 2 k T G t [Nyquist 1928, Phys. Rev. 32, 110, for
     a white current of spectral density 4 k T G]."""
 
-    temperature: float = 300.0
-
-    def __post_init__(self) -> None:
-        as_number("temperature", self.temperature, minimum=0)
+    temperature: float = quantity("K", "of the circuit", default=300.0, minimum=0)
 
     def noise(self, circuit: Circuit) -> Noise:
         kt, slot = BOLTZMANN * self.temperature, circuit.t_step + circuit.t_rest
@@ -268,17 +245,13 @@ class ThermalNoise(Imperfection):
         )
 
 
-@dataclass(frozen=True)
+@registered("charge-injection")
 class ChargeInjection(Imperfection):
     """The sampling switch leaves a charge on each column's capacitor: u moves by q_j / C_array,
     q_j ~ N(charge, std) [C] [Wegmann, Vittoz and Rahali 1987, IEEE JSSC 22, 1091]."""
 
-    charge: float
-    std: float = 0.0
-
-    def __post_init__(self) -> None:
-        as_number("charge", self.charge)
-        as_number("std", self.std, minimum=0)
+    charge: float = quantity("C", "mean")
+    std: float = quantity("C", "spread from column to column", default=0.0, minimum=0)
 
     def columns(
         self, made: Columns, cols: int, c_array: float, rng: np.random.Generator
@@ -287,15 +260,12 @@ class ChargeInjection(Imperfection):
         return replace(made, shift=made.shift + q / c_array)
 
 
-@dataclass(frozen=True)
+@registered("leakage")
 class Leakage(Imperfection):
     """The held voltage droops while the ramp runs, by current t / C_array, current [A] positive
     where it falls; the ramp stands at its start when it is sampled [i = C dv/dt]."""
 
-    current: float
-
-    def __post_init__(self) -> None:
-        as_number("current", self.current)
+    current: float = quantity("A", "positive where the voltage falls")
 
     def decide(self, levels: Array, circuit: Circuit) -> Array:
         slot = circuit.t_step + circuit.t_rest
@@ -303,17 +273,14 @@ class Leakage(Imperfection):
         return levels + self.current * times / circuit.c_array
 
 
-@dataclass(frozen=True)
+@registered("clock-jitter")
 class ClockJitter(Imperfection):
     """Each pulse is t + d long, d ~ N(0, std) [s], anew in every read: a step of the ramp changes
     by its share d / t_step, which all later levels keep and all columns share; the pulses before
     the first level end at one edge, all d late; an input pulse ends d late, which all columns of
     its row share [charge of a current that lasts d longer]."""
 
-    std: float
-
-    def __post_init__(self) -> None:
-        as_number("std", self.std, minimum=0)
+    std: float = quantity("s", "standard deviation of a pulse", minimum=0)
 
     def noise(self, circuit: Circuit) -> Noise:
         share = self.std / circuit.t_step
@@ -323,21 +290,18 @@ class ClockJitter(Imperfection):
         return self.std
 
 
-@dataclass(frozen=True)
+@registered("read-voltage-error")
 class ReadVoltageError(Imperfection):
     """The chip's read voltage is V_read (1 + e), e ~ N(0, std), in array and ramp alike [Ohm's law:
     both currents are in proportion to it, as far as the cells are linear]."""
 
-    std: float
-
-    def __post_init__(self) -> None:
-        as_number("std", self.std, minimum=0, maximum=0.3)
+    std: float = quantity("1", "relative standard deviation", minimum=0, maximum=0.3)
 
     def supply(self, rng: np.random.Generator) -> float:
         return 1.0 + rng.normal(0.0, self.std)
 
 
-@dataclass(frozen=True)
+@registered("ramp-read-noise")
 class RampReadNoise(Imperfection):
     """The ramp's cells have the read noise of the device, anew in every read; a cell's error is
     kept by all later levels and shared by all columns [charge of each pulsed cell, Q = g V t]."""

@@ -11,6 +11,8 @@ import numpy as np
 from aimc.converters.base import ADC, ALONE, Converter, Site, lead
 from aimc.curves import curve
 from aimc.errors import as_count
+from aimc.parts.fields import count
+from aimc.parts.registry import described, registered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,22 +25,22 @@ if TYPE_CHECKING:
     Codes = NDArray[np.intp]
 
 
-@dataclass(frozen=True)
+@described
 class TableADC(ADC):
     """A converter that is linear in the pre-activation, with a digital table of f behind it.
 
-    table_bits: resolution before the table, bits after it (None: the same). Its 2^table_bits - 1
-    levels lie evenly from the curve's first threshold to its last. The table gives each of the
-    intervals between them the code of its middle.
+    bits are those after the table. Its 2^table_bits - 1 levels lie evenly from the curve's first
+    threshold to its last. The table gives each of the intervals between them the code of its
+    middle.
     """
 
-    table_bits: int | None = None
+    table_bits: int | None = count(
+        "resolution before the table; None: bits", default=None, minimum=2, maximum=16
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         as_count("bits", self.bits, 2)
-        if self.table_bits is not None:
-            as_count("table_bits", self.table_bits, 2, 16)
 
     @property
     def resolution(self) -> int:
@@ -46,7 +48,7 @@ class TableADC(ADC):
         return self.bits if self.table_bits is None else self.table_bits
 
 
-@dataclass(frozen=True)
+@registered("linear-ramp")
 class LinearRampADC(TableADC):
     """A ramp of equal steps from a reference of its own, compared with every column, and a table.
 

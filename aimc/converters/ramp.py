@@ -8,7 +8,6 @@ cells, pulsed first and against the ramp, bring it to its start; they calibrate 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -18,7 +17,9 @@ from aimc.converters.calibration import CALIBRATIONS, calibrated
 from aimc.converters.column import ProgrammedRamp
 from aimc.converters.design import Design, bias_design
 from aimc.curves import Curve, curve
-from aimc.errors import as_count, as_number, must
+from aimc.errors import must
+from aimc.parts.fields import choice, count, part, quantity
+from aimc.parts.registry import registered
 from aimc.parts.wires import Wires
 
 if TYPE_CHECKING:
@@ -31,40 +32,25 @@ if TYPE_CHECKING:
 __all__ = ["Curve", "Design", "ProgrammedRamp", "RampADC", "curve"]
 
 
-@dataclass(frozen=True)
+Method = Literal["one-point", "multi-point", "closed-loop", "none"]
+
+
+@registered("ramp")
 class RampADC(ADC):
-    """The description of a ramp converter.
+    """The description of a ramp converter: 2^bits codes have 2^bits - 1 thresholds, one ramp step
+    between each two; t_step is one pulse of the ramp's cells."""
 
-    bits: resolution; 2^bits codes have 2^bits - 1 thresholds, one ramp step between each two.
-    t_step: one pulse of the ramp's cells [s]; t_rest: from the end of a pulse to the decision and
-    the next pulse [s]. ramp_cells: cells there are for the steps (None: 2^bits). bias_cells: for
-    the start and the calibration. spare_cells: cells that are written in the place of ramp cells
-    found stuck. columns_per_ramp: columns that share a ramp (None: all of one curve).
-    calibration: "one-point", "multi-point", "closed-loop" or "none", see `calibration`.
-    wires: of the ramp's column (None: no resistance).
-    """
-
-    t_rest: float = 0.0
-    ramp_cells: int | None = None
-    bias_cells: int = 5
-    spare_cells: int = 0
-    columns_per_ramp: int | None = None
-    calibration: Literal["one-point", "multi-point", "closed-loop", "none"] = "one-point"
-    wires: Wires | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        as_number("t_rest", self.t_rest, minimum=0)
-        for name in ("ramp_cells", "columns_per_ramp"):
-            if getattr(self, name) is not None:
-                as_count(name, getattr(self, name), 1)
-        as_count("bias_cells", self.bias_cells, 1, 8)
-        as_count("spare_cells", self.spare_cells, 0)
-        if self.calibration not in CALIBRATIONS:
-            rule = f"be one of {', '.join(CALIBRATIONS)}"
-            raise must("calibration", rule, f"is {self.calibration!r}")
-        if self.wires is not None and not isinstance(self.wires, Wires):
-            raise must("wires", "be Wires, or None for no resistance", f"is {self.wires!r}")
+    t_rest: float = quantity(
+        "s", "from the end of a pulse to the decision and the next pulse", default=0.0, minimum=0
+    )
+    ramp_cells: int | None = count("cells for the steps; None: 2^bits", default=None)
+    bias_cells: int = count("cells for the start and the calibration", default=5, maximum=8)
+    spare_cells: int = count("cells for those found stuck", default=0, minimum=0)
+    columns_per_ramp: int | None = count(
+        "columns that share a ramp; None: all of one curve", default=None
+    )
+    calibration: Method = choice(Method, "see `calibration`", default="one-point")
+    wires: Wires | None = part(Wires, "of the ramp's column; None: no resistance", default=None)
 
     @property
     def slot(self) -> float:

@@ -14,7 +14,9 @@ from aimc.converters.base import ALONE, Site, lead
 from aimc.converters.imperfections import Circuit, Columns, Noise
 from aimc.converters.linear import TableADC, TableConverter
 from aimc.curves import curve
-from aimc.errors import as_number, must
+from aimc.errors import must
+from aimc.parts.fields import quantity
+from aimc.parts.registry import registered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,22 +28,20 @@ if TYPE_CHECKING:
     Codes = NDArray[np.intp]
 
 
-@dataclass(frozen=True)
+@registered("sar")
 class SARADC(TableADC):
     """Successive approximation with binary-weighted capacitors, an array a column, and a table
     [McCreary and Gray 1975, IEEE JSSC 10, 371].
 
-    unit_mismatch: standard deviation of one unit capacitor over its mean. One of N units has
-    sigma / sqrt(N) [Pelgrom et al. 1989, IEEE JSSC 24, 1433]. Of a ramp's imperfections, leakage
-    acts from trial to trial, settling on each step of the capacitors, comparator noise on each
-    trial; a comparator's delay is part of the clock period.
+    A capacitor of N units has a mismatch of unit_mismatch / sqrt(N) [Pelgrom et al. 1989, IEEE JSSC
+    24, 1433]. Of a ramp's imperfections, leakage acts from trial to trial, settling on each step of
+    the capacitors, comparator noise on each trial; a comparator's delay is part of the clock
+    period.
     """
 
-    unit_mismatch: float = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        as_number("unit_mismatch", self.unit_mismatch, minimum=0, maximum=0.3)
+    unit_mismatch: float = quantity(
+        "1", "relative standard deviation of one unit", default=0.0, minimum=0, maximum=0.3
+    )
 
     def program(
         self,

@@ -15,12 +15,14 @@ from aimc.converters.base import ADC, Converter, Site, digital
 from aimc.converters.ramp import RampADC
 from aimc.crossbar import Crossbar
 from aimc.curves import Curve
-from aimc.errors import as_array, as_batch, as_count, as_number, as_rng, must
+from aimc.errors import as_array, as_batch, as_rng, must
 from aimc.macro.layout import Curves, curve_ranges, partial_sum, ranges, spread_curves
 from aimc.parts.condition import AS_WRITTEN, Condition
 from aimc.parts.device import Device, branch
 from aimc.parts.driver import Driver
+from aimc.parts.fields import Link, count, descriptions, part, quantity
 from aimc.parts.mapping import DifferentialPair, Mapping
+from aimc.parts.registry import Part, described
 from aimc.parts.sense import Integrator
 from aimc.parts.wires import Wires
 from aimc.units import show
@@ -34,52 +36,36 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-_PARTS = {
-    "device": Device, "mapping": Mapping, "driver": Driver, "wires": Wires, "sense": Integrator,
-    "adc": ADC,
-}  # fmt: skip
 
-
-def _check_parts(parts: dict[str, Any]) -> None:
-    for name, kind in _PARTS.items():
-        if not isinstance(parts[name], kind):
-            hint = "The field of the wires is `wires=Wires(sense=...)`." if name == "sense" else ""
-            raise must(name, f"be of type {kind.__name__}", f"is {parts[name]!r}", hint)
-
-
-@dataclass(frozen=True)
-class Hardware:
+@described
+class Hardware(Part):
     """The description of a macro: arrays with their drivers, integrators and converters.
 
-    rows, cols: the largest matrix of weights that one array holds. stack: so many arrays above
-    each other share their integrators, so that their currents add before one conversion; None: one.
-    age: time between programming and reading [s]. partial_range: where a matrix has more rows than
-    a stack, each stack is converted linearly over +-partial_range and the codes are added
-    digitally; None: four standard deviations of its largest column for inputs uniform in +-1.
+    The currents of `stack` arrays above each other add before one conversion. Where a matrix has
+    more rows than a stack, each stack is converted linearly over +-partial_range and the codes are
+    added digitally.
     """
 
-    device: Device
-    driver: Driver
-    rows: int
-    cols: int
-    mapping: Mapping = field(default_factory=DifferentialPair)
-    wires: Wires = field(default_factory=Wires)
-    sense: Integrator = field(default_factory=Integrator)
-    adc: ADC = field(default_factory=RampADC)
-    age: float = 0.0
-    stack: int | None = None
-    partial_range: float | None = None
+    device: Device = part(Device, "the cells")
+    driver: Driver = part(Driver, "from activations to rows")
+    rows: int = count("rows of weights that one array holds at most")
+    cols: int = count("columns of weights that one array holds at most")
+    mapping: Mapping = part(Mapping, "from weights to cells", default_factory=DifferentialPair)
+    wires: Wires = part(Wires, "of the array", default_factory=Wires)
+    sense: Integrator = part(
+        Integrator, "at the columns", default_factory=Integrator,
+        hint="The field of the wires is `wires=Wires(sense=...)`.",
+    )  # fmt: skip
+    adc: ADC = part(ADC, "at the end of the columns", default_factory=RampADC)
+    age: float = quantity("s", "between programming and reading", default=0.0, minimum=0)
+    stack: int | None = count("arrays that share their integrators; None: one", default=None)
+    partial_range: float | None = quantity(
+        "1",
+        "None: four standard deviations of the largest column for inputs uniform in +-1",
+        default=None,
+        above=0,
+    )
     name: str = field(default="", compare=False)
-
-    def __post_init__(self) -> None:
-        _check_parts({name: getattr(self, name) for name in _PARTS})
-        as_count("rows", self.rows)
-        as_count("cols", self.cols)
-        as_number("age", self.age, minimum=0)
-        if self.stack is not None:
-            as_count("stack", self.stack)
-        if self.partial_range is not None:
-            as_number("partial_range", self.partial_range, above=0)
 
     def replace(self, **fields: Any) -> Hardware:
         """This hardware with other fields: its own, or those of its parts.
@@ -89,17 +75,16 @@ class Hardware:
         """
         own = {f.name for f in dataclasses.fields(self)}
         changes: dict[str, Any] = {k: v for k, v in fields.items() if k in own}
-        parts = {name: changes.get(name, getattr(self, name)) for name in _PARTS}
-        _check_parts(parts)
+        links = {k: d for k, d in descriptions(Hardware).items() if isinstance(d, Link)}
+        parts = {k: d.check(k, changes.get(k, getattr(self, k))) for k, d in links.items()}
+        has = {name: set(descriptions(type(each))) for name, each in parts.items()}
         for key, value in fields.items():
             if key in own:
                 continue
-            hit = [n for n in _PARTS if key in {f.name for f in dataclasses.fields(parts[n])}]
+            hit = [name for name, keys in has.items() if key in keys]
             if not hit:
-                known = own.union(
-                    *({f.name for f in dataclasses.fields(p)} for p in parts.values())
-                )
-                raise must(key, f"be one of {', '.join(sorted(known))}", "is no field of it")
+                known = sorted(set(descriptions(Hardware)).union(*has.values()))
+                raise must(key, f"be one of {', '.join(known)}", "is no field of it")
             if len(hit) > 1 and key != "bits":
                 hint = (
                     f"For one: replace({hit[0]}=dataclasses.replace(hardware.{hit[0]}, {key}=...))."

@@ -1,23 +1,34 @@
 """A memristor technology: its range, and what happens to a cell on writing, on reading, with age.
 
-An `Effect` takes conductances and gives conductances. A new one is one frozen class here and one
-line in the card table (`aimc.cards`). All conductances are in siemens, all times in seconds.
+All conductances are in siemens, all times in seconds.
 """
 
 from __future__ import annotations
 
 import copy
 import dataclasses
-import math
-from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aimc.errors import as_array, as_number, as_rng, must
+from aimc.parts.effects import (
+    Drift,
+    Effect,
+    FlickerReadNoise,
+    Noise,
+    PolynomialWriteError,
+    ReadNoise,
+    Relaxation,
+    StuckAt,
+    WriteError,
+    WriteVerify,
+)
+from aimc.parts.fields import part, parts, quantity
 from aimc.parts.ivcurve import IVCurve
-from aimc.units import BOLTZMANN
+from aimc.parts.registry import Part, registered
+from aimc.parts.temperature import Arrhenius, TemperatureCoefficient
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,295 +40,40 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 
+__all__ = [
+    "Arrhenius", "Device", "Drift", "Effect", "FlickerReadNoise", "Noise", "PolynomialWriteError",
+    "ReadNoise", "Relaxation", "StuckAt", "TemperatureCoefficient", "WriteError", "WriteVerify",
+    "Written", "branch",
+]  # fmt: skip
+
 _SPREAD = 1001  # cells
 
 
-class Effect(ABC):
-    """Conductances in, conductances out.
-
-    `g` has any shape [S]; `g_max` is the device's upper end [S], which published statistics are
-    normalised to; `t` is the time since programming [s]. The result has the shape of `g`; `g` is
-    left as it was; the same generator state gives the same result.
-    """
-
-    @abstractmethod
-    def __call__(self, g: Array, rng: np.random.Generator, g_max: float, t: float) -> Array: ...
-
-
-class Noise(Effect):
-    """An effect that adds an independent, zero-mean Gaussian error to every cell."""
-
-    @abstractmethod
-    def sigma(self, g: Array, g_max: float, t: float) -> Array:
-        """Standard deviation of the error at conductance `g` [S]."""
-
-    def __call__(self, g: Array, rng: np.random.Generator, g_max: float, t: float) -> Array:
-        return g + self.sigma(g, g_max, t) * rng.standard_normal(g.shape)
-
-
-@dataclass(frozen=True)
-class WriteError(Noise):
-    """Gaussian programming error of one standard deviation for every target, sigma [S]."""
-
-    std: float
-
-    def __post_init__(self) -> None:
-        as_number("std", self.std, minimum=0)
-
-    def sigma(self, g: Array, g_max: float, t: float) -> Array:
-        return np.full_like(g, self.std)
-
-
-@dataclass(frozen=True)
-class WriteVerify(Effect):
-    """Write-verify that stops inside a window: error uniform in +-tolerance [S].
-
-    Measured so on Pt/TaOx/Ta cells with a 5 uS window: standard deviation 5/sqrt(3) uS, not
-    Gaussian [Nat. Commun. 2025, s41467-025-65233-w, source data].
-    """
-
-    tolerance: float
-
-    def __post_init__(self) -> None:
-        as_number("tolerance", self.tolerance, minimum=0)
-
-    def __call__(self, g: Array, rng: np.random.Generator, g_max: float, t: float) -> Array:
-        return g + rng.uniform(-self.tolerance, self.tolerance, g.shape)
-
-
-@dataclass(frozen=True)
-class PolynomialWriteError(Noise):
-    """Gaussian programming error whose sigma is a polynomial of the target.
-
-    sigma = (g_max / g_ref) max(0, sum_k c_k r^k), r = g / g_max, with the coefficients c_k [S]
-    as published for a device of range g_ref [S]. Beyond r = 1 the polynomial is held at r = 1.
-    """
-
-    coefficients: tuple[float, ...]
-    g_ref: float
-
-    def __post_init__(self) -> None:
-        _check_coefficients("coefficients", self.coefficients)
-        as_number("g_ref", self.g_ref, above=0)
-
-    def sigma(self, g: Array, g_max: float, t: float) -> Array:
-        return _polynomial(self.coefficients, g, g_max) * (g_max / self.g_ref)
-
-
-@dataclass(frozen=True)
-class StuckAt(Effect):
-    """A random fraction of the cells holds conductance `g` [S] whatever was written."""
-
-    fraction: float
-    g: float = 0.0
-
-    def __post_init__(self) -> None:
-        as_number("fraction", self.fraction, minimum=0, maximum=1)
-        as_number("g", self.g, minimum=0)
-
-    def __call__(self, g: Array, rng: np.random.Generator, g_max: float, t: float) -> Array:
-        return np.where(rng.random(g.shape) < self.fraction, self.g, g)
-
-
-@dataclass(frozen=True)
-class ReadNoise(Noise):
-    """White noise of each read: sigma^2 = std^2 + (relative g)^2, std in [S]."""
-
-    std: float = 0.0
-    relative: float = 0.0
-
-    def __post_init__(self) -> None:
-        as_number("std", self.std, minimum=0)
-        as_number("relative", self.relative, minimum=0)
-
-    def sigma(self, g: Array, g_max: float, t: float) -> Array:
-        return np.hypot(self.std, self.relative * g)
-
-
-@dataclass(frozen=True)
-class FlickerReadNoise(Noise):
-    """1/f noise of a read at time t after programming, as published for PCM.
-
-    sigma = |g| Q sqrt(ln((t + t_read) / (2 t_read))), Q = min(q / max(r^p, 1e-3), q_max),
-    r = g / g_max [Joshi et al. 2020; Nandakumar et al. 2019; constants of aihwkit's PCM model].
-    The logarithm is held at zero for t < t_read.
-    """
-
-    q: float = 0.0088
-    power: float = 0.65
-    q_max: float = 0.2
-    t_read: float = 250e-9
-
-    def __post_init__(self) -> None:
-        as_number("t_read", self.t_read, above=0)
-        for name in ("q", "power", "q_max"):
-            as_number(name, getattr(self, name), minimum=0)
-
-    def sigma(self, g: Array, g_max: float, t: float) -> Array:
-        r = np.abs(g) / g_max
-        q = np.minimum(self.q / np.maximum(r**self.power, 1e-3), self.q_max)
-        growth = max(0.0, np.log((t + self.t_read) / (2 * self.t_read)))
-        return np.abs(g) * q * np.sqrt(growth)
-
-
-@dataclass(frozen=True)
-class Drift(Effect):
-    """Power-law drift, g(t) = g (t / t_0)^(-nu), nu ~ N(nu, nu_std) a cell [Joshi 2020, eq. 3].
-
-    `t` up to t_0 [s] changes nothing. `nu` may depend on the conductance: nu = clip(nu +
-    nu_slope ln r, *nu_limits), and nu_std likewise, r = g / g_max, as published for PCM.
-    """
-
-    nu: float
-    nu_std: float = 0.0
-    t_0: float = 1.0
-    nu_slope: float = 0.0
-    nu_limits: tuple[float, float] = (0.0, float("inf"))
-    nu_std_slope: float = 0.0
-    nu_std_limits: tuple[float, float] = (0.0, float("inf"))
-
-    def __post_init__(self) -> None:
-        as_number("t_0", self.t_0, above=0)
-        for name in ("nu", "nu_std", "nu_slope", "nu_std_slope"):
-            as_number(name, getattr(self, name))
-        for name in ("nu_limits", "nu_std_limits"):
-            low, high = getattr(self, name)
-            if not low <= high:
-                raise must(name, "rise", f"is ({low}, {high})")
-
-    def __call__(self, g: Array, rng: np.random.Generator, g_max: float, t: float) -> Array:
-        z = rng.standard_normal(g.shape)
-        if t <= self.t_0:
-            return g.copy()
-        log_r = np.log(np.maximum(g / g_max, 1e-12))
-        mean = np.clip(self.nu + self.nu_slope * log_r, *self.nu_limits)
-        std = np.clip(self.nu_std + self.nu_std_slope * log_r, *self.nu_std_limits)
-        return g * (t / self.t_0) ** -(mean + std * z)
-
-
-@dataclass(frozen=True)
-class Relaxation(Noise):
-    """Spread that grows after programming, from measured standard deviations at a few times.
-
-    `coefficients[m]` are those of PolynomialWriteError at `times[m]` [s]; the first time is when
-    programming ends. The added sigma^2 is sigma(t)^2 - sigma(times[0])^2, never negative, with
-    sigma linear in ln t between the times. A `t` beyond the last raises ArgumentError: nothing
-    was measured there.
-    """
-
-    times: tuple[float, ...]
-    coefficients: tuple[tuple[float, ...], ...]
-    g_ref: float
-
-    def __post_init__(self) -> None:
-        if len(self.times) < 2 or np.any(np.diff(self.times) <= 0) or self.times[0] <= 0:
-            raise must("times", "be two or more rising times above zero", f"is {self.times}")
-        if len(self.coefficients) != len(self.times):
-            raise must(
-                "coefficients", f"have {len(self.times)} rows", f"has {len(self.coefficients)}"
-            )
-        for row in self.coefficients:
-            _check_coefficients("coefficients", row)
-        as_number("g_ref", self.g_ref, above=0)
-
-    def sigma(self, g: Array, g_max: float, t: float) -> Array:
-        if t > self.times[-1]:
-            raise must("t", f"be at most {self.times[-1]:g} s for this device", f"is {t:g} s")
-        table = [_polynomial(row, g, g_max) * (g_max / self.g_ref) for row in self.coefficients]
-        place = float(
-            np.interp(np.log(max(t, self.times[0])), np.log(self.times), range(len(table)))
-        )
-        low = min(int(place), len(table) - 2)
-        now = table[low] + (place - low) * (table[low + 1] - table[low])
-        return np.sqrt(np.maximum(now**2 - table[0] ** 2, 0.0))
-
-
-@dataclass(frozen=True)
-class TemperatureCoefficient:
-    """g(T) = g (1 + alpha (T - t_ref)), alpha [1/K] linear from `off` at g = 0 to `on` at g_max.
-
-    First order in T: metallic filaments conduct less when warm (on < 0), semiconducting gaps more
-    (off > 0).
-    """
-
-    off: float
-    on: float
-    t_ref: float = 300.0
-
-    def __post_init__(self) -> None:
-        as_number("off", self.off)
-        as_number("on", self.on)
-        as_number("t_ref", self.t_ref, above=0)
-
-    def __call__(self, g: Array, g_max: float, temperature: float) -> Array:
-        alpha = self.off + (self.on - self.off) * np.minimum(g / g_max, 1.0)
-        return np.maximum(g * (1.0 + alpha * (temperature - self.t_ref)), 0.0)
-
-
-@dataclass(frozen=True)
-class Arrhenius:
-    """How much sooner cells age when they are stored warm: t at a temperature T is as long as
-    t exp(E_a / k (1 / T_ref - 1 / T)) at T_ref [Arrhenius' law of a process with one barrier].
-
-    activation_energy E_a [J]; t_ref: temperature that the device's ageing is given for [K].
-    """
-
-    activation_energy: float
-    t_ref: float = 300.0
-
-    def __post_init__(self) -> None:
-        as_number("activation_energy", self.activation_energy, minimum=0)
-        as_number("t_ref", self.t_ref, above=0)
-
-    def equivalent(self, t: float, temperature: float) -> float:
-        """As long as `t` [s] at `temperature` [K], at the reference temperature [s]."""
-        as_number("t", t, minimum=0)
-        as_number("temperature", temperature, above=0)
-        barrier = self.activation_energy / BOLTZMANN
-        return t * math.exp(min(barrier * (1.0 / self.t_ref - 1.0 / temperature), 700.0))
-
-
-@dataclass(frozen=True)
-class Device:
-    """A memristor technology.
-
-    g_min, g_max: the range that can be targeted [S]. The effects act in the order given: on_write
-    once at programming, on_age once at the age of the chip, on_read anew at every read. iv: how
-    the current of a cell follows its voltage, None for linear cells; a conductance is the slope at
-    0 V of the cell itself. temperature: how it follows the temperature, None where it does not.
-    retention: how its ageing does, None where that is not known.
-    """
-
-    g_max: float
-    g_min: float = 0.0
-    on_write: tuple[Effect, ...] = ()
-    on_age: tuple[Effect, ...] = ()
-    on_read: tuple[Noise, ...] = ()
-    iv: IVCurve | None = None
-    temperature: TemperatureCoefficient | None = None
-    retention: Arrhenius | None = None
+@registered("memristor")
+class Device(Part):
+    """A memristor technology. The effects act in the order given; a conductance is the slope at 0 V
+    of the cell itself."""
+
+    folder = "devices"
+
+    g_max: float = quantity("S", "upper end of the range that can be targeted", above=0)
+    g_min: float = quantity("S", "lower end of that range", default=0.0, minimum=0)
+    on_write: tuple[Effect, ...] = parts(Effect, "act once, at programming", default=())
+    on_age: tuple[Effect, ...] = parts(Effect, "act once, at the age of the chip", default=())
+    on_read: tuple[Noise, ...] = parts(Noise, "act anew at every read", default=())
+    iv: IVCurve | None = part(IVCurve, "of a cell; None: linear", default=None)
+    temperature: TemperatureCoefficient | None = part(
+        TemperatureCoefficient, "how a cell follows it; None: not", default=None
+    )
+    retention: Arrhenius | None = part(
+        Arrhenius, "how ageing follows the temperature; None: not known", default=None
+    )
     name: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
-        as_number("g_max", self.g_max, above=0)
-        as_number("g_min", self.g_min, minimum=0)
+        super().__post_init__()
         if self.g_min >= self.g_max:
             raise must("g_min", f"be below g_max = {self.g_max:g} S", f"is {self.g_min:g} S")
-        for name, kind in (("on_write", Effect), ("on_age", Effect), ("on_read", Noise)):
-            if not isinstance(getattr(self, name), tuple):
-                raise must(name, f"be a tuple of {kind.__name__}s", f"is {getattr(self, name)!r}")
-            for effect in getattr(self, name):
-                if not isinstance(effect, kind):
-                    raise must(name, f"hold {kind.__name__}s", f"holds {effect!r}")
-        if self.iv is not None and not isinstance(self.iv, IVCurve):
-            raise must("iv", "be an IVCurve, or None for linear cells", f"is {self.iv!r}")
-        if self.temperature is not None and not isinstance(
-            self.temperature, TemperatureCoefficient
-        ):
-            rule = "be a TemperatureCoefficient, or None"
-            raise must("temperature", rule, f"is {self.temperature!r}")
-        if self.retention is not None and not isinstance(self.retention, Arrhenius):
-            raise must("retention", "be an Arrhenius, or None", f"is {self.retention!r}")
 
     @property
     def on_off(self) -> float:
@@ -440,13 +196,3 @@ class Written:
     def rewritten(self, there: Any, g: Array, t: float) -> Written:
         """With the cells `there` written to `g` after t [s]."""
         return Written(np.where(there, g, self.g), np.where(there, float(t), self.when))
-
-
-def _polynomial(coefficients: Sequence[float], g: Array, g_max: float) -> Array:
-    r = np.minimum(g / g_max, 1.0)
-    return np.maximum(np.polynomial.polynomial.polyval(r, np.asarray(coefficients)), 0.0)
-
-
-def _check_coefficients(name: str, value: Sequence[float]) -> None:
-    if not value or not np.all(np.isfinite(value)):
-        raise must(name, "be one or more finite numbers", f"is {value}")

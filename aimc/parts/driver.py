@@ -9,12 +9,12 @@ are held at 0 V.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aimc.errors import as_count, as_number
+from aimc.parts.fields import count, quantity
+from aimc.parts.registry import Part, described, registered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,22 +22,17 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Driver(ABC):
-    """v_read: amplitude of a full activation [V]. bits: of the magnitude; None is not quantised.
+@described
+class Driver(Part, ABC):
+    """How a row carries an activation.
 
     With b bits the activation is rounded to n 2^-b, |n| <= 2^b - 1, half to even. The outputs of a
     b-bit converter between -1 and 1 (tanh), (2 k + 1 - 2^b) 2^-b, are carried without a second
     rounding; those between 0 and 1 (sigmoid), (k + 1/2) 2^-b, lie halfway between two steps.
     """
 
-    v_read: float
-    bits: int | None = None
-
-    def __post_init__(self) -> None:
-        as_number("v_read", self.v_read, above=0)
-        if self.bits is not None:
-            as_count("bits", self.bits, 1, 16)
+    v_read: float = quantity("V", "amplitude of a full activation", above=0)
+    bits: int | None = count("of the magnitude; None: not quantised", default=None, maximum=16)
 
     @property
     def x_max(self) -> float:
@@ -95,15 +90,11 @@ class Driver(ABC):
         """Length of the read window in which a full activation (x = 1) fits [s]."""
 
 
-@dataclass(frozen=True)
+@registered("voltage")
 class VoltageDriver(Driver):
-    """A DAC a row: the row stands at x v_read for the integration time t_int [s]."""
+    """A DAC a row: the row stands at x v_read for the integration time t_int."""
 
-    t_int: float = 100e-9
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        as_number("t_int", self.t_int, above=0)
+    t_int: float = quantity("s", "integration time", default=100e-9, above=0)
 
     def pulses(self, x: Array) -> tuple[Array, Array]:
         v = self.drive(x)
@@ -117,18 +108,14 @@ class VoltageDriver(Driver):
         return self.t_int
 
 
-@dataclass(frozen=True)
+@registered("pulse")
 class PulseDriver(Driver):
-    """A counter a row: +-v_read for |x| 2^bits clock periods of t_step [s].
+    """A counter a row: +-v_read for |x| 2^bits clock periods of t_step.
 
     Without bits the pulse length is continuous and the window is one t_step.
     """
 
-    t_step: float = 1e-9
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        as_number("t_step", self.t_step, above=0)
+    t_step: float = quantity("s", "clock period", default=1e-9, above=0)
 
     def pulses(self, x: Array) -> tuple[Array, Array]:
         x = self.quantise(x)

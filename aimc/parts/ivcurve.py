@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aimc.errors import ArgumentError, as_array, as_number, must
+from aimc.errors import ArgumentError, as_array, must
 from aimc.kernels.wires import cells
+from aimc.parts.fields import quantities, quantity
+from aimc.parts.registry import Part, registered
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 
-class IVCurve(ABC):
+class IVCurve(Part, ABC):
     """Small-signal conductance and voltage in, current and its slope out.
 
     Every curve passes through zero and rises strictly for g > 0; without a transistor its slope
@@ -80,26 +81,16 @@ def _own(array: Array) -> Array:
     return np.require(array, requirements=("C", "W"))
 
 
-def _coefficients(name: str, value: Any) -> tuple[float, ...]:
-    numbers = value if isinstance(value, tuple | list | np.ndarray) else (value,)
-    if not len(numbers):
-        raise must(name, "be one or more numbers", f"is {value!r}")
-    return tuple(as_number(name, number) for number in numbers)
-
-
-@dataclass(frozen=True)
+@registered("sinh")
 class Sinh(IVCurve):
-    """Hopping or tunnelling through a gap, i = (g / a) sinh(a u), with `a` [1/V].
+    """Hopping or tunnelling through a gap, i = (g / a) sinh(a u).
 
     The voltage law of the Stanford/ASU compact model, i ~ sinh(V / V_0) with a = 1 / V_0
     [Jiang et al., SISPAD 2014], with its prefactor written as conductance. It holds for
     |a u| <= 700; beyond, the current is too large for a number.
     """
 
-    a: float
-
-    def __post_init__(self) -> None:
-        as_number("a", self.a, above=0)
+    a: float = quantity("1/V", "1 / V_0", above=0)
 
     def evaluate(self, g: ArrayLike, u: ArrayLike) -> tuple[Array, Array]:
         """As IVCurve; relative error of rounding's size times the larger of 1 and |a u|."""
@@ -115,25 +106,20 @@ class Sinh(IVCurve):
         return i.reshape(shape), slope.reshape(shape)
 
 
-@dataclass(frozen=True)
+@registered("cubic")
 class Cubic(IVCurve):
     """Small-signal expansion, i = g u (1 + k2 u + k3 u^2), of even and odd order.
 
-    k2 [1/V], k3 [1/V^2]: a number, or the coefficients of a polynomial in log10(g / 1 S), as
+    k2, k3: a number, or the coefficients of a polynomial in log10(g / 1 S), as
     CrossSim's model of Milo's cells gives i = g u + n2 u^2 + n3 u^3 with n2 = k2 g, n3 = k3 g.
-    k3_slope [1/(V^2 S)] is added times g, as measured cells ask for: k3 + k3_slope g falls with g
+    k3_slope is added times g, as measured cells ask for: k3 + k3_slope g falls with g
     [Nat. Commun. 2025, s41467-025-65233-w, source data]. The curve holds around 0 V as far as it
     rises, 1 + 2 k2 u + 3 k3 u^2 > 0, and voltages beyond are refused.
     """
 
-    k2: tuple[float, ...] | float = 0.0
-    k3: tuple[float, ...] | float = 0.0
-    k3_slope: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name in ("k2", "k3"):
-            object.__setattr__(self, name, _coefficients(name, getattr(self, name)))
-        as_number("k3_slope", self.k3_slope)
+    k2: tuple[float, ...] | float = quantities("1/V", "even order", default=0.0)
+    k3: tuple[float, ...] | float = quantities("1/V^2", "odd order", default=0.0)
+    k3_slope: float = quantity("1/V^2/S", "change of k3 with g", default=0.0)
 
     def evaluate(self, g: ArrayLike, u: ArrayLike) -> tuple[Array, Array]:
         g, u, shape = aligned(g, u)
@@ -173,24 +159,24 @@ def _beyond(g: Array, k2: Array, k3: Array, u: Array) -> ArgumentError:
     return must("u", "give a current that is a number", f"reaches {np.abs(u).max():g} V")
 
 
-@dataclass(frozen=True)
+@registered("tabulated")
 class Tabulated(IVCurve):
     """A measured curve: its shape, divided by its slope at 0 V and scaled by g.
 
-    voltage [V] and current [A] of a sweep, both strictly rising through (0, 0), which is put in
+    voltage and current of a sweep, both strictly rising through (0, 0), which is put in
     where the sweep passes it between two points. In between, piecewise cubic Hermite with the
     slopes of Fritsch and Butland (PCHIP) [SIAM J. Sci. Stat. Comput. 5, 300 (1984)], of three
     points at the ends; no slope exceeds 2.99 times a neighbouring secant, so that the curve rises
     strictly. Beyond the ends the curve is straight.
     """
 
-    voltage: tuple[float, ...]
-    current: tuple[float, ...]
+    voltage: tuple[float, ...] = quantities("V", "of each point, rising")
+    current: tuple[float, ...] = quantities("A", "at each voltage, rising")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("voltage", "current"):
-            numbers = _coefficients(name, getattr(self, name))
-            object.__setattr__(self, name, numbers)
+            numbers = getattr(self, name)
             if len(numbers) < 2 or np.any(np.diff(numbers) <= 0):
                 raise must(name, "be two or more strictly rising numbers", f"is {numbers}")
         v, i = self.voltage, self.current

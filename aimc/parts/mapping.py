@@ -8,12 +8,12 @@ g_span / w_max: the conductance [S] that stands for a weight of one.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aimc.errors import as_number
+from aimc.parts.fields import quantity
+from aimc.parts.registry import Part, described, registered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,19 +23,14 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Mapping(ABC):
+@described
+class Mapping(Part, ABC):
     """How a signed weight becomes conductances.
 
-    w_max: the weight that takes the whole range; larger ones are clipped. None takes max |w| of
-    the matrix at hand, so that nothing is clipped.
+    Weights beyond w_max are clipped; None takes max |w| of the matrix at hand, so that none are.
     """
 
-    w_max: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.w_max is not None:
-            as_number("w_max", self.w_max, above=0)
+    w_max: float | None = quantity("1", "weight that takes the whole range", default=None, above=0)
 
     def scale(self, w: Array) -> float:
         """The w_max that `w` is mapped with; 1 for a matrix of zeros."""
@@ -62,7 +57,7 @@ class Mapping(ABC):
         return self.combine(g) * (w_max / self.span(device))
 
 
-@dataclass(frozen=True)
+@registered("differential-pair")
 class DifferentialPair(Mapping):
     """w = (g_plus - g_minus) w_max / (g_max - g_min), the idle one of the pair at g_min.
 
@@ -86,7 +81,7 @@ class DifferentialPair(Mapping):
         return i[..., 0::2] - i[..., 1::2]
 
 
-@dataclass(frozen=True)
+@registered("offset-column")
 class OffsetColumn(Mapping):
     """w = (g - g_mid) 2 w_max / (g_max - g_min), with one last column of g_mid to subtract.
 

@@ -3,37 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aimc.errors import NotConverged, as_number, must
+from aimc.errors import NotConverged, must
 from aimc.kernels.wires import cells
+from aimc.parts.fields import part, quantity
 from aimc.parts.ivcurve import IVCurve, aligned
+from aimc.parts.registry import registered
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     Array = NDArray[np.float64]
+    Law = float | tuple[float, ...]
 
 _LIMIT = 200
 
 
-@dataclass(frozen=True)
+@registered("series-transistor")
 class SeriesTransistor(IVCurve):
-    """A cell behind an on-resistance r_on [ohm]: w + r_on i(w) = u, with w the cell's own voltage.
+    """A cell behind an on-resistance r_on: w + r_on i(w) = u, with w the cell's own voltage.
 
     `cell` is the cell's curve, or None for a linear one, i = g u / (1 + g r_on). The slope at 0 V
     is g / (1 + g r_on): `g` is the cell's conductance, without the transistor.
     """
 
-    cell: IVCurve | None
-    r_on: float
-
-    def __post_init__(self) -> None:
-        _check_cell(self.cell)
-        as_number("r_on", self.r_on, minimum=0)
+    cell: IVCurve | None = part(IVCurve, "of the cell; None: linear", optional=True)
+    r_on: float = quantity("ohm", "of the transistor", minimum=0)
 
     def evaluate(self, g: ArrayLike, u: ArrayLike) -> tuple[Array, Array]:
         """As IVCurve; a nonlinear cell's share is found to 1e-14. Raises NotConverged beyond."""
@@ -47,31 +45,27 @@ class SeriesTransistor(IVCurve):
         return i.reshape(shape), slope.reshape(shape)
 
 
-@dataclass(frozen=True)
+@registered("transistor")
 class Transistor(IVCurve):
     """A cell behind an NMOS at its column side: i(w) = i_t(u - w), with w the cell's own voltage.
 
     i_t = k ((v_gate - v_th) u_t - u_t^2 / 2) (1 + clm |u_t|), and for u_t > v_gate - v_th, in
     saturation, k (v_gate - v_th)^2 / 2 (1 + clm u_t): level 1 of SPICE [Shichman and Hodges, IEEE
-    J. Solid-State Circuits 3, 285 (1968)]. k = mu C_ox W / L [A/V^2]; v_gate: gate voltage against
-    the column [V]; v_th [V]; clm: channel-length modulation lambda [1/V], above zero, so that the
-    current rises even in saturation. With u_t < 0 drain and source change places: the source is
+    J. Solid-State Circuits 3, 285 (1968)]. clm is above zero, so that the current rises
+    even in saturation. With u_t < 0 drain and source change places: the source is
     then at the cell, further below the gate, and the same law continues, without saturation; the
     curve is therefore not odd. `cell` is the cell's curve, or None for a linear one.
     """
 
-    cell: IVCurve | None
-    k: float
-    v_gate: float
-    v_th: float
-    clm: float = 0.01
+    cell: IVCurve | None = part(IVCurve, "of the cell; None: linear", optional=True)
+    k: float = quantity("A/V^2", "mu C_ox W / L", above=0)
+    v_gate: float = quantity("V", "gate against column")
+    v_th: float = quantity("V", "threshold")
+    clm: float = quantity("1/V", "channel-length modulation lambda", default=0.01, above=0)
 
     def __post_init__(self) -> None:
-        _check_cell(self.cell)
-        as_number("k", self.k, above=0)
-        as_number("v_th", self.v_th)
-        as_number("clm", self.clm, above=0)
-        if as_number("v_gate", self.v_gate) <= self.v_th:
+        super().__post_init__()
+        if self.v_gate <= self.v_th:
             hint = "A transistor that is off is a cell of g = 0."
             raise must("v_gate", f"be above v_th = {self.v_th:g} V", f"is {self.v_gate:g} V", hint)
 
@@ -85,13 +79,8 @@ class Transistor(IVCurve):
         return i.reshape(shape), slope.reshape(shape)
 
 
-def _check_cell(cell: Any) -> None:
-    if cell is not None and not isinstance(cell, IVCurve):
-        raise must("cell", "be an IVCurve, or None for a linear cell", f"is {cell!r}")
-
-
 def _divide(
-    cell: IVCurve | None, g: Array, u: Array, w: Array, step: Callable[..., int], law: Any
+    cell: IVCurve | None, g: Array, u: Array, w: Array, step: Callable[..., int], law: Law
 ) -> tuple[Array, Array, Array]:
     """The cell's share w of the voltages u, and its current and slope there.
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
-from aimc.errors import as_number, must
 from aimc.kernels.wires.topology import Topology, topology
+from aimc.parts.fields import choice, quantity
+from aimc.parts.registry import Part, registered
+
+Drive = Literal["left", "right", "both"]
+Sense = Literal["bottom", "top", "both"]
+Idle = Literal["grounded", "floating", "gated"]
+Read = Literal["first-order", "exact"]
 
 
-@dataclass(frozen=True)
-class Wires:
-    """Resistances [ohm] and topology of an array's wires.
+@registered("segments")
+class Wires(Part):
+    """Resistances and topology of an array's wires.
 
-    r_row, r_col: one segment of a row or column, between neighbouring cells. r_source: from the
-    driver to a row's first cell; r_sense: from a column's last cell to its virtual ground (each
-    stands in place of, not beside, a segment). drive: "left", "right" or "both" ends of the rows;
-    sense: "bottom", "top" or "both" ends of the columns (both currents are summed).
+    r_source and r_sense stand in place of, not beside, a segment; where both ends of the columns
+    are sensed, their currents are summed.
 
     idle: a row without a pulse is held at 0 V ("grounded"), is disconnected from its driver
     ("floating"), or has the transistors of its cells off ("gated"); then the network changes with
@@ -28,26 +31,16 @@ class Wires:
     grounded.
     """
 
-    r_row: float = 0.0
-    r_col: float = 0.0
-    r_source: float = 0.0
-    r_sense: float = 0.0
-    drive: Literal["left", "right", "both"] = "left"
-    sense: Literal["bottom", "top", "both"] = "bottom"
-    idle: Literal["grounded", "floating", "gated"] = "grounded"
-    noise: Literal["first-order", "exact"] = "first-order"
+    folder = "wires"
 
-    def __post_init__(self) -> None:
-        for name in ("r_row", "r_col", "r_source", "r_sense"):
-            as_number(name, getattr(self, name), minimum=0)
-        for name, allowed in (
-            ("drive", ("left", "right", "both")),
-            ("sense", ("bottom", "top", "both")),
-            ("idle", ("grounded", "floating", "gated")),
-            ("noise", ("first-order", "exact")),
-        ):
-            if getattr(self, name) not in allowed:
-                raise must(name, "be one of " + ", ".join(allowed), f"is {getattr(self, name)!r}")
+    r_row: float = quantity("ohm", "from cell to cell along a row", default=0.0, minimum=0)
+    r_col: float = quantity("ohm", "from cell to cell along a column", default=0.0, minimum=0)
+    r_source: float = quantity("ohm", "from driver to first cell", default=0.0, minimum=0)
+    r_sense: float = quantity("ohm", "from last cell to virtual ground", default=0.0, minimum=0)
+    drive: Drive = choice(Drive, "driven ends of the rows", default="left")
+    sense: Sense = choice(Sense, "sensed ends of the columns", default="bottom")
+    idle: Idle = choice(Idle, "rows without a pulse", default="grounded")
+    noise: Read = choice(Read, "how read noise passes", default="first-order")
 
     @property
     def ideal(self) -> bool:

@@ -10,6 +10,7 @@ import aimc
 from aimc import nn
 from aimc.errors import ArgumentError, DataError
 from aimc.nn.checkpoint import fingerprint
+from aimc.parts.device import Effect
 
 
 class Sign:
@@ -220,3 +221,37 @@ def test_a_chip_of_a_trained_model_with_buffers_is_the_model(rng):
     chip = nn.program(trained, aimc.load("ideal-5bit").replace(bits=12), rng)
     with torch.no_grad():
         assert float((chip(x) - trained(x)).abs().max()) < 0.05
+
+
+@dataclasses.dataclass(frozen=True)
+class Up(Effect):
+    step: float
+
+    def __call__(self, g, rng, g_max, t):
+        return g + self.step
+
+
+@dataclasses.dataclass(frozen=True)
+class Down(Effect):
+    step: float
+
+    def __call__(self, g, rng, g_max, t):
+        return g - self.step
+
+
+def test_a_checkpoint_of_an_effect_of_ones_own_is_not_continued_for_its_opposite(tmp_path):
+    base = aimc.load("ideal-5bit")
+    up, down = (
+        base.replace(device=dataclasses.replace(base.device, on_write=(effect(1e-6),)))
+        for effect in (Up, Down)
+    )
+    recipe = dataclasses.replace(RECIPE, epochs=1)
+
+    def run(hardware):
+        return nn.train(
+            model(), Sign(), hardware, recipe=recipe, checkpoint=nn.Checkpoint(tmp_path / "a.st")
+        )
+
+    assert same(run(up), run(up))
+    with pytest.raises(DataError, match="hardware"):
+        run(down)

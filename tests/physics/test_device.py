@@ -409,7 +409,7 @@ def test_a_target_outside_the_range_is_refused(g):
         (lambda: WriteError(-1e-6), "`std` must be at least 0"),
         (lambda: WriteVerify(-1e-6), "`tolerance` must be at least 0"),
         (lambda: PolynomialWriteError((), 1e-6), "`coefficients` must be one or more"),
-        (lambda: PolynomialWriteError((np.nan,), 1e-6), "`coefficients` must be one or more"),
+        (lambda: PolynomialWriteError((np.nan,), 1e-6), "`coefficients` must be finite"),
         (lambda: PolynomialWriteError((1e-6,), 0.0), "`g_ref` must be greater than 0"),
         (lambda: StuckAt(1.1), "`fraction` must be at most 1"),
         (lambda: StuckAt(0.1, -1e-6), "`g` must be at least 0"),

@@ -486,12 +486,12 @@ def test_every_curve_of_the_package_is_under_contract():
         (lambda: Tabulated((-1.0, 1.0), (0.5, 1.0)), "`current` must have the sign of"),
         (lambda: Tabulated((0.0, 5e-324), (0.0, 1.0)), "`voltage` must be spaced widely enough"),
         (lambda: SeriesTransistor(None, -1.0), "`r_on` must be at least 0"),
-        (lambda: SeriesTransistor(1e-6, 1e3), "`cell` must be an IVCurve, or None"),  # pyright: ignore[reportArgumentType]
+        (lambda: SeriesTransistor(1e-6, 1e3), "`cell` must be of type IVCurve, or None"),  # pyright: ignore[reportArgumentType]
         (lambda: Transistor(None, 0.0, 1.0, 0.4), "`k` must be greater than 0"),
         (lambda: Transistor(None, 1e-4, 0.4, 0.4), "`v_gate` must be above v_th = 0.4 V, but is"),
         (lambda: Transistor(None, 1e-4, 1.0, 0.4, 0.0), "`clm` must be greater than 0"),
-        (lambda: Transistor("linear", 1e-4, 1.0, 0.4), "`cell` must be an IVCurve"),  # pyright: ignore[reportArgumentType]
-        (lambda: Device(150 * UNIT, iv="sinh"), "`iv` must be an IVCurve, or None for linear"),  # pyright: ignore[reportArgumentType]
+        (lambda: Transistor("linear", 1e-4, 1.0, 0.4), "`cell` must be of type IVCurve"),  # pyright: ignore[reportArgumentType]
+        (lambda: Device(150 * UNIT, iv="sinh"), "`iv` must be of type IVCurve, or None"),  # pyright: ignore[reportArgumentType]
     ],
 )
 def test_a_curve_that_cannot_be_is_refused(build, says):
