@@ -96,6 +96,10 @@ class ADC(Part, ABC):
         """From one step of the reference to the next [s]."""
         return self.t_step
 
+    def shares(self) -> int | None:
+        """How many neighbouring columns share a converter; None: all of one curve."""
+        return None
+
     def circuit(self, site: Site, g_columns: Any, steps: Array, c_ramp: float) -> Circuit:
         """What noise depends on where the reference has no memristors. g_columns (cols,):
         conductance at the columns' virtual grounds [S]; steps (k,) of the reference [V], on c_ramp

@@ -60,6 +60,9 @@ class RampADC(ADC):
         """How the steps of `function` would be made of this device's cells; writes nothing."""
         return Design.of(self.bits, self.ramp_cells, curve(function), device)
 
+    def shares(self) -> int | None:
+        return self.columns_per_ramp
+
     def program(
         self,
         function: str | Curve,

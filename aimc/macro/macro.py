@@ -204,7 +204,7 @@ class Stack:
         grounded = hardware.wires.idle == "grounded"
         site = Site(volts / c_array, driver.v_read, c_array, driver.window, grounded)
         made: dict[Any, Converter] = {}
-        shares = getattr(hardware.adc, "columns_per_ramp", None)
+        shares = hardware.adc.shares()
         places = curve_ranges(curves, shares)
         keys = [place.start if shares else curves[place.start] for place in places]
         for key, place in zip(keys, places, strict=True):

@@ -9,6 +9,7 @@ sets the threads of everybody's OpenMP, torch's too.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -95,5 +96,5 @@ def _forget() -> None:
     _pool, _lock = None, threading.Lock()
 
 
-if hasattr(os, "register_at_fork"):
+if sys.platform != "win32":  # where processes do not fork
     os.register_at_fork(after_in_child=_forget)

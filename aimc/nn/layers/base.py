@@ -122,11 +122,13 @@ class AnalogLayer(torch.nn.Module, OnArrays):
             for name, chip in self.chips.items()
         }
 
+    def settings(self) -> dict[str, object]:
+        """What it takes beside torch's arguments, by name; None where it is left open."""
+        return {"x_scale": self.x_scale, "y_range": self.y_range}
+
     def extra_repr(self) -> str:
         """torch's summary, what it does not have, and the hardware that holds the layer."""
-        own = ("x_scale", "y_range", "curve", "cell_tanh", "reset")
-        given = {name: getattr(self, name, None) for name in own}
-        parts = [f"{name}={getattr(v, 'name', v)}" for name, v in given.items() if v is not None]
+        parts = [f"{name}={v}" for name, v in self.settings().items() if v is not None]
         parts += [f"on {self.hardware.name}"] if self.hardware else []
         return ", ".join([super().extra_repr(), *parts])
 

@@ -39,6 +39,10 @@ class Linear(AnalogLayer, torch.nn.Linear):
         curves.curve(curve)
         self.curve = curve
 
+    def settings(self) -> dict[str, object]:
+        name = self.curve if isinstance(self.curve, str) else self.curve.name
+        return {**super().settings(), "curve": name}
+
     def matrices(self) -> dict[str, Matrix]:
         bias = None if self.bias is None else self.cast(self.bias)
         weight = self.cast(self.weight)

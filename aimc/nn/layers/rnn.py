@@ -89,6 +89,9 @@ class LSTM(Recurrent, torch.nn.LSTM):
         self.cell_tanh = cell_tanh
         self.ramps: dict[str, Converter] = {}
 
+    def settings(self) -> dict[str, object]:
+        return {**super().settings(), "cell_tanh": self.cell_tanh}
+
     def program(
         self,
         hardware: Hardware,
@@ -196,6 +199,9 @@ class GRU(Recurrent, torch.nn.GRU):
         if reset not in ("after", "before"):
             raise must("reset", "be 'after' or 'before'", f"is {reset!r}")
         self.reset = reset
+
+    def settings(self) -> dict[str, object]:
+        return {**super().settings(), "reset": self.reset}
 
     def cell_matrices(self, end: str, inputs: Sources) -> dict[str, Matrix]:
         h = ("h", self.hidden_size)
