@@ -55,6 +55,8 @@ def test_networks_under_a_condition_are_their_macros_under_it():
         x = new().uniform(-1, 1, (20, macro.shape[0]))
         np.testing.assert_array_equal(macro.trace(x).u, wanted.trace(x).u)
         np.testing.assert_array_equal(macro.trace(x).code, wanted.trace(x).code)
+    assert isinstance(chip, nn.LSTM)
+    assert isinstance(old, nn.LSTM)
     assert set(old.ramps) == set(chip.ramps)
     for end, ramp in old.ramps.items():
         assert ramp.retained == 1.0
@@ -91,7 +93,7 @@ def test_compensation_finds_what_the_array_retains():
     old = trim.compensated(macro.under(OLD), new())
     for before, after in zip(macro.macros, old.macros, strict=True):
         for ramp in after.converters:
-            supply = OLD.v_read / macro.hardware.driver.v_read
+            supply = (OLD.v_read or 1.0) / macro.hardware.driver.v_read
             assert ramp.compensation == pytest.approx(1 / (ramp.retained * supply), rel=0.03)
             np.testing.assert_allclose(
                 ramp.outputs, ramp.compensation * before.converters[0].outputs, rtol=1e-12
@@ -111,7 +113,10 @@ def test_a_ramp_by_itself_is_compensated_too():
     model = torch.nn.LSTM(4, 6, batch_first=True)
     hardware = card(RampADC(8))
     chip = nn.program(model, hardware, np.random.default_rng(3), cell_tanh="ramp")
-    (ramp,) = nn.under(chip, Condition(1e6), new(), compensation="global").ramps.values()
+    old = nn.under(chip, Condition(1e6), new(), compensation="global")
+    assert isinstance(chip, nn.LSTM)
+    assert isinstance(old, nn.LSTM)
+    (ramp,) = old.ramps.values()
     c = np.linspace(-1, 1, 200)
     (written,) = chip.ramps.values()
     bare = written.under(Condition(1e6), retained=1.0)
@@ -125,7 +130,7 @@ def test_what_cannot_be_put_under_a_condition_is_said():
         nn.under(model, OLD, new())
     chip = nn.program(torch.nn.Linear(4, 3), card(), new())
     with pytest.raises(ArgumentError, match="`condition` must be a Condition"):
-        nn.under(chip, 3600.0, new())
+        nn.under(chip, 3600.0, new())  # pyright: ignore[reportArgumentType]
     with pytest.raises(ArgumentError, match="`compensation` must be 'global' or None"):
         nn.under(chip, OLD, new(), compensation="local")
     turning = card().program(np.eye(4), new(), "gaussian")

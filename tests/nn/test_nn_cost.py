@@ -59,7 +59,7 @@ def test_other_layers_cost_what_their_descriptions_say(x):
 class Silent(nn.Linear):
     """A layer of a user's own, whose author says nothing about its cost."""
 
-    describe = AnalogLayer.describe
+    describe = AnalogLayer.describe  # pyright: ignore[reportAssignmentType]
 
 
 class Squared(nn.Linear):

@@ -175,7 +175,7 @@ def test_a_learned_range_grows_where_results_are_clipped():
     log_range = torch.tensor(np.log(0.5), requires_grad=True)
     twin = Twin(layer, "weight", aimc.load("ideal-5bit").replace(bits=10), log_range)
     twin.draw(layer.matrices(), 1.0, np.random.default_rng(0), True)
-    y = twin(layer.matrices()["weight"], torch.tensor([[0.9], [0.2]]))
+    y = twin(lambda: layer.matrices()["weight"], torch.tensor([[0.9], [0.2]]))
     np.testing.assert_allclose(y.detach(), [[0.5], [0.18]], atol=2e-3)
     y.sum().backward()
     assert log_range.grad is not None

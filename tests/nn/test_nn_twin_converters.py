@@ -45,8 +45,8 @@ def pair(hardware, rng):
     twin = Twin(layer, "weight", hardware)
     twin.draw(layer.matrices(), 1.0, np.random.default_rng(3), True)
     layer.program(hardware, np.random.default_rng(3))
-    matrix, z = layer.matrices()["weight"], torch.from_numpy(rng.uniform(-1, 1, (400, 30)))
-    return partial(twin, matrix), layer.chips["weight"], z
+    z = torch.from_numpy(rng.uniform(-1, 1, (400, 30)))
+    return partial(twin, lambda: layer.matrices()["weight"]), layer.chips["weight"], z
 
 
 def test_columns_capacitors_charges_and_the_supply_are_those_of_the_chip(rng):

@@ -198,7 +198,9 @@ def test_a_converter_without_a_known_cost_is_refused(hardware):
 
 def test_a_driver_of_unknown_cost_is_refused(hardware):
     class Light(Driver):
-        window = 1e-9
+        @property
+        def window(self):
+            return 1e-9
 
         def pulses(self, x):
             return np.ones(np.shape(x)), self.drive(x)
