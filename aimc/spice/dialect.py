@@ -6,12 +6,17 @@ deck has sources, wires and instances only. `aimc.spice.dialects` has the simula
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, ClassVar
+
+from aimc.errors import must
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import Self
 
 WIDTH = 99
 
@@ -37,7 +42,8 @@ class Pulse:
 
 
 class Dialect(ABC):
-    """The statements of one simulator. `library`: the suffix of its model files."""
+    """The statements of one simulator. `library`: the suffix of its model files; `models`: their
+    folder, relative to the deck."""
 
     name: ClassVar[str]
     ran: ClassVar[bool] = False
@@ -47,6 +53,20 @@ class Dialect(ABC):
     # Several operating points are a sweep over one parameter a source, `NAME_dc`.
     sweeps: ClassVar[bool] = False
     measures: ClassVar[bool] = True
+    models: str = "models"
+
+    def including(self, models: str) -> Self:
+        """This dialect with its model files in another folder, relative to the deck. Raises
+        ArgumentError on an absolute path and on one that no deck can name."""
+        if PurePosixPath(models).is_absolute() or "\\" in models:
+            raise must("models", "be a relative path", f"is {models!r}")
+        if not models.isprintable() or set(models) & set("\"';$") or "  " in models:
+            raise must(
+                "models", "be a path without quotes, `;`, `$` or line ends", f"is {models!r}"
+            )
+        elsewhere = copy.copy(self)
+        elsewhere.models = models
+        return elsewhere
 
     def wrap(self, line: str) -> str:
         """`line` in pieces shorter than 100 columns, broken at blanks; a path may hold some."""

@@ -26,7 +26,6 @@ def netlist(
     cell: CellModel | None = None,
     dialect: str | Dialect = "ngspice",
     seed: int | None = None,
-    models: str = "models",
 ) -> Netlist:
     """`circuit` as a SPICE netlist, whose `run()` simulates it and whose `write(path)` writes it.
 
@@ -37,9 +36,9 @@ def netlist(
 
     gain: of the integrators' amplifiers; None is ideal. delay: of the comparators [s], 0 or a
     hundredth of the ramp's step to four of them. cell: a model of the library for the array's
-    cells, in place of what the crossbar computes with. seed goes into the header. models: folder of
-    the model files, relative to the deck. Raises ArgumentError on a wrong shape, NaN, an analysis
-    that the circuit does not have, or parameters that the cell does not have.
+    cells, in place of what the crossbar computes with. dialect: a name, or a dialect `including`
+    another folder of models. seed goes into the header. Raises ArgumentError on a wrong shape, NaN,
+    an analysis that the circuit does not have, or parameters that the cell does not have.
     """
     written = dialects.named(dialect)
     if not isinstance(circuit, Macro | Crossbar):
@@ -68,11 +67,11 @@ def netlist(
         if gain is not None:
             as_number("gain", gain, above=1)
         as_number("delay", delay, minimum=0)
-        return macro_deck.deck(macro, x, written, facts, models, gain, delay, cell)
+        return macro_deck.deck(macro, x, written, facts, gain, delay, cell)
     if gain is not None or delay:
         raise must("gain, delay", "be left out", "an operating point has no integrators")
     v = x if macro is None else macro.hardware.driver.drive(x)
-    return operating_point.deck(crossbar, v, written, facts, models, cell)
+    return operating_point.deck(crossbar, v, written, facts, cell)
 
 
 def _facts(macro: Macro | None, seed: int | None) -> list[str]:

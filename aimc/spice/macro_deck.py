@@ -42,7 +42,6 @@ def deck(
     x: Array,
     dialect: Dialect,
     facts: Sequence[str],
-    folder: str,
     gain: float | None,
     delay: float,
     array_cell: CellModel,
@@ -68,7 +67,7 @@ def deck(
     comparator = "comparator_delay" if delay > 0 else "comparator"
     names = {*array_cell.includes, *column_cell.includes, "switch_v", "sample_hold"}
     names |= {integrator, comparator} | ({"lag"} if waveform.tau else set())
-    library = models(dialect, sorted(names), folder)
+    library = models(dialect, sorted(names))
     rows, cols = macro.shape
     title = f"{rows} x {cols} macro, conversions: {len(x)}"
     lines = header(dialect, title, facts)

@@ -128,17 +128,10 @@ def _unwritable(path: Path, came: str, hint: str) -> ArgumentError:
     return must("path", "be a file that can be written", f"`{path}` {came}", hint)
 
 
-def models(dialect: Dialect, names: Sequence[str], folder: str) -> tuple[tuple[str, str], ...]:
-    """The model files of these names, as (path from the deck, text).
-
-    folder: where the deck looks for them, relative to itself. Raises ArgumentError on an absolute
-    path, SpiceError where there is no such model.
-    """
-    place = PurePosixPath(folder)
-    if place.is_absolute() or "\\" in folder:
-        raise must("models", "be a relative path", f"is {folder!r}")
-    if not folder.isprintable() or set(folder) & set("\"';$") or "  " in folder:
-        raise must("models", "be a path without quotes, `;`, `$` or line ends", f"is {folder!r}")
+def models(dialect: Dialect, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """The model files of these names, as (path from the deck, text). Raises SpiceError where there
+    is no such model."""
+    place = PurePosixPath(dialect.models)
     return tuple(
         ((place / f"{name}{dialect.library}").as_posix(), library.model(name, dialect))
         for name in dict.fromkeys(names)

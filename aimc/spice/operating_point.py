@@ -95,14 +95,13 @@ class OperatingPointPlan(Plan):
 
 
 def deck(
-    crossbar: Crossbar, v: Any, dialect: Dialect, facts: Sequence[str], folder: str,
-    cell: CellModel,
-) -> Netlist:  # fmt: skip
+    crossbar: Crossbar, v: Any, dialect: Dialect, facts: Sequence[str], cell: CellModel
+) -> Netlist:
     """The operating point of `crossbar` at row voltages v (batch, rows) [V], one a row of v."""
     plan = OperatingPointPlan(crossbar, v)
     nodes = plan.nodes
     rows, cols = nodes.shape
-    library = models(dialect, cell.includes, folder)
+    library = models(dialect, cell.includes)
     sweep = len(v) > 1 and dialect.sweeps and not plan.beside
     lines = header(dialect, f"{rows} x {cols} cells, operating points: {len(v)}", facts)
     lines += array.parameters(crossbar, dialect)

@@ -11,6 +11,7 @@ import aimc
 from aimc import Crossbar, Wires, spice
 from aimc.parts.driver import VoltageDriver
 from aimc.parts.mapping import OffsetColumn
+from aimc.spice.dialects import named
 
 FOLDER = Path(__file__).parents[2] / "netlists" / "golden"
 SEED = 7
@@ -52,14 +53,17 @@ def macros():
     }  # fmt: skip
 
 
+HERE = named("ngspice").including("../models")
+
+
 def netlists():
     """Every golden netlist by name."""
     found = {
-        name: spice.netlist(crossbar, v, seed=SEED, models="../models")
+        name: spice.netlist(crossbar, v, dialect=HERE, seed=SEED)
         for name, (crossbar, v) in crossbars().items()
     }
     return found | {
-        name: spice.netlist(macro, x, seed=SEED, gain=gain, models="../models")
+        name: spice.netlist(macro, x, seed=SEED, gain=gain, dialect=HERE)
         for name, (macro, x, gain) in macros().items()
     }
 

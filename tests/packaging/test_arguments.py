@@ -9,7 +9,7 @@ import aimc
 
 PACKAGE = Path(aimc.__file__).parent
 ROOMS = ["crossbar.py", "parts", "curves", "converters", "macro", "plots"]
-ROOMS += ["cost", "reproduce", "kernels/base", "kernels/noise", "kernels/wires"]
+ROOMS += ["cost", "reproduce", "spice", "kernels/base", "kernels/noise", "kernels/wires"]
 MOST = 8
 
 

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 import aimc
 from aimc import Crossbar, Wires, spice
 from aimc.errors import ArgumentError, SpiceError
+from aimc.spice.dialects import named
 
+NGSPICE = named("ngspice")
 pytestmark = [pytest.mark.spice, pytest.mark.usefixtures("ngspice")]
 TOPOLOGIES = list(itertools.product(["left", "right", "both"], ["bottom", "top", "both"]))
 
@@ -188,7 +190,7 @@ def test_a_netlist_that_cannot_be_written_says_why(tmp_path, rng, monkeypatch):
 @pytest.mark.parametrize("models", ["My Models", "../a b/Deep", "a " + "very " * 30 + "long one"])
 def test_models_may_lie_in_a_folder_with_blanks_and_capitals(models, tmp_path):
     crossbar = Crossbar(np.full((2, 2), 1e-5))
-    netlist = spice.netlist(crossbar, np.ones(2), models=models)
+    netlist = spice.netlist(crossbar, np.ones(2), dialect=NGSPICE.including(models))
     np.testing.assert_allclose(netlist.run().current, 2e-5, rtol=1e-12)
     assert (tmp_path / "deck" / models / "cell_linear.lib") in netlist.write(
         tmp_path / "deck" / "a.cir"
@@ -202,7 +204,7 @@ def test_nothing_is_written_into_the_header_but_a_seed_and_a_name(rng):
             spice.netlist(crossbar, np.ones(2), seed=seed)  # pyright: ignore
     for models in ('a"b', "a\nb", "a'b", "a;b", "a $ b", "a  b", "/models", "a\\b"):
         with pytest.raises(ArgumentError, match="`models` must be"):
-            spice.netlist(crossbar, np.ones(2), models=models)
+            NGSPICE.including(models)
     hardware = aimc.load("ideal-5bit").replace(name="a\nR1 0 1 1k")
     macro = hardware.program(rng.normal(size=(2, 2)), rng)
     assert "\nR1" not in spice.netlist(macro, np.ones(2)).text
@@ -241,7 +243,7 @@ def test_what_cannot_be_a_netlist_is_refused(rng):
     with pytest.raises(ArgumentError, match="`dialect` must be one of ngspice"):
         spice.netlist(crossbar, np.ones(2), dialect="pspice")
     with pytest.raises(ArgumentError, match="`models` must be a relative path"):
-        spice.netlist(crossbar, np.ones(2), models="/models")
+        NGSPICE.including("/models")
     with pytest.raises(ArgumentError, match="`x` must not be empty"):
         spice.netlist(crossbar, np.ones((0, 2)))
     assert issubclass(SpiceError, aimc.errors.AimcError)
