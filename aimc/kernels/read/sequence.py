@@ -35,13 +35,15 @@ def rnn(gate, x, h, out):
 
 
 @exact
-def lstm(gates, projection, cell, x, h, c, out, cells, inner):
+def lstm(gates, projection, cell, x, states, seen):
     """c' = f c + i g, h' = o tanh(c') with i, f, g, o = gates(x, h); h' = projection(h').
 
-    As `rnn`; c (batch, hidden), cells (steps, batch, hidden) as h and out. projection: its matrix
-    is empty where h' is not projected. cell: a Cell. inner (steps, batch, hidden): for o tanh(c');
-    of size 0 where nobody asks for it.
+    As `rnn`; states: h and c (batch, hidden); seen: out, cells (steps, batch, hidden) and inner, of
+    that shape for o tanh(c'), of size 0 where nobody asks for it. projection: its matrix is empty
+    where h' is not projected. cell: a Cell.
     """
+    h, c = states
+    out, cells, inner = seen
     batch, size = c.shape
     kind = c.dtype.type
     work, state = scratch(gates.plan, batch), np.empty_like(c)

@@ -171,8 +171,8 @@ class LSTM(Recurrent, torch.nn.LSTM):
             volts, which = self.ramps[end].gain * self.ramps[end].common, (1, self.hidden_size)
             levels = levels_of([(table.levels, table.outputs)], np.zeros(which, np.intp), kind)
             cell = sequence.Cell(volts, levels)
-        sequence.lstm(reads[0], projection, cell, stretch.x, *stretch.states, *stretch.seen,
-                      stretch.inner)  # fmt: skip
+        seen = (*stretch.seen, stretch.inner)
+        sequence.lstm(reads[0], projection, cell, stretch.x, stretch.states, seen)
 
 
 class GRU(Recurrent, torch.nn.GRU):
