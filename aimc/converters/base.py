@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from aimc.converters.imperfections import Circuit, Columns, Imperfection, Noise
+from aimc.converters.schedule import Schedule
 from aimc.converters.waveform import Waveform
 from aimc.curves import Curve
 from aimc.errors import as_count, as_number, as_rng, must
@@ -105,14 +106,14 @@ class ADC(Part, ABC):
         conductance at the columns' virtual grounds [S]; steps (k,) of the reference [V], on c_ramp
         [F]."""
         return Circuit(
-            t_step=self.t_step, t_rest=0.0, window=site.window, start=1, start_step=0.0,
+            Schedule(self.t_step, window=site.window), start_step=0.0,
             c_array=site.c_array, c_ramp=c_ramp, steps=steps, sigma_steps=np.zeros(steps.shape),
             sigma_start=0.0, g_ramp=0.0, g_array=g_columns, volts=0.0,
         )  # fmt: skip
 
-    def waveform(self, t_rest: float = 0.0) -> Waveform:
-        """How the integrator of a ramp answers its steps, each with a rest [s] behind it."""
-        wave = Waveform(self.t_step, t_rest)
+    def waveform(self, schedule: Schedule | None = None) -> Waveform:
+        """How the integrator of a ramp answers its steps; None: one after the other."""
+        wave = Waveform(schedule or Schedule(self.t_step))
         for part in self.imperfections:
             wave = part.waveform(wave)
         return wave

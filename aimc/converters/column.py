@@ -13,6 +13,7 @@ import numpy as np
 from aimc.converters.base import Converter
 from aimc.converters.design import bias_design
 from aimc.converters.imperfections import Circuit, Noise
+from aimc.converters.schedule import Schedule
 from aimc.crossbar import Crossbar
 from aimc.errors import as_count
 from aimc.parts.device import Written
@@ -216,10 +217,16 @@ class ProgrammedRamp(Converter):
     def noise(self) -> Noise:
         return self.adc.noise(self._circuit)
 
+    @property
+    def schedule(self) -> Schedule:
+        """When its pulses come and its comparators decide."""
+        start = self._charges[0].shape[-1]
+        return Schedule(self.adc.t_step, self.adc.t_rest, start, self.site.window)
+
     @cached_property
     def waveform(self) -> Waveform:
         """How the ramp's integrator answers its pulses."""
-        return self.adc.waveform(self.adc.t_rest)
+        return self.adc.waveform(self.schedule)
 
     @property
     def _attached(self) -> Array:
@@ -230,15 +237,15 @@ class ProgrammedRamp(Converter):
     @cached_property
     def _circuit(self) -> Circuit:
         volts = self.site.v_read * self.adc.t_step / self.c_fb
-        start, steps = self._charges
+        _, steps = self._charges
         cells, bias = (
             self.device.read_sigma(g, self.age) ** 2 for g in (self.g_steps, self.g_bias)
         )
         skipped, variance = self._stepped(cells, bias, self.pulses**2)
         first = skipped + (bias * self.pulses[..., 0] ** 2).sum(axis=-1)
         return Circuit(
-            t_step=self.adc.t_step, t_rest=self.adc.t_rest, window=self.site.window,
-            start=start.shape[-1], start_step=float(np.mean(self._start_step)) * volts,
+            self.schedule,
+            start_step=float(np.mean(self._start_step)) * volts,
             c_array=self.site.c_array, c_ramp=self.c_fb,
             steps=steps * volts, sigma_steps=np.sqrt(variance),
             sigma_start=float(np.sqrt(np.mean(first))), g_ramp=float(np.mean(self._attached)),

@@ -20,6 +20,7 @@ from aimc.units import BOLTZMANN
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from aimc.converters.schedule import Schedule
     from aimc.converters.waveform import Waveform
 
     Array = NDArray[np.float64]
@@ -44,16 +45,13 @@ class Columns:
 
 @dataclass(frozen=True)
 class Circuit:
-    """What noise depends on. t_step, t_rest, window [s]; start: clock periods before the first
-    level, start_step: what the last of them adds to the ramp [V]; c_array, c_ramp [F]; steps (k,):
-    the ramp's steps [V]; sigma_steps (k,) and sigma_start: read noise of the conductance pulsed in
-    each and before them [S]; g_ramp and g_array (cols,): conductance attached to each virtual
-    ground throughout [S]; volts: of the ramp for one siemens and period [V/S]."""
+    """What noise depends on. start_step: what the last pulse before the first level adds to the
+    ramp [V]; c_array, c_ramp [F]; steps (k,): the ramp's steps [V]; sigma_steps (k,) and
+    sigma_start: read noise of the conductance pulsed in each and before them [S]; g_ramp and
+    g_array (cols,): conductance attached to each virtual ground throughout [S]; volts: of the ramp
+    for one siemens and period [V/S]."""
 
-    t_step: float
-    t_rest: float
-    window: float
-    start: int
+    schedule: Schedule
     start_step: float
     c_array: float
     c_ramp: float
@@ -156,10 +154,8 @@ class ComparatorDelay(Imperfection):
     delay: float = quantity("s", "from input to output", minimum=0)
 
     def decide(self, levels: Array, circuit: Circuit) -> Array:
-        count, slot = levels.shape[-1], circuit.t_step + circuit.t_rest
-        whole, rest = divmod(self.delay, slot)
-        back = whole + max(rest - circuit.t_rest, 0.0) / circuit.t_step
-        place = np.maximum(np.arange(count) - back, 0.0)
+        count = levels.shape[-1]
+        place = np.maximum(np.arange(count) - circuit.schedule.levels_before(self.delay), 0.0)
         low = np.minimum(place.astype(np.int64), max(count - 2, 0))
         share = place - low
         high = np.minimum(low + 1, count - 1)
@@ -230,18 +226,15 @@ class ThermalNoise(Imperfection):
     temperature: float = quantity("K", "of the circuit", default=300.0, minimum=0)
 
     def noise(self, circuit: Circuit) -> Noise:
-        kt, slot = BOLTZMANN * self.temperature, circuit.t_step + circuit.t_rest
+        kt, times = BOLTZMANN * self.temperature, circuit.schedule
         charge = 2.0 * kt * circuit.g_ramp
         return Noise(
             sample=np.sqrt(
                 kt / circuit.c_array
-                + 2.0 * kt * np.asarray(circuit.g_array) * circuit.window / circuit.c_array**2
+                + 2.0 * kt * np.asarray(circuit.g_array) * times.window / circuit.c_array**2
             ),
-            start=math.sqrt(
-                kt / circuit.c_ramp
-                + charge * (circuit.start * circuit.t_step + circuit.t_rest) / circuit.c_ramp**2
-            ),
-            steps=np.full(circuit.steps.shape, math.sqrt(charge * slot) / circuit.c_ramp),
+            start=math.sqrt(kt / circuit.c_ramp + charge * times.first / circuit.c_ramp**2),
+            steps=np.full(circuit.steps.shape, math.sqrt(charge * times.slot) / circuit.c_ramp),
         )
 
 
@@ -268,8 +261,7 @@ class Leakage(Imperfection):
     current: float = quantity("A", "positive where the voltage falls")
 
     def decide(self, levels: Array, circuit: Circuit) -> Array:
-        slot = circuit.t_step + circuit.t_rest
-        times = slot * np.arange(levels.shape[-1])
+        times = circuit.schedule.decisions(levels.shape[-1])
         return levels + self.current * times / circuit.c_array
 
 
@@ -283,7 +275,7 @@ class ClockJitter(Imperfection):
     std: float = quantity("s", "standard deviation of a pulse", minimum=0)
 
     def noise(self, circuit: Circuit) -> Noise:
-        share = self.std / circuit.t_step
+        share = self.std / circuit.schedule.t_step
         return Noise(start=abs(circuit.start_step) * share, steps=np.abs(circuit.steps) * share)
 
     def edge(self) -> float:

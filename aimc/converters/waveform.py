@@ -11,19 +11,16 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from aimc.converters.schedule import Schedule
+
     Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Waveform:
-    """How the ramp's integrator answers its pulses. gain: of its amplifier; tau: lag behind it [s].
+    """How a ramp's integrator answers its pulses. gain: its amplifier's; tau: lag behind it [s]."""
 
-    Pulses of t_step follow one another, each with a rest of t_rest behind it, at whose end the
-    comparators decide.
-    """
-
-    t_step: float
-    t_rest: float = 0.0
+    schedule: Schedule
     gain: float = math.inf
     tau: float = 0.0
 
@@ -36,18 +33,19 @@ class Waveform:
         the output by -v / A, so that the cells leak, c (1 + 1/A) dv/dt = i - total v / A. The ramp
         follows the integrator through a lag, tau dy/dt = v - y. Both solved exactly.
         """
+        t_step, t_rest = self.schedule.t_step, self.schedule.t_rest
         if math.isinf(self.gain) and self.tau == 0.0:
             first = start.sum(axis=-1, keepdims=True)
-            charges = np.concatenate((first, steps), axis=-1) * self.t_step
+            charges = np.concatenate((first, steps), axis=-1) * t_step
             return np.cumsum(charges, axis=-1) / c
         v = y = np.zeros(np.broadcast_shapes(start.shape[:-1], steps.shape[:-1]))
         for period in range(start.shape[-1]):
-            v, y = self._advance(v, y, start[..., period], total, c, self.t_step)
-        v, y = self._advance(v, y, np.zeros(()), total, c, self.t_rest)
+            v, y = self._advance(v, y, start[..., period], total, c, t_step)
+        v, y = self._advance(v, y, np.zeros(()), total, c, t_rest)
         levels = [y]
         for k in range(steps.shape[-1]):
-            v, y = self._advance(v, y, steps[..., k], total, c, self.t_step)
-            v, y = self._advance(v, y, np.zeros(()), total, c, self.t_rest)
+            v, y = self._advance(v, y, steps[..., k], total, c, t_step)
+            v, y = self._advance(v, y, np.zeros(()), total, c, t_rest)
             levels.append(y)
         return np.stack(levels, axis=-1)
 

@@ -31,6 +31,7 @@ from aimc.converters.imperfections import (
     ThermalNoise,
 )
 from aimc.converters.ramp import RampADC
+from aimc.converters.schedule import Schedule
 from aimc.converters.waveform import Waveform
 from aimc.errors import ArgumentError
 from aimc.kernels.read.crossing import first_crossings
@@ -142,7 +143,7 @@ def test_the_waveform_is_the_differential_equation(gain, tau, rest, seed):
     rng = np.random.default_rng(seed)
     start, steps = -rng.uniform(0, 3e-5, 2), rng.uniform(0, 3e-5, 4)
     total, c, t = 2e-3, 6e-13, 1e-9
-    found = Waveform(t, rest, gain, tau).levels(start, steps, np.array(total), c)
+    found = Waveform(Schedule(t, rest), gain, tau).levels(start, steps, np.array(total), c)
 
     def law(time, state, i):
         v, y = state
