@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -137,7 +138,7 @@ def example(what):
 
 def made(cls):
     """One of a registered class, all its numbers given; None where they depend on each other."""
-    values = {}
+    values: dict[str, Any] = {}
     for name, what in descriptions(cls).items():
         if not isinstance(what, Link):
             values[name] = example(what)
@@ -145,8 +146,11 @@ def made(cls):
             values[name] = getattr(BASE, name)
     for name in values.keys() & {"g_max", "v_gate"}:
         values[name] = 1.0
-    sweep = {"voltage": (-1.0, 1.0), "current": (-1.0, 1.0)} if cls is Tabulated else {}
-    return cls(**values | sweep | ({"cell": None} if "cell" in descriptions(cls) else {}))
+    if cls is Tabulated:
+        values |= {"voltage": (-1.0, 1.0), "current": (-1.0, 1.0)}
+    if "cell" in descriptions(cls):
+        values["cell"] = None
+    return cls(**values)
 
 
 def placed(part):
@@ -344,4 +348,4 @@ def test_a_number_that_was_changed_loses_its_source_and_has_it_again(tmp_path):
 
 def test_a_whole_number_of_numpy_is_a_number():
     assert cards.digest(BASE.replace(rows=np.int64(64))) == cards.digest(BASE.replace(rows=64))
-    assert Cubic(k3=np.array([1.0, 2.0])) == Cubic(k3=(1.0, 2.0))
+    assert Cubic(k3=np.array([1.0, 2.0])) == Cubic(k3=(1.0, 2.0))  # pyright: ignore[reportArgumentType]
