@@ -194,9 +194,9 @@ class Relaxation(Noise):
         if t > self.times[-1]:
             raise must("t", f"be at most {self.times[-1]:g} s for this device", f"is {t:g} s")
         table = [_polynomial(row, g, g_max) * (g_max / self.g_ref) for row in self.coefficients]
-        place = float(
-            np.interp(np.log(max(t, self.times[0])), np.log(self.times), range(len(table)))
-        )
+        at = np.log(max(t, self.times[0]))
+        knots = np.log(self.times), np.arange(len(table))
+        place = float(np.interp(at, *knots))  # pyright: ignore[reportUnknownArgumentType]
         low = min(int(place), len(table) - 2)
         now = table[low] + (place - low) * (table[low + 1] - table[low])
         return np.sqrt(np.maximum(now**2 - table[0] ** 2, 0.0))

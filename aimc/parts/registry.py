@@ -62,15 +62,16 @@ def described(cls: Class) -> Class:
 
     Raises ArgumentError where one is not.
     """
-    made = cls if "__dataclass_fields__" in vars(cls) else dataclass(frozen=True)(cls)
-    for each in dataclasses.fields(made):
+    if "__dataclass_fields__" not in vars(cls):
+        dataclass(frozen=True)(cls)
+    for each in dataclasses.fields(cls):
         if each.compare and "aimc" not in each.metadata:
             example = f'{each.name}: float = quantity("S", "what it is", minimum=0)'
             raise must(
                 f"{cls.__name__}.{each.name}", "be described", "is not",
                 f"Write `{example}`, or count, choice, part: see aimc.parts.registry.",
             )  # fmt: skip
-    return made
+    return cls
 
 
 @dataclass_transform(
