@@ -17,7 +17,8 @@ from aimc.kernels.noise import normals
 from aimc.kernels.read import plan as kernel
 from aimc.kernels.read.conversion import Levels, levels_of, nothing
 from aimc.macro.layout import curve_ranges
-from aimc.macro.macro import Macro, Stack
+from aimc.macro.macro import Macro
+from aimc.macro.stack import Stack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
