@@ -190,6 +190,27 @@ def test_moments_with_noise_are_equal(shape, wires, stack):
     assert np.mean(torch_reads == reads) > 0.98
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("function", ["linear", "sigmoid", "softsign"])
+def test_ties_go_up_in_single_precision_as_in_double(function, shape):
+    """Exact cells whose sums stand on thresholds: of 200 reads, all are ties in some column."""
+    rng = np.random.default_rng(0)
+    thresholds = curve(function).thresholds(5)
+    hardware = BASE.replace(device=Device(150e-6), driver=VoltageDriver(0.2))
+    w = np.zeros(shape)
+    w[0] = rng.choice(thresholds, shape[1])
+    x = np.zeros((200, shape[0]))
+    x[:, 0] = 1.0
+    macro = hardware.replace(partial_range=8.0).program(w, rng, function)
+    double, single = (ReadPlan.of(macro, dtype) for dtype in (np.float64, np.float32))
+    assert double is not None
+    assert single is not None
+    np.testing.assert_array_equal(single.read(x), double.read(x).astype(np.float32))
+    if shape[0] <= 12:
+        expected = curve(function).quantise(w[0], 5)
+        np.testing.assert_allclose(double.read(x)[0], expected, rtol=1e-12)
+
+
 def test_a_plan_names_what_it_holds():
     """The matrices of all row blocks below each other; one table of levels a converter."""
     macro, _ = made({}, (30, 20), "tanh")

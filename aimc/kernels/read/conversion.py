@@ -11,6 +11,9 @@ from aimc.kernels.base.jit import exact_inner
 
 Floats = NDArray[np.floating]
 
+SINGLE = 2e-6
+"""Of the span of a converter's levels: so far below one a voltage counts as on it in single
+precision, where the rounding of a product would decide otherwise."""
 MOST_BINS = 2**14  # for each converter: the table stays in the cache
 
 
@@ -48,8 +51,9 @@ def levels_of(
     size = 1 << max((len(levels) for levels, _ in tables), default=0).bit_length()
     levels = np.full((len(tables), size), np.inf, kind)
     outputs = np.empty((len(tables), size), kind)
+    slack = SINGLE if kind is np.float32 else 0.0
     for k, (edges, values) in enumerate(tables):
-        levels[k, : len(edges)] = edges
+        levels[k, : len(edges)] = edges - slack * (edges[-1] - edges[0])
         outputs[k, : len(values)], outputs[k, len(values) :] = values, values[-1]
     bins, origin, density, edge, beside = _bins(levels, outputs)
     at = which.astype(np.uint32)
