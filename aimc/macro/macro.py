@@ -77,8 +77,11 @@ class Hardware(Part):
         own = {f.name for f in dataclasses.fields(self)}
         changes: dict[str, Any] = {k: v for k, v in fields.items() if k in own}
         links = {k: d for k, d in descriptions(Hardware).items() if isinstance(d, Link)}
-        parts = {k: d.check(k, changes.get(k, getattr(self, k))) for k, d in links.items()}
-        has = {name: set(descriptions(type(each))) for name, each in parts.items()}
+        parts: dict[str, Any] = {
+            k: d.check(k, changes.get(k, getattr(self, k))) for k, d in links.items()
+        }
+        kinds: dict[str, type[Any]] = {k: type(each) for k, each in parts.items()}
+        has = {k: set(descriptions(kind)) for k, kind in kinds.items()}
         for key, value in fields.items():
             if key in own:
                 continue
@@ -110,7 +113,7 @@ class Hardware(Part):
         across = ranges(w.shape[1], self.cols)
         blocks = ranges(w.shape[0], self.rows)
         stacks = [blocks[each] for each in ranges(len(blocks), self.stack or 1)]
-        written = []
+        written: list[tuple[Stack, ...]] = []
         for blocks in stacks:
             edges = [block.stop - blocks[0].start for block in blocks]
             parts = [w[blocks[0].start : blocks[-1].stop, cols] for cols in across]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from aimc.parts.sense import Integrator
 
     Floats = NDArray[np.floating]
+    Kind = type[np.floating[Any]]
 
 MOST_ERROR = 0.01
 """Of a deviation of noise, up to which reads in single precision use forms that columns share."""
@@ -50,7 +51,7 @@ class ReadPlan:
 
     @classmethod
     def of(
-        cls, macro: Macro, dtype: type = np.float64, scale: Floats | None = None, still: int = 0
+        cls, macro: Macro, dtype: Kind = np.float64, scale: Floats | None = None, still: int = 0
     ) -> ReadPlan | None:
         """The plan of `macro`; None where a part cannot answer for what it does in a read.
 
@@ -139,25 +140,28 @@ def _volts(sense: Integrator, window: float, stack: Stack) -> float | None:
 
 
 def _conversions(
-    stacks: tuple[tuple[Stack, ...], ...], dtype: type
+    stacks: tuple[tuple[Stack, ...], ...], dtype: Kind
 ) -> tuple[Levels | None, Floats, Floats]:
     """The levels of all converters, and gain and offset of their columns (groups, cols)."""
     tables: list[Any] = []
-    which, gains, offsets = [], [], []
+    which: list[NDArray[Any]] = []
+    gains: list[NDArray[Any]] = []
+    offsets: list[NDArray[Any]] = []
     for place, ramp in (pair for beside in stacks for stack in beside for pair in stack.ramps):
         table, cols = ramp.table(), place.stop - place.start
         if table is None:
             return None, np.empty(0), np.empty(0)
         own = table.levels.ndim > 1
-        which.append(len(tables) + (np.arange(cols) if own else np.zeros(cols, np.intp)))
+        which.append(len(tables) + np.array(range(cols) if own else [0] * cols, np.intp))
         tables += [(edges, table.outputs) for edges in np.atleast_2d(table.levels)]
         gains.append(np.broadcast_to(table.gain, cols))
         offsets.append(np.broadcast_to(table.offset, cols))
-    wide = [np.concatenate(each).reshape(len(stacks), -1) for each in (which, gains, offsets)]
+    sides = (which, gains, offsets)
+    wide: list[NDArray[Any]] = [np.concatenate(each).reshape(len(stacks), -1) for each in sides]
     return levels_of(tables, wide[0].astype(np.intp), dtype), wide[1], wide[2]
 
 
-def _sums(macro: Macro, dtype: type) -> Levels:
+def _sums(macro: Macro, dtype: Kind) -> Levels:
     """The curves as tables of digital sums."""
     bits, places = macro.hardware.adc.bits, curve_ranges(macro.curves)
     which = np.repeat(np.arange(len(places)), [place.stop - place.start for place in places])
@@ -170,14 +174,14 @@ def _table(curve: Curve, bits: int) -> tuple[Floats, Floats]:
 
 
 def _noise(
-    stacks: tuple[tuple[Stack, ...], ...], mapping: Mapping, dtype: type
+    stacks: tuple[tuple[Stack, ...], ...], mapping: Mapping, dtype: Kind
 ) -> tuple[kernel.Noise, float] | None:
     """The noise and its error; None where it is not that of independent pairs, or no form of the
     row voltages."""
     flat = [stack for beside in stacks for stack in beside]
     rows = sum(beside[0].shape[0] for beside in stacks)
-    none = np.empty((rows, 0), dtype)
-    no_signs = np.empty((len(stacks), 0), dtype)
+    none: Floats = np.empty((rows, 0), dtype)
+    no_signs: Floats = np.empty((len(stacks), 0), dtype)
     if not any(stack.noisy for stack in flat):
         return kernel.Noise(none, none, no_signs, 0, _unshared(dtype)), 0.0
     if not all(stack.noisy and _pairs(mapping, stack.crossbar.g.shape[1]) for stack in flat):
@@ -205,8 +209,8 @@ def _noise(
         variance = variance[:, :1] if double else 2 * variance[:, :1]
     elif not double:
         # One draw a signed column: its variance is that of both lines, and so are its modes.
-        order = np.arange(signs.shape[1]).reshape(count, lines)
-        order = np.concatenate((order[:, 0::2], order[:, 1::2])).ravel()
+        plus = [m * lines + j for m in range(count) for j in range(0, lines, 2)]
+        order = np.array(plus + [j + 1 for j in plus], np.intp)
         variance = variance[:, 0::2] + variance[:, 1::2]
         modes, signs = modes[:, order], signs[:, order]
     return kernel.Noise(
@@ -215,12 +219,14 @@ def _noise(
     ), 0.0  # fmt: skip
 
 
-def _unshared(dtype: type) -> kernel.Shared:
-    index, none = np.zeros(1, np.int64), np.empty((0, 0), dtype)
-    return kernel.Shared(index, index, none, np.empty((0, 0, 0), dtype), none, none)
+def _unshared(dtype: Kind) -> kernel.Shared:
+    index = np.zeros(1, np.int64)
+    flat: Floats = np.empty((0, 0), dtype)
+    weights: Floats = np.empty((0, 0, 0), dtype)
+    return kernel.Shared(index, index, flat, weights, flat, flat)
 
 
-def _shared(stacks: tuple[tuple[Stack, ...], ...], dtype: type) -> tuple[kernel.Shared, float]:
+def _shared(stacks: tuple[tuple[Stack, ...], ...], dtype: Kind) -> tuple[kernel.Shared, float]:
     """Forms that the signed columns of each array share, and the largest error of a deviation,
     infinite where an array has none."""
     arrays = [
@@ -235,22 +241,20 @@ def _shared(stacks: tuple[tuple[Stack, ...], ...], dtype: type) -> tuple[kernel.
     few = -(-few // kernel.FEW) * kernel.FEW
     parts: list[list[Any]] = [[], [], [], []]
     for row in forms:
-        diagonals, weights, means, crosses = [], [], [], []
+        made: list[list[NDArray[Any]]] = [[], [], [], []]
         for form, supply in row:
             power, more = (form.scale * supply) ** 2, few - form.weights.shape[0]
-            diagonals.append(np.pad(form.diagonal * power, ((0, 0), (0, more))))
-            weights.append(
-                np.pad(form.weights[:, 0::2] + form.weights[:, 1::2], ((0, more), (0, 0)))
-            )
-            means.append(form.mean[:, None] * power)
-            crosses.append(form.cross[:, 0::2] + form.cross[:, 1::2])
-        for part, made in zip(parts, (diagonals, weights, means, crosses), strict=True):
-            part.append(np.concatenate(made, axis=1))
-    rows, widths = (
-        [len(each) for each in parts[0]],
-        [form.cross.shape[1] // 2 for form, _ in forms[0]],
-    )
-    diagonal, mean, cross = (np.concatenate(parts[k]).astype(dtype) for k in (0, 2, 3))
+            weights = form.weights[:, 0::2] + form.weights[:, 1::2]
+            made[0].append(np.pad(form.diagonal * power, ((0, 0), (0, more))))
+            made[1].append(np.pad(weights, ((0, more), (0, 0))))
+            made[2].append(form.mean[:, None] * power)
+            made[3].append(form.cross[:, 0::2] + form.cross[:, 1::2])
+        for part, beside in zip(parts, made, strict=True):
+            part.append(np.concatenate(beside, axis=1))
+    rows = [len(each) for each in parts[0]]
+    widths = [form.cross.shape[1] // 2 for form, _ in forms[0]]
+    whole: list[Floats] = [np.concatenate(parts[k]).astype(dtype) for k in (0, 2, 3)]
+    diagonal, mean, cross = whole
     return kernel.Shared(
         np.cumsum([0, *rows]), np.cumsum([0, *widths]), diagonal,
         np.stack(parts[1]).astype(dtype), mean, cross,
@@ -270,7 +274,8 @@ def _side_by_side(
     """Modes (rows, count * lines) and signs (count * lines,) of arrays beside each other [S], the
     first of every line first; those that an array lacks are zero."""
     rows = len(forms[0].diagonal)
-    modes, signs = [], []
+    modes: list[NDArray[np.float64]] = []
+    signs: list[NDArray[np.float64]] = []
     for each, factor in zip(forms, supply, strict=True):
         lines = each.diagonal.shape[1]
         has = each.signs.size // lines

@@ -98,7 +98,7 @@ class Stack:
         made: dict[Any, Converter] = {}
         shares = hardware.adc.shares()
         places = curve_ranges(curves, shares)
-        keys = [place.start if shares else curves[place.start] for place in places]
+        keys: list[Any] = [place.start if shares else curves[place.start] for place in places]
         for key, place in zip(keys, places, strict=True):
             if key not in made:
                 converter = hardware.adc.program(curves[place.start], hardware.device, rng, site)

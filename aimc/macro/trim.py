@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from aimc.converters.base import Converter
+    from aimc.converters.imperfections import Columns
     from aimc.macro import Macro, Stack
 
     Array = NDArray[np.float64]
@@ -70,7 +71,7 @@ def columns(
     meant = macro.hardware.driver.quantise(x) @ w
     code = macro.trace(x, rng).code
     gain, offset = np.empty(macro.shape[1]), np.empty(macro.shape[1])
-    trims = []
+    trims: list[Columns] = []
     for place, converter in stack.ramps:
         if converter.turns:
             raise must("curve", "be monotonic", f"{converter.curve.name} turns")
@@ -132,7 +133,7 @@ def _compensated(stack: Stack, rng: np.random.Generator, reads: int) -> Stack:
 def converter(ramp: Converter) -> Converter:
     """`compensated` for a converter by itself, of digital pre-activations."""
     theta = ramp.curve.thresholds(ramp.bits)
-    x = 0.25 * np.linspace(theta[0], theta[-1], 8 * theta.size)[:, None]
+    x: Array = 0.25 * np.linspace(float(theta[0]), float(theta[-1]), 8 * theta.size)[:, None]
     first = ramp.under(Condition(bits=ramp.condition.bits), retained=ramp.retained)
     codes = [each.convert(x * (each.gain * each.common)) for each in (first, ramp)]
     return dataclasses.replace(ramp, compensation=_factor(_shares(ramp, x, *codes)))

@@ -6,7 +6,7 @@ import pytest
 
 import aimc
 
-HEAVY = {"torch", "matplotlib", "numba", "numpy", "scipy", "pydantic", "pint", "typer", "PySpice"}
+HEAVY = {"torch", "matplotlib", "numba", "numpy", "scipy", "pint", "typer", "PySpice"}
 
 
 def test_import_loads_nothing_heavy(python):
