@@ -11,27 +11,20 @@ import numpy as np
 import pytest
 
 from aimc.converters import SARADC, FlashADC, LinearRampADC
-from aimc.converters.imperfections import (
-    CapacitorMismatch,
-    ChargeInjection,
-    ComparatorDelay,
-    ComparatorHysteresis,
-    ComparatorNoise,
-    ComparatorOffset,
-    FiniteGain,
-    Leakage,
-    ReadVoltageError,
-    Settling,
-)  # fmt: skip
+from aimc.converters import imperfections as bad
+from aimc.converters.base import ADC
 from aimc.converters.ramp import RampADC
 from aimc.curves import curve
 from aimc.macro import Hardware
 from aimc.macro.plan import ReadPlan
+from aimc.parts import effects
 from aimc.parts.device import Device, Drift, ReadNoise, StuckAt, WriteError
-from aimc.parts.driver import PulseDriver, VoltageDriver
-from aimc.parts.ivcurve import Sinh
+from aimc.parts.driver import Driver, PulseDriver, VoltageDriver
+from aimc.parts.ivcurve import Cubic, IVCurve, Sinh, Tabulated
 from aimc.parts.mapping import Mapping, OffsetColumn
+from aimc.parts.registry import named
 from aimc.parts.sense import Integrator
+from aimc.parts.transistor import SeriesTransistor, Transistor
 from aimc.parts.wires import Wires
 
 DEVICE = Device(150e-6, 1e-6, (WriteError(2.67e-6),))
@@ -90,27 +83,41 @@ PLANNED = {
     "offset column": {"mapping": OffsetColumn()},
     "shared minus": {"mapping": SharedMinus()},
     "stuck cells": {"on_write": (StuckAt(0.1, 0.1),)},
+    "write and verify": {"on_write": (effects.WriteVerify(2e-6),)},
+    "polynomial error": {"on_write": (effects.PolynomialWriteError((1e-6, 2e-6), 150e-6),)},
+    "relaxation": {
+        "on_age": (effects.Relaxation((1.0, 1e3), ((1e-6,), (2e-6,)), 150e-6),), "age": 60.0,
+    },
     "drift": {"on_age": (Drift(0.05, 0.01),), "age": 3600.0},
     "wires": {"wires": Wires(2.0, 2.0, 5.0, 5.0)},
     "linear ramp": {"adc": LinearRampADC(5)},
     "sar": {"adc": SARADC(5)},
     "flash": {"adc": FlashADC(5)},
     "bent ramp": {"adc": Bent(5)},
-    "comparators": {"imperfections": (ComparatorOffset(4e-3), ComparatorDelay(0.3e-9))},
-    "hysteresis": {"imperfections": (ComparatorHysteresis(2e-3),)},
-    "capacitors": {"imperfections": (CapacitorMismatch(0.03), ChargeInjection(2e-16, 2e-16))},
-    "amplifier": {"imperfections": (FiniteGain(200.0), Settling(0.2e-9))},
-    "leakage": {"imperfections": (Leakage(1e-9),)},
-    "supply": {"imperfections": (ReadVoltageError(0.05),)},
+    "comparators": {"imperfections": (bad.ComparatorOffset(4e-3), bad.ComparatorDelay(0.3e-9))},
+    "hysteresis": {"imperfections": (bad.ComparatorHysteresis(2e-3),)},
+    "capacitors": {"imperfections": (bad.CapacitorMismatch(0.03),)},
+    "charge": {"imperfections": (bad.ChargeInjection(2e-16, 2e-16),)},
+    "amplifier": {"imperfections": (bad.FiniteGain(200.0), bad.Settling(0.2e-9))},
+    "leakage": {"imperfections": (bad.Leakage(1e-9),)},
+    "supply": {"imperfections": (bad.ReadVoltageError(0.05),)},
     "stack": {"stack": 3, "wires": Wires(2.0, 2.0, 5.0, 5.0)},
 }  # fmt: skip
 OWN_PATH = {
     "own driver": {"driver": Coarse(0.2)},
     "own integrator": {"sense": Saturating()},
     "curved cells": {"iv": Sinh(2.0)},
+    "cubic cells": {"iv": Cubic(k3=0.5)},
+    "measured cells": {"iv": Tabulated((-0.4, 0.1, 0.2), (-4e-5, 1e-5, 2.5e-5))},
+    "resistances behind cells": {"iv": SeriesTransistor(None, 1e3)},
+    "transistors behind cells": {"iv": Transistor(None, 5e-4, 1.0, 0.4)},
+    "thermal noise": {"imperfections": (bad.ThermalNoise(),)},
+    "jitter": {"imperfections": (bad.ClockJitter(1e-10),)},
+    "noisy ramp": {"imperfections": (bad.RampReadNoise(),), "on_read": (ReadNoise(1e-6),)},
     "floating rows": {"wires": Wires(2.0, 2.0, 5.0, 5.0, idle="floating")},
-    "noisy comparators": {"imperfections": (ComparatorNoise(3e-3),)},
+    "noisy comparators": {"imperfections": (bad.ComparatorNoise(3e-3),)},
 }  # fmt: skip
+READS = {"constant": ReadNoise(2e-6), "flicker": effects.FlickerReadNoise()}
 CURVES = ["linear", "sigmoid", "softsign", "gelu", ("sigmoid", "sigmoid", "tanh", "sigmoid")]
 SHAPES = [(12, 8), (30, 20)]
 
@@ -169,12 +176,35 @@ def test_what_has_no_plan_says_so_and_a_layer_reads_the_macro(part):
         np.testing.assert_array_equal(chip(x).numpy(), expected)
 
 
+KINDS = (effects.Effect, Mapping, Driver, Integrator, ADC, bad.Imperfection, IVCurve)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_every_registered_part_is_tried(kind):
+    """A part that is registered and in no case of this file has no contract."""
+    cases = [
+        {},
+        *PLANNED.values(),
+        *OWN_PATH.values(),
+        *({"on_read": (n,)} for n in READS.values()),
+    ]
+    met = set()
+    for case in cases:
+        hardware = BASE.replace(**case)
+        device, adc = hardware.device, hardware.adc
+        met |= {type(each) for each in (*device.on_write, *device.on_age, *device.on_read)}
+        met |= {type(each) for each in (hardware.mapping, hardware.driver, hardware.sense, adc)}
+        met |= {type(device.iv), *map(type, adc.imperfections)}
+    assert set(named(kind).values()) <= met
+
+
 @pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("noise", ["flicker", "constant"])
 @pytest.mark.parametrize("wires", [Wires(), Wires(2.0, 2.0, 5.0, 5.0)], ids=["no wires", "wires"])
 @pytest.mark.parametrize("stack", [1, 2])
-def test_moments_with_noise_are_equal(shape, wires, stack):
+def test_moments_with_noise_are_equal(shape, wires, stack, noise):
     """4000 reads of one input: bit for bit in double precision, in distribution in single."""
-    macro, x = made({"on_read": (ReadNoise(2e-6),), "wires": wires}, shape, bits=9, stack=stack)
+    macro, x = made({"on_read": (READS[noise],), "wires": wires}, shape, bits=9, stack=stack)
     x = np.repeat(x[:1], 4000, axis=0)
     expected = macro(x, np.random.default_rng(5))
     double, single = ReadPlan.of(macro), ReadPlan.of(macro, np.float32)
