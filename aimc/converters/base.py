@@ -197,6 +197,11 @@ class Converter(ABC):
         return Noise()
 
     @property
+    def c_fb(self) -> float:
+        """Feedback capacitor of its ramp's integrator [F]; NaN where it has none."""
+        return float("nan")
+
+    @property
     def cells(self) -> int:
         """Memristors that it has."""
         return 0

@@ -241,7 +241,7 @@ class Stack:
     @property
     def gain(self) -> float:
         """C_fb of the array's integrators over that of the first ramp's; NaN without a ramp."""
-        return self.c_array / getattr(self.ramps[0][1], "c_fb", float("nan"))
+        return self.c_array / self.ramps[0][1].c_fb
 
     @property
     def cells(self) -> int:

@@ -7,19 +7,20 @@ import aimc
 
 PACKAGE = Path(aimc.__file__).parent
 # At the edge: modules and tasks of the user's own, typer's parameters, numba's and threads' state,
-# arrays and curves before they are checked.
+# arrays, curves and classes before they are checked.
 EDGES = {
     "cli/many.py", "crossbar.py", "kernels/base/threads.py", "nn/checkpoint.py",
-    "nn/layers/base.py", "nn/training/run.py",
+    "nn/layers/base.py", "nn/training/run.py", "parts/registry.py",
 }  # fmt: skip
 
 
 def calls(name):
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                if node.func.id == name:
-                    yield path.relative_to(PACKAGE).as_posix(), node
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+                continue
+            if node.func.id == name:
+                yield path.relative_to(PACKAGE).as_posix(), node
 
 
 def test_no_hasattr():
