@@ -160,10 +160,18 @@ def test_a_killed_simulator_is_told(ngspice, monkeypatch):
     assert started
 
 
+def heeding():
+    """In a child: heed what a test started in the background, or by `nohup`, would ignore."""
+    for each in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(each, signal.SIG_DFL)
+
+
 @pytest.mark.spice
 def test_ctrl_c_ends_a_check_and_its_simulator(ngspice):
     command = [sys.executable, "-m", "aimc", "check", "ideal-5bit", "--rows", "64", "--batch", "64"]
-    check = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    check = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heeding
+    )
 
     def children():
         listed = ["ps", "-o", "pid=,args=", "--ppid", str(check.pid)]
@@ -174,7 +182,10 @@ def test_ctrl_c_ends_a_check_and_its_simulator(ngspice):
     while not (started := children()) and time.monotonic() < deadline:
         time.sleep(0.02)
     check.send_signal(signal.SIGINT)
-    _, said = check.communicate(timeout=30)
+    try:
+        _, said = check.communicate(timeout=120)
+    finally:
+        check.kill()
     assert started
     assert check.returncode == 130
     assert said.strip() == "interrupted"
@@ -186,7 +197,9 @@ def test_ctrl_c_ends_a_check_and_its_simulator(ngspice):
 def test_no_simulator_and_no_folder_outlive_a_killed_process(ngspice, tmp_path, how):
     code = f"from aimc.spice import Ngspice; Ngspice().run({{'deck.cir': {SLOW!r}}}, 'deck.cir')"
     ours = subprocess.Popen(
-        [sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path)}
+        [sys.executable, "-c", code],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        preexec_fn=heeding,
     )
 
     def until(done):
@@ -213,7 +226,10 @@ def test_no_simulator_and_no_folder_outlive_a_killed_process(ngspice, tmp_path, 
         assert list(tmp_path.glob("aimc-spice-*"))
     finally:
         ours.send_signal(getattr(signal, how))
-        ours.wait(30)
+        try:
+            ours.wait(120)
+        finally:
+            ours.kill()
     assert until(lambda: not running() and not list(tmp_path.iterdir()))
 
 

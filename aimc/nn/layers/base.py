@@ -217,6 +217,8 @@ class AnalogLayer(torch.nn.Module, OnArrays):
     def cast(self, value: Tensor) -> Tensor:
         """`value` as the layer computes with it; the gradient finds its way back."""
         first = next(one for one in self._parameters.values() if one is not None)
+        if value.dtype is self.dtype and value.device == first.device:
+            return value
         return value.to(first.device, self.dtype)
 
     def _observe(self, name: str, value: Tensor) -> None:
