@@ -6,6 +6,8 @@ message names, 130 an interruption.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,10 +20,19 @@ from aimc.errors import AimcError
 from aimc.version import __version__
 
 
+def _drop_what_cannot_be_written() -> None:
+    """So that Python, on its way out, does not try again and say so in its own words."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
         except BrokenPipeError:  # the reader has left, as `| head` does: click ends quietly
             raise
         except MemoryError as error:
@@ -33,6 +44,7 @@ class _Commands(TyperGroup):
             else:
                 said = str(error)
             typer.echo(f"aimc: {said}", err=True)
+            _drop_what_cannot_be_written()
             raise typer.Exit(2) from error
         except AimcError as error:
             typer.echo(f"aimc: {error}", err=True)

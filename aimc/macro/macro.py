@@ -119,7 +119,7 @@ class Hardware(Part):
             parts = [w[blocks[0].start : blocks[-1].stop, cols] for cols in across]
             wanted = [curves[cols] for cols in across]
             if len(stacks) > 1:
-                reached = [4 * float(np.sqrt((part**2).sum(0).max() / 3)) or 1.0 for part in parts]
+                reached = [_reach(part) for part in parts]
                 curves_ = [partial_sum(self.partial_range or r, self.adc.bits) for r in reached]
                 wanted = [(c,) * p.shape[1] for c, p in zip(curves_, parts, strict=True)]
             pairs = zip(parts, wanted, strict=True)
@@ -171,10 +171,13 @@ class Macro:
 
     def under(self, condition: Condition, rng: np.random.Generator | None = None) -> Macro:
         """All stacks under `condition` instead of the one they are under, see `Stack.under`."""
+        if not isinstance(condition, Condition):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise must("condition", "be a Condition", f"is {condition!r}")
         return self._each(lambda stack: stack.under(condition, rng))
 
     def recalibrated(self, rng: np.random.Generator, method: str | None = None) -> Macro:
         """All stacks with their converters calibrated again, see `Stack.recalibrated`."""
+        as_rng(rng)
         return self._each(lambda stack: stack.recalibrated(rng, method))
 
     def trimmed(self, columns: Sequence[Columns]) -> Macro:
@@ -306,3 +309,9 @@ class Macro:
         lines += first.lines()
         width = max(len(key) for key, _ in lines)
         return "\n".join(f"{key:<{width}}  {value}" for key, value in lines)
+
+
+def _reach(w: Array) -> float:
+    """Four standard deviations of the largest column of w for inputs uniform in +-1."""
+    largest = float(np.abs(w).max()) or 1.0
+    return 4 * largest * float(np.sqrt(((w / largest) ** 2).sum(0).max() / 3)) or 1.0

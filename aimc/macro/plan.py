@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aimc.curves import Curve
+from aimc.errors import as_batch
 from aimc.kernels.noise import normals
 from aimc.kernels.read import plan as kernel
 from aimc.kernels.read.conversion import Levels, levels_of, nothing
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from aimc.kernels.noise.forms import Forms
     from aimc.parts.mapping import Mapping
-    from aimc.parts.sense import Integrator
 
     Floats = NDArray[np.floating]
     Kind = type[np.floating[Any]]
@@ -63,7 +63,7 @@ class ReadPlan:
         flat = [stack for beside in stacks for stack in beside]
         if grid is None or not all(stack.fixed for stack in flat):
             return None
-        volts = [_volts(hardware.sense, hardware.driver.window, stack) for stack in flat]
+        volts = [hardware.sense.gain(hardware.driver.window, stack.c_array) for stack in flat]
         levels, gain, offset = _conversions(stacks, dtype)
         noise = _noise(stacks, hardware.mapping, dtype)
         if levels is None or noise is None or any(each is None for each in volts):
@@ -95,6 +95,7 @@ class ReadPlan:
     def read(self, x: Floats, rng: np.random.Generator | None = None) -> Floats:
         """Outputs (batch, cols) for activations x (batch, driven), by the kernel."""
         arrays = self.arrays
+        x = as_batch("x", x, arrays.scale.size)
         if rng is None:
             arrays = arrays._replace(noise=arrays.noise._replace(drawn=0))
             draws = np.empty((1, len(x), 0), arrays.matrix.dtype)
@@ -126,17 +127,6 @@ class ReadPlan:
         result = np.empty(words.size, np.float32)
         normals.normals(words.ravel(), result)
         return result[:count].reshape(steps, batch, drawn)
-
-
-def _volts(sense: Integrator, window: float, stack: Stack) -> float | None:
-    """Volts for a current of one [V/A]; None where the integrator is not linear."""
-    full = stack.hardware.driver.v_read * float(stack.crossbar.g.sum(axis=0).max()) or 1.0
-    currents = np.linspace(-full, full, 9)
-    volts, one = (
-        sense.integrate(currents, window, stack.c_array),
-        sense.integrate(np.ones(1), window, stack.c_array),
-    )
-    return float(one[0]) if np.allclose(volts, currents * one, rtol=1e-12, atol=0.0) else None
 
 
 def _conversions(

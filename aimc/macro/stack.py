@@ -126,7 +126,8 @@ class Stack:
             late = edge / hardware.driver.window * rng.standard_normal(v.shape)
             duration = np.where(duration > 0, np.clip(duration + late, 0.0, None), 0.0)
             v = duration * pulse
-        if self.crossbar.linear and hardware.wires.noise == "first-order":
+        first_order = self.crossbar.linear and hardware.wires.noise == "first-order"
+        if first_order and self.additive:
             i = v @ self.matrix
             if rng is not None and self.noisy:
                 i += hardware.mapping.combine(self.crossbar.noise(v, rng))
@@ -226,7 +227,17 @@ class Stack:
     def fixed(self) -> bool:
         """Whether a read is `v @ matrix` and noise of the first order."""
         exact = self.hardware.wires.noise != "first-order"
-        return self.crossbar.linear and not (exact and self.noisy)
+        return self.crossbar.linear and self.additive and not (exact and self.noisy)
+
+    @cached_property
+    def additive(self) -> bool:
+        """Whether the mapping combines sums of currents as the sum of what it makes of each."""
+        lines, combine = self.crossbar.g.shape[1], self.hardware.mapping.combine
+        full = self.hardware.driver.v_read * float(self.crossbar.g.sum(axis=0).max())
+        parts = full * np.random.default_rng(0).uniform(-1.0, 1.0, (8, lines))
+        parts *= np.logspace(0, -7, 8)[:, None]
+        whole, each = combine(parts.cumsum(axis=0)), combine(parts).cumsum(axis=0)
+        return bool(np.allclose(whole, each, rtol=0.0, atol=1e-9 * full))
 
     @property
     def shape(self) -> tuple[int, int]:

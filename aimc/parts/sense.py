@@ -30,3 +30,8 @@ class Integrator(Part):
     def integrate(self, i: Array, window: float, c_fb: float) -> Array:
         """Voltage after integrating the mean current `i` [A] over `window` [s] on `c_fb` [F]."""
         return i * (window / c_fb)
+
+    def gain(self, window: float, c_fb: float) -> float | None:
+        """Volts for a mean current of one [V/A]; None where `integrate` is another's own, which is
+        then asked in each read."""
+        return window / c_fb if type(self).integrate is Integrator.integrate else None

@@ -50,6 +50,14 @@ def deck(
 
     gain: of the integrators' amplifiers, None is ideal. delay: of the comparators [s].
     """
+    if macro.hardware.sense.gain(1.0, 1.0) is None:
+        kind = type(macro.hardware.sense).__name__
+        raise SpiceError(f"There is no SPICE model of the integrator {kind}.", "missing")
+    if not macro.only.additive:
+        kind = type(macro.hardware.mapping).__name__
+        raise SpiceError(
+            f"There is no SPICE model of {kind}, whose `combine` is no sum of currents.", "missing"
+        )
     columns = ramp_columns(macro)
     t_step = macro.hardware.adc.t_step
     if delay and not t_step / 100 <= delay <= 4 * t_step:

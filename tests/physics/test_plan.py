@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+import aimc
 from aimc.converters import SARADC, FlashADC, LinearRampADC
 from aimc.converters import imperfections as bad
 from aimc.converters.base import ADC
@@ -21,7 +22,7 @@ from aimc.parts import effects
 from aimc.parts.device import Device, Drift, ReadNoise, StuckAt, WriteError
 from aimc.parts.driver import Driver, PulseDriver, VoltageDriver
 from aimc.parts.ivcurve import Cubic, IVCurve, Sinh, Tabulated
-from aimc.parts.mapping import Mapping, OffsetColumn
+from aimc.parts.mapping import DifferentialPair, Mapping, OffsetColumn
 from aimc.parts.registry import named
 from aimc.parts.sense import Integrator
 from aimc.parts.transistor import SeriesTransistor, Transistor
@@ -76,6 +77,32 @@ class Bent(RampADC):
         return super().decide(levels, circuit) + 3e-3
 
 
+@dataclass(frozen=True)
+class DeadBand(Integrator):
+    """A stranger: small voltages are lost."""
+
+    def integrate(self, i, window, c_fb):
+        u = i * (window / c_fb)
+        return np.where(np.abs(u) < 0.03, 0.0, u)
+
+
+@dataclass(frozen=True)
+class Sloped(VoltageDriver):
+    """A stranger that knows its rows: each has a gain of its own."""
+
+    def pulses(self, x):
+        v = self.drive(x) * np.linspace(0.9, 1.0, x.shape[1])
+        return self.lengths(v), v
+
+
+@dataclass(frozen=True)
+class Limited(DifferentialPair):
+    """A stranger: the difference of a pair is limited."""
+
+    def combine(self, i):
+        return np.clip(super().combine(i), -8e-6, 8e-6)
+
+
 PLANNED = {
     "pulses": {},
     "voltages": {"driver": VoltageDriver(0.2, 4)},
@@ -106,6 +133,9 @@ PLANNED = {
 OWN_PATH = {
     "own driver": {"driver": Coarse(0.2)},
     "own integrator": {"sense": Saturating()},
+    "dead band": {"sense": DeadBand()},
+    "rows of their own": {"driver": Sloped(0.2, 5)},
+    "limited differences": {"mapping": Limited()},
     "curved cells": {"iv": Sinh(2.0)},
     "cubic cells": {"iv": Cubic(k3=0.5)},
     "measured cells": {"iv": Tabulated((-0.4, 0.1, 0.2), (-4e-5, 1e-5, 2.5e-5))},
@@ -239,6 +269,23 @@ def test_ties_go_up_in_single_precision_as_in_double(function, shape):
     if shape[0] <= 12:
         expected = curve(function).quantise(w[0], 5)
         np.testing.assert_allclose(double.read(x)[0], expected, rtol=1e-12)
+
+
+def test_a_mapping_combines_currents_and_not_transfers():
+    macro, x = made({"mapping": Limited()}, (12, 8))
+    trace = macro.trace(x)
+    currents = macro.crossbar.read(trace.v)
+    np.testing.assert_allclose(trace.i, Limited().combine(currents), rtol=1e-12, atol=1e-18)
+    assert np.abs(trace.i).max() == 8e-6
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("name", ["pcm-256", "reram-wan-256"])
+def test_few_rows_have_a_plan_in_single_precision(name, seed):
+    """Inputs that drive no cell with noise tell nothing of it, and divide nothing by zero."""
+    rng = np.random.default_rng(seed)
+    macro = aimc.load(name).program(rng.normal(size=(3, 3)), rng)
+    assert ReadPlan.of(macro, np.float32) is not None
 
 
 def test_a_plan_names_what_it_holds():

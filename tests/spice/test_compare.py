@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -239,10 +240,13 @@ def test_netlist_writes_what_the_script_writes(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-def test_what_cannot_be_printed_is_told(tmp_path):
+@pytest.mark.parametrize("buffered", [True, False])
+def test_what_cannot_be_printed_is_told(buffered):
     command = [sys.executable, "-m", "aimc", "check", "ideal-5bit", "--rows", "2", "--cols", "2"]
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        env = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+        env |= {} if buffered else {"PYTHONUNBUFFERED": "1"}
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=env)
     assert done.returncode == 2
     assert done.stderr == (
         "aimc: what is printed must be written, but is refused: No space left on device\n"

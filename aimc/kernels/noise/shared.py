@@ -21,6 +21,7 @@ Floats = NDArray[np.float64]
 
 _LEAST = 1e-3  # of the first, singular values of the diagonals that are kept
 _TURNS = 3  # of the alternating least squares, which hardly move from the second on
+_FAINT = 1e-6  # of a column's largest variance, below which an input tells nothing of it
 _TRIED = 8  # inputs of each kind that measure the error, and columns whose gain does
 _STIFF = 1e-6  # holds a part that these inputs do not show
 
@@ -73,13 +74,16 @@ def shared_forms(g: Floats, sigma: Floats, top: Topology) -> SharedForms:
     exact = network.noise_std(g, v, sigma, gain, top, tol=1e-4)
     mean, own, cross = mean[top.rows], own[mirror], cross[mirror]
     # What other lines carry back scales both parts: least squares of every other input.
-    wanted = np.maximum((exact[::2] / scale) ** 2, 1e-300)
+    wanted = (exact[::2] / scale) ** 2
+    wanted = np.maximum(wanted, _FAINT * wanted.max(axis=0) + np.finfo(float).tiny)
     one = v[::2] ** 2 @ own / wanted
     two = (v[::2] @ mean)[:, None] * (v[::2] @ cross) / wanted
     a, b, c = (np.sum(x, axis=0) for x in (one * one, one * two, two * two))
     p, q = (np.sum(x, axis=0) + _STIFF for x in (one, two))
     a, c = a + _STIFF, c + _STIFF
     det = a * c - b * b
+    if not (np.isfinite(det) & (det > 0.0)).all():
+        return SharedForms(own[:, :1], own[:1], mean, cross, scale, np.inf)
     own, cross = own * ((c * p - b * q) / det), cross * ((a * q - b * p) / det)
     found = _found(own, mean, cross, scale, v, exact)
     some = slice(None, None, max(1, cols // _TRIED))
