@@ -225,7 +225,8 @@ def test_every_registered_part_is_tried(kind):
         met |= {type(each) for each in (*device.on_write, *device.on_age, *device.on_read)}
         met |= {type(each) for each in (hardware.mapping, hardware.driver, hardware.sense, adc)}
         met |= {type(device.iv), *map(type, adc.imperfections)}
-    assert set(named(kind).values()) <= met
+    shipped = {cls for cls in named(kind).values() if cls.__module__.startswith("aimc.")}
+    assert shipped <= met
 
 
 @pytest.mark.parametrize("shape", SHAPES)
