@@ -11,6 +11,7 @@ import numpy as np
 from scipy.linalg import block_diag
 
 from aimc.errors import ArgumentError, as_array, as_rng, must
+from aimc.kernels.base.blas import product
 from aimc.kernels.noise import forms as noise
 from aimc.kernels.noise import shared
 from aimc.kernels.wires import branches, network, nonlinear, slices
@@ -190,7 +191,7 @@ class Crossbar:
                 return self._draw(
                     v, rng, lambda g, here: network.reads(g, v[here], self._topology)[0]
                 )
-            i = v @ self.transfer
+            i = product(v, self.transfer)
             return i if rng is None else i + self.noise(v, rng)
         lasts = (v != 0.0).astype(float) if duration is None else duration
         if rng is None:
@@ -214,7 +215,7 @@ class Crossbar:
         idle, cols = self.wires.idle, self.g.shape[1]
         ends = self.wires.drive != "both"
         if self.iv is None and idle == "floating" and g.ndim == 2 and ends:
-            return slices.floating(duration, v, self.admittances) @ self.transfer
+            return product(slices.floating(duration, v, self.admittances), self.transfer)
 
         def read(volts: Array, on: NDArray[np.bool_], which: NDArray[np.intp]) -> Array:
             cells = g if g.ndim == 2 else g[which]

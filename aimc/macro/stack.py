@@ -16,6 +16,7 @@ from aimc.converters.base import ADC, Converter, Site
 from aimc.crossbar import Crossbar
 from aimc.curves import Curve
 from aimc.errors import as_rng, must
+from aimc.kernels.base.blas import product
 from aimc.macro.layout import curve_ranges
 from aimc.macro.trace import Trace
 from aimc.parts.condition import AS_WRITTEN, Condition
@@ -128,7 +129,7 @@ class Stack:
             v = duration * pulse
         first_order = self.crossbar.linear and hardware.wires.noise == "first-order"
         if first_order and self.additive:
-            i = v @ self.matrix
+            i = product(v, self.matrix)
             if rng is not None and self.noisy:
                 i += hardware.mapping.combine(self.crossbar.noise(v, rng))
         else:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aimc.errors import as_array, as_batch, as_number, must
+from aimc.kernels.base.blas import one_thread, product
 from aimc.parts.condition import Condition
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def columns(
     x = as_batch("x", x, macro.shape[0])
     for name, step in (("offset_step", offset_step), ("gain_step", gain_step)):
         as_number(name, step, minimum=0)
-    meant = macro.hardware.driver.quantise(x) @ w
+    meant = product(macro.hardware.driver.quantise(x), w)
     code = macro.trace(x, rng).code
     gain, offset = np.empty(macro.shape[1]), np.empty(macro.shape[1])
     trims: list[Columns] = []
@@ -102,6 +103,7 @@ def columns(
     return done, Fit(gain, offset, before, after, len(x))
 
 
+@one_thread()
 def compensated(macro: Macro, rng: np.random.Generator, reads: int = 64) -> Macro:
     """`macro` with a digital factor behind the codes of each stack of arrays, which takes off what
     all of its cells have lost in common since they were written.
@@ -121,8 +123,9 @@ def _compensated(stack: Stack, rng: np.random.Generator, reads: int) -> Stack:
     first = stack.under(Condition(bits=stack.condition.bits))
     x = rng.uniform(-1.0, 1.0, (reads, stack.shape[0]))
     spans = [np.ptp(ramp.curve.thresholds(ramp.bits)) for _, ramp in stack.ramps]
-    x *= min(1.0, 0.25 * min(spans) / (float(np.std(x @ first.w)) or 1.0))  # within the range
-    meant = stack.hardware.driver.quantise(x) @ first.w
+    largest = float(np.std(product(x, first.w))) or 1.0
+    x *= min(1.0, 0.25 * min(spans) / largest)  # within the range
+    meant = product(stack.hardware.driver.quantise(x), first.w)
     codes = [each.trace(x, rng).code for each in (first, stack)]
     shares = [_shares(r, meant[:, at], *(code[:, at] for code in codes)) for at, r in stack.ramps]
     factor = _factor(np.sum(shares, axis=0))
@@ -130,6 +133,7 @@ def _compensated(stack: Stack, rng: np.random.Generator, reads: int) -> Stack:
     return dataclasses.replace(stack, ramps=ramps)
 
 
+@one_thread()
 def converter(ramp: Converter) -> Converter:
     """`compensated` for a converter by itself, of digital pre-activations."""
     theta = ramp.curve.thresholds(ramp.bits)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -16,9 +16,13 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController  # pyright: ignore[reportMissingTypeStubs]
 
 from aimc.kernels.base.jit import inner
+from aimc.kernels.base.threads import spread
 
 _binding: Any = binding
+_SMALL = 9000  # products that BLAS leaves to one thread, whatever their shape
+_STRIP = 256  # items
 Floats = NDArray[np.floating]
+Doubles = NDArray[np.float64]
 Scratch = tuple[NDArray[np.int32], Floats]
 
 
@@ -121,3 +125,32 @@ def one_thread() -> Generator[None]:
             if _inside == 0 and _limiter is not None:
                 _limiter.restore_original_limits()
                 _limiter = None
+
+
+def in_strips(work: Callable[[int, int], None], count: int, products: int) -> None:
+    """Calls `work(lo, hi)` over `range(count)`, items of so many products each, on our threads.
+
+    BLAS rounds otherwise on another number of threads, so it takes one, of strips that are always
+    the same; `work` must free the GIL.
+    """
+    if count * products <= _SMALL:
+        work(0, count)
+        return
+
+    def some(first: int, last: int) -> None:
+        for k in range(first, last):
+            work(k * _STRIP, min((k + 1) * _STRIP, count))
+
+    with one_thread():
+        spread(some, -(-count // _STRIP), count * products)
+
+
+def product(a: Doubles, b: Doubles) -> Doubles:
+    """a @ b (batch, cols), the same bits on any number of threads."""
+    result = np.empty((len(a), b.shape[1]))
+
+    def some(lo: int, hi: int) -> None:
+        np.matmul(a[lo:hi], b, out=result[lo:hi])
+
+    in_strips(some, len(a), b.size)
+    return result

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from aimc.kernels.base.blas import one_thread, product
 from aimc.kernels.wires import network
 from aimc.kernels.wires.topology import Topology
 
@@ -41,6 +42,7 @@ class Forms(NamedTuple):
     scale: float
 
 
+@one_thread()
 def forms(g: Floats, sigma: Floats, top: Topology) -> Forms | None:
     """The forms of `network.noise_std`, to TOLERANCE.
 
@@ -140,9 +142,9 @@ def std(v: Floats, of: Forms) -> Floats:
     step = max(64, _AT_ONCE // max(1, of.signs.size))
     for k in range(0, len(v), step):
         part = v[k : k + step] / top
-        variance = part**2 @ of.diagonal
+        variance = product(part**2, of.diagonal)
         if of.signs.size:
-            share = part @ of.modes
+            share = product(part, of.modes)
             share *= share
             share *= of.signs
             variance += share.reshape(len(part), -1, cols).sum(axis=1)
