@@ -14,6 +14,7 @@ import numpy as np
 
 from aimc.curves import Curve
 from aimc.errors import as_batch
+from aimc.kernels.base.blas import in_strips
 from aimc.kernels.noise import normals
 from aimc.kernels.read import plan as kernel
 from aimc.kernels.read.conversion import Levels, levels_of, nothing
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from aimc.kernels.noise.forms import Forms
+    from aimc.kernels.noise.shared import SharedForms
     from aimc.parts.mapping import Mapping
 
     Floats = NDArray[np.floating]
@@ -32,7 +34,10 @@ if TYPE_CHECKING:
 
 MOST_ERROR = 0.01
 """Of a deviation of noise, up to which reads in single precision use forms that columns share."""
+GOOD_ERROR = 0.005
+"""Such forms are as few as keep to this, where any do."""
 _LANES = 256  # random generators side by side
+_AT_ONCE = 2**14  # numbers, at least, that the generators draw in a turn
 _FEW = 4096  # numbers that are drawn before those generators have begun
 
 
@@ -89,8 +94,19 @@ class ReadPlan:
         return self.arrays.noise.drawn * (self.arrays.edges.size - 1)
 
     def reads(self, steps: int, batch: int, rng: np.random.Generator) -> kernel.Read:
-        """So many reads, as the kernels of sequences take them."""
-        return kernel.Read(self.arrays, self.draws(steps, batch, rng))
+        """So many reads, as the kernels of sequences take them; in single precision their normal
+        numbers are drawn when they are needed."""
+        count = batch * self.drawn
+        if self.arrays.matrix.dtype == np.float64 or steps * count <= _FEW:
+            none = np.empty((0, 0), np.uint32)
+            draws = self.draws(steps, batch, rng)
+            return kernel.Read(self.arrays, draws, none, none, np.empty(0, np.float32))
+        steps = min(steps, -(-_AT_ONCE // count))
+        state = rng.integers(1, 2**32, size=(4, _LANES), dtype=np.uint32)
+        words = np.empty((-(-steps * count // _LANES), _LANES), np.uint32)
+        flat = np.empty(words.size, np.float32)
+        draws = flat[: steps * count].reshape(steps, batch, self.drawn)
+        return kernel.Read(self.arrays, draws, state, words, flat)
 
     def read(self, x: Floats, rng: np.random.Generator | None = None) -> Floats:
         """Outputs (batch, cols) for activations x (batch, driven), by the kernel."""
@@ -102,7 +118,12 @@ class ReadPlan:
         else:
             draws = self.draws(1, len(x), rng)
         y = np.empty((len(x), arrays.matrix.shape[1]), arrays.matrix.dtype)
-        kernel.read(arrays, draws[0], np.ascontiguousarray(x, arrays.matrix.dtype), y)
+        x, normal = np.ascontiguousarray(x, arrays.matrix.dtype), draws[0]
+
+        def some(lo: int, hi: int) -> None:
+            kernel.read(arrays, normal[lo:hi], x[lo:hi], y[lo:hi])
+
+        in_strips(some, len(x), arrays.matrix.size)
         return y
 
     def draws(self, steps: int, batch: int, rng: np.random.Generator) -> Floats:
@@ -227,16 +248,15 @@ def _shared(stacks: tuple[tuple[Stack, ...], ...], dtype: Kind) -> tuple[kernel.
     forms = [[(form, supply) for form, supply in row if form is not None] for row in arrays]
     if sum(map(len, forms)) < sum(map(len, arrays)):
         return _unshared(dtype), np.inf
-    few = max(form.weights.shape[0] for row in forms for form, _ in row)
-    few = -(-few // kernel.FEW) * kernel.FEW
+    few, error = _enough([form for row in forms for form, _ in row])
     parts: list[list[Any]] = [[], [], [], []]
     for row in forms:
         made: list[list[NDArray[Any]]] = [[], [], [], []]
         for form, supply in row:
-            power, more = (form.scale * supply) ** 2, few - form.weights.shape[0]
-            weights = form.weights[:, 0::2] + form.weights[:, 1::2]
-            made[0].append(np.pad(form.diagonal * power, ((0, 0), (0, more))))
-            made[1].append(np.pad(weights, ((0, more), (0, 0))))
+            power, weights = (form.scale * supply) ** 2, form.weights[:few]
+            more = few - len(weights)
+            made[0].append(np.pad(form.diagonal[:, :few] * power, ((0, 0), (0, more))))
+            made[1].append(np.pad(weights[:, 0::2] + weights[:, 1::2], ((0, more), (0, 0))))
             made[2].append(form.mean[:, None] * power)
             made[3].append(form.cross[:, 0::2] + form.cross[:, 1::2])
         for part, beside in zip(parts, made, strict=True):
@@ -248,7 +268,17 @@ def _shared(stacks: tuple[tuple[Stack, ...], ...], dtype: Kind) -> tuple[kernel.
     return kernel.Shared(
         np.cumsum([0, *rows]), np.cumsum([0, *widths]), diagonal,
         np.stack(parts[1]).astype(dtype), mean, cross,
-    ), max(form.error for row in forms for form, _ in row)  # fmt: skip
+    ), error  # fmt: skip
+
+
+def _enough(forms: list[SharedForms]) -> tuple[int, float]:
+    """How many diagonals each array takes, a multiple of FEW, and the largest error with them."""
+    most = max(form.errors.size for form in forms)
+    few, error = 0, np.inf
+    while few < most and error > GOOD_ERROR:
+        few += kernel.FEW
+        error = max(float(form.errors[min(few, form.errors.size) - 1]) for form in forms)
+    return few, error
 
 
 def _pairs(mapping: Mapping, lines: int) -> bool:

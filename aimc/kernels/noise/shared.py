@@ -13,13 +13,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from aimc.kernels.base.blas import one_thread
 from aimc.kernels.noise.alone import alone
 from aimc.kernels.wires import network
 from aimc.kernels.wires.topology import Topology
 
 Floats = NDArray[np.float64]
 
-_LEAST = 1e-3  # of the first, singular values of the diagonals that are kept
+_MOST = 12  # diagonals
 _TURNS = 3  # of the alternating least squares, which hardly move from the second on
 _FAINT = 1e-6  # of a column's largest variance, below which an input tells nothing of it
 _TRIED = 8  # inputs of each kind that measure the error, and columns whose gain does
@@ -33,9 +34,10 @@ class SharedForms(NamedTuple):
 
     diagonal (rows, few); weights (few, cols); mean (rows,); cross (rows, cols), or (rows, 0) where
     no wire has resistance; scale [S]. The variance of a sum or difference of columns has the sum of
-    their weights and of their crosses. error: the largest relative error of a standard deviation,
-    in any column, for dense inputs of one sign and of both and for inputs of which one in ten is
-    not 0, measured against `network.noise_std`; inputs of one block of rows can miss more.
+    their weights and of their crosses. errors (few,): with the first 1, 2, ... diagonals, the
+    largest relative error of a standard deviation, in any column, for dense inputs of one sign and
+    of both and for inputs of which one in ten is not 0, measured against `network.noise_std`;
+    inputs of one block of rows can miss more.
     """
 
     diagonal: Floats
@@ -43,9 +45,10 @@ class SharedForms(NamedTuple):
     mean: Floats
     cross: Floats
     scale: float
-    error: float
+    errors: Floats
 
 
+@one_thread()
 def shared_forms(g: Floats, sigma: Floats, top: Topology) -> SharedForms:
     """The shared forms of `network.noise_std`; whether its `error` is small enough is for the
     caller to say.
@@ -83,23 +86,27 @@ def shared_forms(g: Floats, sigma: Floats, top: Topology) -> SharedForms:
     a, c = a + _STIFF, c + _STIFF
     det = a * c - b * b
     if not (np.isfinite(det) & (det > 0.0)).all():
-        return SharedForms(own[:, :1], own[:1], mean, cross, scale, np.inf)
+        return SharedForms(own[:, :1], own[:1], mean, cross, scale, np.full(1, np.inf))
     own, cross = own * ((c * p - b * q) / det), cross * ((a * q - b * p) / det)
     found = _found(own, mean, cross, scale, v, exact)
     some = slice(None, None, max(1, cols // _TRIED))
     missed = gain[:, some] / network.noise_gain(g, top, columns=some) - 1.0
-    return found._replace(error=found.error + float(np.abs(missed).max()))
+    return found._replace(errors=found.errors + np.abs(missed).max())
 
 
 def _found(
     own: Floats, mean: Floats, cross: Floats, scale: float, v: Floats, exact: Floats
 ) -> SharedForms:
-    """With the diagonals `own` (rows, cols) by few, and the error for inputs v."""
+    """With the diagonals `own` (rows, cols) by few, and their errors for inputs v."""
     left, values, right = np.linalg.svd(own, full_matrices=False)
-    few = max(1, int((values > _LEAST * values[0]).sum()))
-    found = SharedForms(left[:, :few], values[:few, None] * right[:few], mean, cross, scale, np.inf)
-    gap = np.abs(std(v, found) - exact) / np.where(exact > 0.0, exact, 1.0)
-    return found._replace(error=float(gap.max()))
+    few = min(_MOST, values.size)
+    diagonal, weights = left[:, :few], values[:few, None] * right[:few]
+    found = SharedForms(diagonal, weights, mean, cross, scale, np.empty(few))
+    for n in range(1, few + 1):
+        some = found._replace(diagonal=diagonal[:, :n], weights=weights[:n])
+        gap = np.abs(std(v, some) - exact) / np.where(exact > 0.0, exact, 1.0)
+        found.errors[n - 1] = gap.max()
+    return found
 
 
 def _apart(between: Callable[[Floats], Floats], rows: int, cols: int) -> tuple[Floats, Floats]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from aimc.kernels.base.jit import exact_inner
+from aimc.kernels.base.jit import exact_inner, inner
 
 Floats = NDArray[np.floating]
 
@@ -100,48 +100,58 @@ def _bins(levels: Floats, outputs: Floats) -> tuple[int, Floats, Floats, Floats,
 
 
 @exact_inner
-def convert(u, b, group, t, code, y, add):
-    """y[b] = outputs[number of levels of the column's converter that are at most u[b]], or y += it.
+def convert(u, low, high, group, t, code, y, add):
+    """y[b] = outputs[number of levels of the column's converter that are at most u[b]], or y += it,
+    for b from `low` to `high`.
 
     u, y (batch, cols), may be one; group: the row of columns in `t`, Levels. code (cols,): scratch.
-    No slices: what is sliced row by row is not vectorised.
     """
     if t.bins:
-        _place(u, b, group, t, code)
+        _place(u, low, high, group, t, code, y, add)
     else:
-        _search(u, b, group, t, code)
-    table = t.beside if t.bins else t.outputs
+        _search(u, low, high, group, t, code, y, add)
+
+
+@inner
+def _put(table, code, b, y, add):
+    """y[b] = table[code], or y += it."""
     if add:
-        for j in range(u.shape[1]):
+        for j in range(y.shape[1]):
             y[b, j] += table[code[j]]
     else:
-        for j in range(u.shape[1]):
+        for j in range(y.shape[1]):
             y[b, j] = table[code[j]]
 
 
 @exact_inner
-def _search(u, b, group, t, code):
-    """code (cols,): where the output of each column stands in `outputs`."""
-    for j in range(u.shape[1]):
-        code[j] = t.base[group, j]
-    step = np.uint32(t.size >> 1)
-    while step:
+def _search(u, low, high, group, t, code, y, add):
+    """As `convert`, halving the levels that are left."""
+    base, levels, outputs = t.base, t.levels, t.outputs
+    for b in range(low, high):
         for j in range(u.shape[1]):
-            at = np.uint32(code[j] + step)
-            code[j] = at if t.levels[at - np.uint32(1)] <= u[b, j] else code[j]
-        step = np.uint32(step >> np.uint32(1))
+            code[j] = base[group, j]
+        step = np.uint32(t.size >> 1)
+        while step:
+            for j in range(u.shape[1]):
+                at = np.uint32(code[j] + step)
+                code[j] = at if levels[at - np.uint32(1)] <= u[b, j] else code[j]
+            step = np.uint32(step >> np.uint32(1))
+        _put(outputs, code, b, y, add)
 
 
 @exact_inner
-def _place(u, b, group, t, code):
-    """As `_search`, in `beside`, by the bin that a number lies in and the one level it holds."""
+def _place(u, low, high, group, t, code, y, add):
+    """As `convert`, by the bin that a number lies in and the one level that the bin holds."""
     kind, one = u.dtype.type, np.uint32(1)
     zero, last = kind(0), kind(t.bins - 1)
-    for j in range(u.shape[1]):
-        place = (u[b, j] - t.origin[group, j]) * t.density[group, j]
-        place = place if place > zero else zero
-        code[j] = np.uint32(np.uint32(np.int32(min(place, last))) + t.bin_base[group, j])
-    for j in range(u.shape[1]):
-        at = code[j]
-        above = one if t.edge[at] <= u[b, j] else np.uint32(0)
-        code[j] = np.uint32(np.uint32(at << one) | above)
+    origin, density, base, edge, beside = t.origin, t.density, t.bin_base, t.edge, t.beside
+    for b in range(low, high):
+        for j in range(u.shape[1]):
+            place = (u[b, j] - origin[group, j]) * density[group, j]
+            place = place if place > zero else zero
+            code[j] = np.uint32(np.uint32(np.int32(min(place, last))) + base[group, j])
+        for j in range(u.shape[1]):
+            at = code[j]
+            above = one if edge[at] <= u[b, j] else np.uint32(0)
+            code[j] = np.uint32(np.uint32(at << one) | above)
+        _put(beside, code, b, y, add)

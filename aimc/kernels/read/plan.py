@@ -3,6 +3,9 @@
 One read is that of `aimc.macro.Macro.trace`, operation for operation, so that in float64 the codes
 are the same: drive, one matrix product a row block, the cells' noise, integrate, convert, add the
 row blocks' results and look their sum up.
+
+Where an index might be below zero, numba counts it from the end, and the loop is not vectorised:
+what does not begin at 0 is sliced, or counted by unsigned numbers.
 """
 
 from __future__ import annotations
@@ -14,11 +17,13 @@ from numpy.typing import NDArray
 
 from aimc.kernels.base.blas import gemm
 from aimc.kernels.base.jit import exact, exact_inner, inner, reduction
+from aimc.kernels.noise import normals
 from aimc.kernels.read.conversion import Levels, convert
 
 Floats = NDArray[np.floating]
 
 FEW = 3  # shared forms are taken so many at a time
+STRIP = 2**13  # currents: so many at a time stay in the cache until they are converted
 
 
 class Shared(NamedTuple):
@@ -89,10 +94,18 @@ class Plan(NamedTuple):
 
 
 class Read(NamedTuple):
-    """A plan with the normal numbers of its reads, draws (steps, batch, groups * drawn)."""
+    """A plan with the normal numbers of its reads.
+
+    draws (steps, batch, groups * drawn): of each step; where there is a `state` (4, lanes), the
+    generators', of so many steps at a time, drawn into `flat`, whose beginning `draws` is, from
+    random `words` (n, lanes).
+    """
 
     plan: Plan
     draws: Floats
+    state: normals.Words
+    words: normals.Words
+    flat: NDArray[np.float32]
 
 
 class Scratch(NamedTuple):
@@ -109,6 +122,16 @@ class Scratch(NamedTuple):
     y: Floats
     words: NDArray[np.int32]
     reals: Floats
+
+
+@exact_inner
+def normal_numbers(read, step):
+    """(batch, groups * drawn) of one step; steps come in order."""
+    at = step % max(1, len(read.draws)) if read.state.size else step
+    if read.state.size and at == 0:
+        normals.words(read.state, read.words)
+        normals.normals(read.words.ravel(), read.flat)
+    return read.draws[at]
 
 
 @exact_inner
@@ -135,22 +158,20 @@ def scratch(plan, batch):
 
 @exact_inner
 def _drive(z, at, plan, v):
-    """v[:, at : at + n], volts of activations z (batch, n) of the rows from `at` on.
-
-    Whole batches and no slices: what is sliced row by row is not vectorised.
-    """
+    """v[:, at : at + n], volts of activations z (batch, n) of the rows from `at` on."""
     one = plan.matrix.dtype.type
     scale = plan.scale
     most, grid, v_read = one(plan.x_max), one(plan.grid), one(plan.v_read)
     step = one(1) / grid
     for b in range(z.shape[0]):
+        rows, full = v[b, at : at + z.shape[1]], scale[at : at + z.shape[1]]
         if grid > 0:
             for k in range(z.shape[1]):
-                x = min(max(z[b, k] / scale[at + k], -most), most)
-                v[b, at + k] = v_read * (np.rint(x * grid) * step)
+                x = min(max(z[b, k] / full[k], -most), most)
+                rows[k] = v_read * (np.rint(x * grid) * step)
         else:
             for k in range(z.shape[1]):
-                v[b, at + k] = v_read * min(max(z[b, k] / scale[at + k], -most), most)
+                rows[k] = v_read * min(max(z[b, k] / full[k], -most), most)
 
 
 @reduction
@@ -159,7 +180,7 @@ def _sums(v, first, last, variance, spread):
     rows from `first` to `last`."""
     for b in range(v.shape[0]):
         total = v.dtype.type(0)
-        for k in range(first, last):
+        for k in range(np.uint64(first), np.uint64(last)):
             total += v[b, k] * v[b, k] * variance[k, 0]
         spread[b, 0] = total
 
@@ -168,7 +189,7 @@ def _sums(v, first, last, variance, spread):
 def _squares(v, first, last, power):
     """power = v^2 of the rows from `first` to `last`."""
     for b in range(v.shape[0]):
-        for k in range(first, last):
+        for k in range(np.uint64(first), np.uint64(last)):
             power[b, k] = v[b, k] * v[b, k]
 
 
@@ -201,104 +222,112 @@ def _shared_forms(shared, a, work):
 
 
 @inner
-def _add_shared(shared, a, b, work):
-    """work.spread[b] += variances by the shared forms of array `a`."""
+def _add_shared(shared, a, fresh, low, high, work):
+    """work.spread[b] += variances by the shared forms of array `a`, for b from `low` to `high`;
+    fresh: it is the first of its row block."""
     own, mean, cross, spread = work.own, work.mean, work.shares, work.spread
-    few = shared.weights.shape[1]
-    for k in range(mean.shape[1]):
-        lift = mean[b, k]
-        for p in range(0, few, FEW):
-            at = k * few + p
-            x, y, z = own[b, at], own[b, at + 1], own[b, at + 2]
-            for j in range(shared.across[k], shared.across[k + 1]):
-                spread[b, j] += (
-                    lift * cross[b, j]
-                    + x * shared.weights[a, p, j]
-                    + y * shared.weights[a, p + 1, j]
-                    + z * shared.weights[a, p + 2, j]
-                )
-            lift = spread.dtype.type(0)
+    weights, across = shared.weights, shared.across
+    few = weights.shape[1]
+    for b in range(low, high):
+        if fresh:
+            for j in range(spread.shape[1]):
+                spread[b, j] = 0
+        for k in range(mean.shape[1]):
+            first, last, lift = across[k], across[k + 1], mean[b, k]
+            total, product = spread[b, first:last], cross[b, first:last]
+            for p in range(0, few, FEW):
+                at = k * few + p
+                x, y, z = own[b, at], own[b, at + 1], own[b, at + 2]
+                one, two = weights[a, p, first:last], weights[a, p + 1, first:last]
+                three = weights[a, p + 2, first:last]
+                for j in range(total.size):
+                    total[j] += lift * product[j] + x * one[j] + y * two[j] + z * three[j]
+                lift = spread.dtype.type(0)
 
 
 @exact_inner
-def _add_modes(signs, b, shares, spread):
-    """spread[b] += sign share^2, of shares (batch, m * lines), signs (m * lines,)."""
+def _add_modes(signs, low, high, shares, spread):
+    """spread[b] += sign share^2, of shares (batch, m * lines), signs (m * lines,), for b from `low`
+    to `high`."""
     lines = spread.shape[1]
-    for at in range(0, signs.size, lines):
-        for j in range(lines):
-            share = shares[b, at + j]
-            spread[b, j] += share * share * signs[at + j]
+    for b in range(low, high):
+        for at in range(0, signs.size, lines):
+            share, sign = shares[b, at : at + lines], signs[at : at + lines]
+            for j in range(lines):
+                spread[b, j] += share[j] * share[j] * sign[j]
 
 
 @exact_inner
-def _perturb(noise, b, draws, spread, i):
-    """i[b] += deviations from variances spread[b] (lines,) times normal numbers draws (drawn,)."""
+def _volts(plan, group, low, high, draws, spread, i):
+    """i[b] becomes the volts at the comparators, of currents with deviations from the variances
+    spread[b] (lines,) times normal numbers draws[b] (groups * drawn), for b from `low` to `high`.
+    """
     cols, lines, zero = i.shape[1], spread.shape[1], spread.dtype.type(0)
-    for j in range(lines):
-        spread[b, j] = np.sqrt(max(spread[b, j], zero))
-    if noise.drawn == cols and lines == 1:
+    volts, offset, drawn = plan.volts, plan.offset, plan.noise.drawn
+    for b in range(low, high):
+        normal = draws[b, group * drawn : (group + 1) * drawn]
+        if drawn == cols and lines == 1:
+            std = np.sqrt(max(spread[b, 0], zero))
+            for j in range(cols):
+                i[b, j] += std * normal[j]
+        elif drawn == cols:
+            for j in range(cols):
+                i[b, j] += np.sqrt(max(spread[b, j], zero)) * normal[j]
+        elif drawn:
+            for j in range(cols):
+                plus, minus = (0, 0) if lines == 1 else (2 * j, 2 * j + 1)
+                up, down = np.sqrt(max(spread[b, plus], zero)), np.sqrt(max(spread[b, minus], zero))
+                i[b, j] += up * normal[2 * j] - down * normal[2 * j + 1]
         for j in range(cols):
-            i[b, j] += spread[b, 0] * draws[j]
-    elif noise.drawn == cols:
-        for j in range(cols):
-            i[b, j] += spread[b, j] * draws[j]
-    else:
-        for j in range(cols):
-            plus, minus = (0, 0) if lines == 1 else (2 * j, 2 * j + 1)
-            i[b, j] += spread[b, plus] * draws[2 * j] - spread[b, minus] * draws[2 * j + 1]
+            i[b, j] = i[b, j] * volts[group, j] - offset[group, j]
 
 
 @exact_inner
 def _noises(noise, first, last, work):
-    """What the noise of a row block needs of products; returns its last array in `shared`."""
+    """What the noise of a row block needs of products; returns its last array in `shared`, whose
+    variances are still to be added, and whether it is the only one."""
     if noise.variance.shape[1]:
         _forms(noise, first, last, work)
-        return -1
+        return -1, True
     shared = noise.shared
-    work.spread[:] = 0
-    at = -1
+    at, fresh = -1, True
     for a in range(shared.edges.size - 1):
         if shared.edges[a] >= first and shared.edges[a + 1] <= last:
             if at >= 0:
-                for b in range(work.v.shape[0]):
-                    _add_shared(shared, at, b, work)
+                _add_shared(shared, at, fresh, 0, work.v.shape[0], work)
+                fresh = False
             _shared_forms(shared, a, work)
             at = a
-    return at
+    return at, fresh
 
 
 @exact_inner
 def execute(plan, x, s, draws, work):
     """work.y (batch, cols): one read of activations x (batch, .) and s (batch, .), side by side.
 
-    draws (batch, groups * drawn): normal numbers. After the products each read stays in the cache
-    until it is converted.
+    draws (batch, groups * drawn): normal numbers.
     """
     one = plan.matrix.dtype.type
     _drive(x, 0, plan, work.v)
     _drive(s, x.shape[1], plan, work.v)
     i, noise, several = work.i, plan.noise, plan.sums.size > 0
-    if several:
-        work.y[:] = 0
+    batch, cols = i.shape
+    strip = max(1, STRIP // max(cols, 1))
     for group in range(plan.edges.size - 1):
         first, last = plan.edges[group], plan.edges[group + 1]
         v, matrix = work.v[:, first:last], plan.matrix[first:last]
         gemm(one(1), v, False, matrix, False, one(0), i, (work.words, work.reals))
-        array = _noises(noise, first, last, work) if noise.drawn else -1
-        for b in range(i.shape[0]):
-            if noise.drawn:
-                if array >= 0:
-                    _add_shared(noise.shared, array, b, work)
-                elif noise.signs.size:
-                    _add_modes(noise.signs[group], b, work.shares, work.spread)
-                at = group * noise.drawn
-                _perturb(noise, b, draws[b, at : at + noise.drawn], work.spread, i)
-            for j in range(i.shape[1]):
-                i[b, j] = i[b, j] * plan.volts[group, j] - plan.offset[group, j]
-            convert(i, b, group, plan.levels, work.code, work.y, several)
+        array, fresh = _noises(noise, first, last, work) if noise.drawn else (-1, True)
+        for low in range(0, batch, strip):
+            high = min(low + strip, batch)
+            if array >= 0:
+                _add_shared(noise.shared, array, fresh, low, high, work)
+            elif noise.drawn and noise.signs.size:
+                _add_modes(noise.signs[group], low, high, work.shares, work.spread)
+            _volts(plan, group, low, high, draws, work.spread, i)
+            convert(i, low, high, group, plan.levels, work.code, work.y, group > 0)
     if several:
-        for b in range(i.shape[0]):
-            convert(work.y, b, 0, plan.sums, work.code, work.y, False)
+        convert(work.y, 0, batch, 0, plan.sums, work.code, work.y, False)
 
 
 @exact

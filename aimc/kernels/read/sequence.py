@@ -8,7 +8,7 @@ import numpy as np
 
 from aimc.kernels.base.jit import exact
 from aimc.kernels.read.conversion import Levels, convert
-from aimc.kernels.read.plan import execute, scratch
+from aimc.kernels.read.plan import execute, normal_numbers, scratch
 from aimc.kernels.read.tanh import tanh_of
 
 
@@ -29,7 +29,7 @@ def rnn(gate, x, h, out):
     """
     work = scratch(gate.plan, x.shape[1])
     for t in range(len(x)):
-        execute(gate.plan, x[t], h, gate.draws[t], work)
+        execute(gate.plan, x[t], h, normal_numbers(gate, t), work)
         h[:] = work.y
         out[t] = h
 
@@ -51,7 +51,7 @@ def lstm(gates, projection, cell, x, states, seen):
     more, none = scratch(projection.plan, batch), x[0, :, :0]
     gate, code = work.y, np.empty(size, np.uint32)
     for t in range(len(x)):
-        execute(gates.plan, x[t], h, gates.draws[t], work)
+        execute(gates.plan, x[t], h, normal_numbers(gates, t), work)
         for b in range(batch):
             for j in range(size):
                 c[b, j] = gate[b, size + j] * c[b, j] + gate[b, j] * gate[b, 2 * size + j]
@@ -59,7 +59,8 @@ def lstm(gates, projection, cell, x, states, seen):
             for b in range(batch):
                 for j in range(size):
                     state[b, j] = c[b, j] * kind(cell.gain)
-                convert(state, b, 0, cell.levels, code, state, False)
+            convert(state, 0, batch, 0, cell.levels, code, state, False)
+            for b in range(batch):
                 for j in range(size):
                     state[b, j] = gate[b, 3 * size + j] * state[b, j]
         else:
@@ -69,7 +70,7 @@ def lstm(gates, projection, cell, x, states, seen):
         if inner.size:
             inner[t] = state
         if projected:
-            execute(projection.plan, none, state, projection.draws[t], more)
+            execute(projection.plan, none, state, normal_numbers(projection, t), more)
             h[:] = more.y
         else:
             h[:] = state
@@ -87,14 +88,14 @@ def gru(gates, new, x, h, out, inner):
     work, more = scratch(gates.plan, batch), scratch(new.plan, batch)
     reset = np.empty_like(h)
     for t in range(len(x)):
-        execute(gates.plan, x[t], h, gates.draws[t], work)
+        execute(gates.plan, x[t], h, normal_numbers(gates, t), work)
         gate, n = work.y, more.y
         for b in range(batch):
             for j in range(size):
                 reset[b, j] = gate[b, j] * h[b, j]
         if inner.size:
             inner[t] = reset
-        execute(new.plan, x[t], reset, new.draws[t], more)
+        execute(new.plan, x[t], reset, normal_numbers(new, t), more)
         for b in range(batch):
             for j in range(size):
                 h[b, j] = n[b, j] + gate[b, size + j] * (h[b, j] - n[b, j])
@@ -109,9 +110,9 @@ def gru_after(gates, new_x, new_h, x, h, out):
     work, none = scratch(gates.plan, batch), x[0, :, :0]
     from_x, from_h = scratch(new_x.plan, batch), scratch(new_h.plan, batch)
     for t in range(len(x)):
-        execute(gates.plan, x[t], h, gates.draws[t], work)
-        execute(new_x.plan, x[t], none, new_x.draws[t], from_x)
-        execute(new_h.plan, none, h, new_h.draws[t], from_h)
+        execute(gates.plan, x[t], h, normal_numbers(gates, t), work)
+        execute(new_x.plan, x[t], none, normal_numbers(new_x, t), from_x)
+        execute(new_h.plan, none, h, normal_numbers(new_h, t), from_h)
         gate, a, r = work.y, from_x.y, from_h.y
         for b in range(batch):
             for j in range(size):

@@ -63,8 +63,9 @@ def sweep(
     seen = tuple(np.empty((steps, *part.shape), part.dtype) for part in states)
     inner = np.empty((steps, batch, kept), data.dtype)
     drawn = max(plan.drawn for plan, _ in plans)
-    stretch = max(1, _AT_ONCE // max(1, batch * drawn))
-    for start in range(0, steps, stretch):
+    single = x.dtype == torch.float32  # draws as it goes
+    stretch = steps if single else max(1, _AT_ONCE // max(1, batch * drawn))
+    for start in range(0, steps, max(1, stretch)):
         here = slice(start, min(start + stretch, steps))
         reads = tuple(plan.reads(here.stop - start, batch, rng) for plan, rng in plans)
         after = tuple(part[here] for part in seen)
