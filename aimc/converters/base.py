@@ -23,11 +23,8 @@ from aimc.parts.fields import count, parts, quantity
 from aimc.parts.registry import Part, described
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from aimc.arrays import Array, Codes, Generator
     from aimc.parts.device import Device
-
-    Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,7 @@ class ADC(Part, ABC):
         self,
         function: str | Curve,
         device: Device,
-        rng: np.random.Generator,
+        rng: Generator,
         site: Site = ALONE,
         chips: int | None = None,
     ) -> Converter:
@@ -82,7 +79,7 @@ class ADC(Part, ABC):
         (offsets, capacitors at the columns, the read voltage) is drawn where a macro is programmed.
         """
 
-    def calibrated(self, made: Any, rng: np.random.Generator, method: str | None) -> Any:
+    def calibrated(self, made: Any, rng: Generator, method: str | None) -> Any:
         """`made`, a converter of this description, calibrated again by `method`, None for its own;
         itself where there is no calibration."""
         return made
@@ -132,7 +129,7 @@ class ADC(Part, ABC):
         """Standard deviation of the end of each input pulse [s]."""
         return float(np.sqrt(sum(part.edge() ** 2 for part in self.imperfections)))
 
-    def supply(self, rng: np.random.Generator) -> float:
+    def supply(self, rng: Generator) -> float:
         """Read voltage over its nominal value, drawn once a chip."""
         factor = 1.0
         for part in self.imperfections:
@@ -178,7 +175,7 @@ class Converter(ABC):
     number: int = field(default=0, kw_only=True)
     condition: Condition = field(default=AS_WRITTEN, kw_only=True)
     retained: float = field(default=1.0, kw_only=True)
-    draws: np.random.Generator | None = field(default=None, kw_only=True)
+    draws: Generator | None = field(default=None, kw_only=True)
     compensation: float = field(default=1.0, kw_only=True)
 
     @cached_property
@@ -286,7 +283,7 @@ class Converter(ABC):
         return self.curve.f(self.compensation * self.curve.solve(y))
 
     @cached_property
-    def _counter(self) -> NDArray[np.intp] | None:
+    def _counter(self) -> Codes | None:
         """The counter's value after each number of crossings; None where it counts straight up."""
         codes = np.asarray(self.curve.codes(self.bits), np.intp)
         return None if np.array_equal(codes, np.arange(codes.size)) else codes
@@ -296,7 +293,7 @@ class Converter(ABC):
         """Whether each crossing adds one to the code, as it does unless the curve turns."""
         return self._counter is None
 
-    def convert(self, u: Any, rng: np.random.Generator | None = None) -> NDArray[np.intp]:
+    def convert(self, u: Any, rng: Generator | None = None) -> Codes:
         """Codes of sampled voltages `u` (..., cols) [V]: the steps made before the first level that
         exceeds what the comparator sees. First crossing, not nearest level; for a curve that
         turns, the counter's value after them. With `rng` the converter's noise is drawn. Raises
@@ -304,14 +301,12 @@ class Converter(ABC):
         """
         return self._codes(_numbers("u", u), rng, self.columns.offset)
 
-    def __call__(self, x: Any, rng: np.random.Generator | None = None) -> Array:
+    def __call__(self, x: Any, rng: Generator | None = None) -> Array:
         """Outputs for pre-activations `x` (..., cols), behind an ideal column: f as built."""
         x = _numbers("x", x)
         return self.outputs[self._codes(x * (self.site.gain * self.common), rng)]
 
-    def _codes(
-        self, seen: Array, rng: np.random.Generator | None, offset: Any = 0.0
-    ) -> NDArray[np.intp]:
+    def _codes(self, seen: Array, rng: Generator | None, offset: Any = 0.0) -> Codes:
         """Codes of what the comparators see, less their offsets."""
         if self.decisions.ndim > 1:
             chips = self.decisions.shape[:-1]
@@ -333,7 +328,7 @@ class Converter(ABC):
 
     @staticmethod
     def _noisy(
-        flat: Array, levels: Array, noise: Noise, rng: np.random.Generator
+        flat: Array, levels: Array, noise: Noise, rng: Generator
     ) -> tuple[Array, Array, Array]:
         """Voltages (n, cols), levels (1 or n, k) and uniform draws of conversions with noise."""
         if np.any(noise.sample):
@@ -383,7 +378,7 @@ class Converter(ABC):
         """
         return np.diff(self.inl(), axis=-1)
 
-    def shared_by(self, cols: int, rng: np.random.Generator, g_columns: Any = 0.0) -> Self:
+    def shared_by(self, cols: int, rng: Generator, g_columns: Any = 0.0) -> Self:
         """This converter at `cols` columns of a chip, whose comparators and capacitors are drawn.
 
         g_columns (cols,): conductance at each column's virtual ground [S].
@@ -396,7 +391,7 @@ class Converter(ABC):
     def under(
         self,
         condition: Condition,
-        rng: np.random.Generator | None = None,
+        rng: Generator | None = None,
         retained: float | None = None,
     ) -> Self:
         """This converter, as it was written, under `condition` instead of the one it is under.
@@ -426,7 +421,7 @@ class Converter(ABC):
         """What cells like its own retain, and the fields that hold its cells."""
         return 1.0, {}
 
-    def recalibrated(self, rng: np.random.Generator, method: str | None = None) -> Self:
+    def recalibrated(self, rng: Generator, method: str | None = None) -> Self:
         """Calibrated again at its age, at the nominal read voltage and temperature and with all of
         its bits, by the method of its description or another; itself without calibration."""
         at = self.condition

@@ -17,11 +17,8 @@ from aimc.converters.design import pulse_limit, reachable
 from aimc.kernels.read.crossing import corrections
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from aimc.arrays import Array, Generator, NDArray
     from aimc.converters.column import ProgrammedRamp
-
-    Array = NDArray[np.float64]
 
 CALIBRATIONS = ("none", "one-point", "multi-point", "closed-loop")
 READS = 16
@@ -29,7 +26,7 @@ READS = 16
 _PASSES = 3  # of measuring what the circuit does to the pulses that were found
 
 
-def calibrated(ramp: ProgrammedRamp, rng: np.random.Generator, method: str) -> ProgrammedRamp:
+def calibrated(ramp: ProgrammedRamp, rng: Generator, method: str) -> ProgrammedRamp:
     """`ramp` after the calibration of that name, one of CALIBRATIONS, with its report."""
     if method == "none":
         return ramp
@@ -52,9 +49,7 @@ def _is_stuck(g: Array, target: Any, ramp: ProgrammedRamp) -> NDArray[np.bool_]:
     return np.abs(g - ramp.retained * target) > 0.2 * ramp.device.g_max
 
 
-def one_point(
-    ramp: ProgrammedRamp, rng: np.random.Generator
-) -> tuple[ProgrammedRamp, Array, int, int]:
+def one_point(ramp: ProgrammedRamp, rng: Generator) -> tuple[ProgrammedRamp, Array, int, int]:
     """One bias cell is written again so that the measured middle threshold is met.
 
     What remains there is that cell's own write error, and what its range cannot reach. A cell that
@@ -82,9 +77,7 @@ def one_point(
     return done, usable[..., 0].astype(float), READS * ramp.cells, 0
 
 
-def multi_point(
-    ramp: ProgrammedRamp, rng: np.random.Generator
-) -> tuple[ProgrammedRamp, Array, int, int]:
+def multi_point(ramp: ProgrammedRamp, rng: Generator) -> tuple[ProgrammedRamp, Array, int, int]:
     """The bias cells are pulsed again along the ramp: before each level, the signed subset of them
     that brings it closest to where it must be, by what was measured.
 
@@ -111,9 +104,7 @@ def multi_point(
     return done, writes, READS * ramp.cells, 2 * ramp.g_bias.shape[-1] * ramp.goal.size
 
 
-def closed_loop(
-    ramp: ProgrammedRamp, rng: np.random.Generator
-) -> tuple[ProgrammedRamp, Array, int, int]:
+def closed_loop(ramp: ProgrammedRamp, rng: Generator) -> tuple[ProgrammedRamp, Array, int, int]:
     """The ramp's cells are written again one after the other, each to what is measured to be
     missing up to its level, so that errors do not add up: what stays is each cell's own. The first
     cells take up what the start has wrong; the neighbours of a stuck cell share its step.

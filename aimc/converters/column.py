@@ -19,13 +19,10 @@ from aimc.errors import as_count
 from aimc.parts.device import Written
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from aimc.arrays import Array, Codes, Generator, NDArray
     from aimc.converters.waveform import Waveform
     from aimc.parts.condition import Condition
     from aimc.parts.device import Device
-
-    Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -156,7 +153,7 @@ class ProgrammedRamp(Converter):
         return float(current.sum() / (total * self.site.v_read)) if total else self.supply
 
     @cached_property
-    def _kept(self) -> NDArray[np.intp]:
+    def _kept(self) -> Codes:
         """Which of the programmed levels the resolution that is read takes."""
         if self.bits == self.adc.bits:
             return np.arange(self.goal.size)
@@ -252,14 +249,14 @@ class ProgrammedRamp(Converter):
             g_array=self.g_columns, volts=volts,
         )  # fmt: skip
 
-    def averaged(self, g: Array, rng: np.random.Generator, reads: int) -> Array:
+    def averaged(self, g: Array, rng: Generator, reads: int) -> Array:
         """Conductances [S] as so many reads of each cell, averaged, see them."""
         if not self.device.on_read:
             return g
         sigma = self.device.read_sigma(g, self.age) / math.sqrt(reads)
         return np.maximum(g + sigma * rng.standard_normal(g.shape), 0.0)
 
-    def measured(self, rng: np.random.Generator, reads: int) -> ProgrammedRamp:
+    def measured(self, rng: Generator, reads: int) -> ProgrammedRamp:
         """The ramp as so many reads of each cell, averaged, see it."""
         g_steps, g_bias = (self.averaged(g, rng, reads) for g in (self.g_steps, self.g_bias))
         return dataclasses.replace(self, g_steps=g_steps, g_bias=g_bias)

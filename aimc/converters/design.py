@@ -15,12 +15,9 @@ from aimc.kernels.read.crossing import corrections
 from aimc.units import show
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from aimc.arrays import Array, NDArray
     from aimc.curves import Curve
     from aimc.parts.device import Device
-
-    Array = NDArray[np.float64]
 
 MISSING = 0.05
 """Share of chips that may miss a code, for a design to be called resolved."""

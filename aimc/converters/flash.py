@@ -19,14 +19,10 @@ from aimc.parts.fields import choice
 from aimc.parts.registry import registered
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from aimc.arrays import Array, Codes, Generator
     from aimc.curves import Curve
     from aimc.parts.condition import Condition
     from aimc.parts.device import Device
-
-    Array = NDArray[np.float64]
-    Codes = NDArray[np.intp]
 
 
 Reference = Literal["tracking", "fixed"]
@@ -48,7 +44,7 @@ class FlashADC(ADC):
         self,
         function: str | Curve,
         device: Device,
-        rng: np.random.Generator,
+        rng: Generator,
         site: Site = ALONE,
         chips: int | None = None,
     ) -> Flash:
@@ -105,7 +101,7 @@ class Flash(Converter):
         seen, _ = self._over(self.g, supply)
         return float(seen.sum()) * self.site.v_read**2 * supply * self.adc.t_step
 
-    def shared_by(self, cols: int, rng: np.random.Generator, g_columns: Any = 0.0) -> Self:
+    def shared_by(self, cols: int, rng: Generator, g_columns: Any = 0.0) -> Self:
         made = super().shared_by(cols, rng, g_columns)
         late = np.zeros((cols, self.cells))
         for part in self.adc.imperfections:
@@ -159,7 +155,7 @@ class Flash(Converter):
             circuit, sigma_steps=sigma, volts=self.site.gain / self.scale
         )  # fmt: skip
 
-    def _codes(self, seen: Array, rng: np.random.Generator | None, offset: Any = 0.0) -> Codes:
+    def _codes(self, seen: Array, rng: Generator | None, offset: Any = 0.0) -> Codes:
         """Comparators exceeded. A read draws each column's voltage, each level's memristor for all
         columns, and each comparator."""
         if np.isnan(seen).any():

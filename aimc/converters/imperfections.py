@@ -18,12 +18,9 @@ from aimc.parts.registry import Part, registered
 from aimc.units import BOLTZMANN
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from aimc.arrays import Array, Generator
     from aimc.converters.schedule import Schedule
     from aimc.converters.waveform import Waveform
-
-    Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -94,9 +91,7 @@ class Noise:
 class Imperfection(Part):
     """One thing that is not ideal. Each subclass overrides what it takes part in."""
 
-    def columns(
-        self, made: Columns, cols: int, c_array: float, rng: np.random.Generator
-    ) -> Columns:
+    def columns(self, made: Columns, cols: int, c_array: float, rng: Generator) -> Columns:
         """`made` with what this adds to `cols` columns, drawn once a chip."""
         return made
 
@@ -116,7 +111,7 @@ class Imperfection(Part):
         """Standard deviation of the end of each input pulse [s]."""
         return 0.0
 
-    def supply(self, rng: np.random.Generator) -> float:
+    def supply(self, rng: Generator) -> float:
         """Read voltage over its nominal value, drawn once a chip."""
         return 1.0
 
@@ -128,9 +123,7 @@ class ComparatorOffset(Imperfection):
 
     std: float = quantity("V", "standard deviation of the offset", minimum=0)
 
-    def columns(
-        self, made: Columns, cols: int, c_array: float, rng: np.random.Generator
-    ) -> Columns:
+    def columns(self, made: Columns, cols: int, c_array: float, rng: Generator) -> Columns:
         return replace(made, offset=made.offset + rng.normal(0.0, self.std, cols))
 
 
@@ -183,9 +176,7 @@ class FiniteGain(Imperfection):
 
     gain: float = quantity("1", "at DC", above=1)
 
-    def columns(
-        self, made: Columns, cols: int, c_array: float, rng: np.random.Generator
-    ) -> Columns:
+    def columns(self, made: Columns, cols: int, c_array: float, rng: Generator) -> Columns:
         return replace(made, ratio=made.ratio / (1.0 + 1.0 / self.gain))
 
     def waveform(self, ramp: Waveform) -> Waveform:
@@ -211,9 +202,7 @@ class CapacitorMismatch(Imperfection):
 
     std: float = quantity("1", "relative standard deviation", minimum=0, maximum=0.3)
 
-    def columns(
-        self, made: Columns, cols: int, c_array: float, rng: np.random.Generator
-    ) -> Columns:
+    def columns(self, made: Columns, cols: int, c_array: float, rng: Generator) -> Columns:
         return replace(made, ratio=made.ratio / (1.0 + rng.normal(0.0, self.std, cols)))
 
 
@@ -246,9 +235,7 @@ class ChargeInjection(Imperfection):
     charge: float = quantity("C", "mean")
     std: float = quantity("C", "spread from column to column", default=0.0, minimum=0)
 
-    def columns(
-        self, made: Columns, cols: int, c_array: float, rng: np.random.Generator
-    ) -> Columns:
+    def columns(self, made: Columns, cols: int, c_array: float, rng: Generator) -> Columns:
         q = self.charge + (rng.normal(0.0, self.std, cols) if self.std else 0.0)
         return replace(made, shift=made.shift + q / c_array)
 
@@ -289,7 +276,7 @@ class ReadVoltageError(Imperfection):
 
     std: float = quantity("1", "relative standard deviation", minimum=0, maximum=0.3)
 
-    def supply(self, rng: np.random.Generator) -> float:
+    def supply(self, rng: Generator) -> float:
         return 1.0 + rng.normal(0.0, self.std)
 
 

@@ -15,14 +15,10 @@ from aimc.parts.fields import count
 from aimc.parts.registry import described, registered
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from aimc.arrays import Array, Codes, Generator
     from aimc.converters.imperfections import Circuit, Noise
     from aimc.curves import Curve
     from aimc.parts.device import Device
-
-    Array = NDArray[np.float64]
-    Codes = NDArray[np.intp]
 
 
 @described
@@ -60,7 +56,7 @@ class LinearRampADC(TableADC):
         self,
         function: str | Curve,
         device: Device,
-        rng: np.random.Generator,
+        rng: Generator,
         site: Site = ALONE,
         chips: int | None = None,
     ) -> LinearRamp:

@@ -20,12 +20,9 @@ from aimc.kernels.read.crossing import first_crossings
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from numpy.typing import NDArray
-
+    from aimc.arrays import Array, Codes, Generator, NDArray
     from aimc.converters.base import Converter
     from aimc.curves import Curve
-
-    Array = NDArray[np.float64]
 
 Fit = Literal["none", "end-point", "best"]
 Refer = Literal["output", "input"]
@@ -115,7 +112,7 @@ def errors(ramp: Converter) -> tuple[Array, Array]:
 
 
 def enob(
-    ramp: Converter, points: int = 4096, cycles: int = 127, rng: np.random.Generator | None = None
+    ramp: Converter, points: int = 4096, cycles: int = 127, rng: Generator | None = None
 ) -> Array:
     """Effective number of bits of the linearised converter, (...,).
 
@@ -144,9 +141,7 @@ def enob(
     return ((sndr - 1.76) / 6.02).reshape(ramp.transitions.shape[:-1])
 
 
-def code_density(
-    ramp: Converter, samples: int = 256, rng: np.random.Generator | None = None
-) -> Array:
+def code_density(ramp: Converter, samples: int = 256, rng: Generator | None = None) -> Array:
     """DNL_k = H_k / H_ideal - 1 of the inner codes [LSB], (..., 2^n - 2): a histogram test.
 
     Outputs even between the ends of the curve, `samples` for each code, are sent through its
@@ -198,9 +193,7 @@ def _volts(ramp: Converter, x: Array) -> Array:
     return x * (ramp.site.gain * ramp.common)
 
 
-def _measured(
-    ramp: Converter, volts: Array, rng: np.random.Generator | None
-) -> Iterable[NDArray[np.intp]]:
+def _measured(ramp: Converter, volts: Array, rng: Generator | None) -> Iterable[Codes]:
     """Codes at `volts` (points,) of every chip, in blocks (n, points); with `rng` of one, noisy."""
     if rng is None:
         return _blocks(ramp, volts)

@@ -23,11 +23,8 @@ from aimc.parts.registry import registered
 from aimc.parts.wires import Wires
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from aimc.arrays import Array, Generator
     from aimc.parts.device import Device
-
-    Array = NDArray[np.float64]
 
 __all__ = ["Curve", "Design", "ProgrammedRamp", "RampADC", "curve"]
 
@@ -67,7 +64,7 @@ class RampADC(ADC):
         self,
         function: str | Curve,
         device: Device,
-        rng: np.random.Generator,
+        rng: Generator,
         site: Site = ALONE,
         chips: int | None = None,
     ) -> ProgrammedRamp:
@@ -97,7 +94,7 @@ class RampADC(ADC):
         return calibrated(ramp, rng, self.calibration)
 
     def calibrated(
-        self, made: ProgrammedRamp, rng: np.random.Generator, method: str | None
+        self, made: ProgrammedRamp, rng: Generator, method: str | None
     ) -> ProgrammedRamp:
         """`made` calibrated again, to the array as it now stands: what is `retained` of it is taken
         as known."""
@@ -106,9 +103,7 @@ class RampADC(ADC):
             raise must("method", f"be one of {', '.join(CALIBRATIONS)}", f"is {method!r}")
         return calibrated(made, rng, method)
 
-    def _repaired(
-        self, g: Array, targets: Array, device: Device, rng: np.random.Generator
-    ) -> Array:
+    def _repaired(self, g: Array, targets: Array, device: Device, rng: Generator) -> Array:
         """Cells (..., cells) with the spares in the place of those found stuck, in their order."""
         if not self.spare_cells:
             return g

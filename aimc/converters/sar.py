@@ -19,13 +19,9 @@ from aimc.parts.fields import quantity
 from aimc.parts.registry import registered
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from aimc.arrays import Array, Codes, Generator
     from aimc.curves import Curve
     from aimc.parts.device import Device
-
-    Array = NDArray[np.float64]
-    Codes = NDArray[np.intp]
 
 
 @registered("sar")
@@ -47,7 +43,7 @@ class SARADC(TableADC):
         self,
         function: str | Curve,
         device: Device,
-        rng: np.random.Generator,
+        rng: Generator,
         site: Site = ALONE,
         chips: int | None = None,
     ) -> SAR:
@@ -75,9 +71,7 @@ class SAR(TableConverter):
         """One to sample, one a bit."""
         return self.adc.resolution + 1
 
-    def capacitors(
-        self, columns: Columns, shape: tuple[int, ...], rng: np.random.Generator
-    ) -> Capacitors:
+    def capacitors(self, columns: Columns, shape: tuple[int, ...], rng: Generator) -> Capacitors:
         """`columns` with capacitors drawn, of so many arrays: 2^(n-1) units to one, and one that
         is never switched."""
         units = 2.0 ** np.append(np.arange(self.adc.resolution)[::-1], 0)
@@ -88,7 +82,7 @@ class SAR(TableConverter):
         weights = c[..., :-1] / c.sum(axis=-1, keepdims=True)
         return Capacitors(columns.offset, columns.ratio, columns.shift, weights)
 
-    def shared_by(self, cols: int, rng: np.random.Generator, g_columns: Any = 0.0) -> Self:
+    def shared_by(self, cols: int, rng: Generator, g_columns: Any = 0.0) -> Self:
         made = super().shared_by(cols, rng, g_columns)
         drawn = self.capacitors(made.columns, (cols,), rng)
         return dataclasses.replace(made, columns=drawn)
@@ -131,7 +125,7 @@ class SAR(TableConverter):
     def _circuit(self) -> Circuit:
         return self.adc.circuit(self.site, self.g_columns, np.zeros(0), math.inf)
 
-    def _codes(self, seen: Array, rng: np.random.Generator | None, offset: Any = 0.0) -> Codes:
+    def _codes(self, seen: Array, rng: Generator | None, offset: Any = 0.0) -> Codes:
         """Codes by trials, all of the batch at once. Noise of the columns' voltages is drawn once,
         that of the comparator in each trial."""
         if np.isnan(seen).any():

@@ -9,11 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from aimc.arrays import Array
     from aimc.converters.schedule import Schedule
-
-    Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -31,11 +31,8 @@ from aimc.units import show
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
-
+    from aimc.arrays import Array, Generator
     from aimc.converters.imperfections import Columns
-
-    Array = NDArray[np.float64]
 
 
 @described
@@ -98,7 +95,7 @@ class Hardware(Part):
                 parts[name] = dataclasses.replace(parts[name], **{key: value})
         return dataclasses.replace(self, **{**changes, **parts})
 
-    def program(self, w: Any, rng: np.random.Generator, curve: Curves = "linear") -> Macro:
+    def program(self, w: Any, rng: Generator, curve: Curves = "linear") -> Macro:
         """Writes weights and converters once, with the device's errors, and gives the macro.
 
         w (rows, cols): weights, on as many arrays as they take, of blocks as equal as whole numbers
@@ -142,11 +139,11 @@ class Macro:
     stacks: tuple[tuple[Stack, ...], ...]
     curves: tuple[Curve, ...]
 
-    def __call__(self, x: Any, rng: np.random.Generator | None = None) -> Array:
+    def __call__(self, x: Any, rng: Generator | None = None) -> Array:
         """Outputs (batch, cols) for activations x (batch, rows); see `trace`."""
         return self.trace(x, rng).y
 
-    def trace(self, x: Any, rng: np.random.Generator | None = None) -> Trace:
+    def trace(self, x: Any, rng: Generator | None = None) -> Trace:
         """One read of x (batch, rows) or (rows,), every intermediate value kept.
 
         |x| beyond `x_max` saturates. With `rng` each read draws the cells' read noise; without,
@@ -169,13 +166,13 @@ class Macro:
             y[:, place] = digital(self.curves[place.start], bits, total[:, place])
         return y
 
-    def under(self, condition: Condition, rng: np.random.Generator | None = None) -> Macro:
+    def under(self, condition: Condition, rng: Generator | None = None) -> Macro:
         """All stacks under `condition` instead of the one they are under, see `Stack.under`."""
         if not isinstance(condition, Condition):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise must("condition", "be a Condition", f"is {condition!r}")
         return self._each(lambda stack: stack.under(condition, rng))
 
-    def recalibrated(self, rng: np.random.Generator, method: str | None = None) -> Macro:
+    def recalibrated(self, rng: Generator, method: str | None = None) -> Macro:
         """All stacks with their converters calibrated again, see `Stack.recalibrated`."""
         as_rng(rng)
         return self._each(lambda stack: stack.recalibrated(rng, method))

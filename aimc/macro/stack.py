@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aimc.converters.base import ADC, Converter, Site
 from aimc.crossbar import Crossbar
@@ -28,9 +27,8 @@ from aimc.parts.wires import Wires
 from aimc.units import show
 
 if TYPE_CHECKING:
+    from aimc.arrays import Array, Generator
     from aimc.converters.imperfections import Columns
-
-Array = NDArray[np.float64]
 
 
 class Parts(Protocol):
@@ -71,7 +69,7 @@ class Stack:
     c_array: float
     crossbar: Crossbar
     v_chip: float
-    draws: np.random.Generator
+    draws: Generator
     condition: Condition = AS_WRITTEN
 
     @classmethod
@@ -81,7 +79,7 @@ class Stack:
         w: Array,
         curves: Sequence[Curve],
         edges: Sequence[int],
-        rng: np.random.Generator,
+        rng: Generator,
     ) -> Stack:
         """Weights w (rows, cols) and their converters, programmed; curves: of each column; edges:
         the row at which each array ends. Raises ArgumentError."""
@@ -117,7 +115,7 @@ class Stack:
             return stack
         return dataclasses.replace(stack, v_chip=v_chip).under(stack.condition)
 
-    def trace(self, x: Any, rng: np.random.Generator | None = None) -> Trace:
+    def trace(self, x: Any, rng: Generator | None = None) -> Trace:
         """One read of activations x (batch, rows), see `Macro.trace`."""
         hardware = self.hardware
         duration, pulse = hardware.driver.pulses(x)
@@ -142,7 +140,7 @@ class Stack:
             y[:, place] = ramp.outputs[code[:, place]]
         return Trace(v, i, u, code, y)
 
-    def under(self, condition: Condition, rng: np.random.Generator | None = None) -> Stack:
+    def under(self, condition: Condition, rng: Generator | None = None) -> Stack:
         """This stack, as it was written, under `condition` instead of the one it is under, array
         and converters alike.
 
@@ -182,7 +180,7 @@ class Stack:
         """Read voltage over its nominal value."""
         return (self.condition.v_read or self.v_chip) / self.hardware.driver.v_read
 
-    def recalibrated(self, rng: np.random.Generator, method: str | None = None) -> Stack:
+    def recalibrated(self, rng: Generator, method: str | None = None) -> Stack:
         """This stack with its converters calibrated again at its age, at the nominal read voltage
         and temperature and with all bits, by their method or another."""
         at, v_read = self.condition, self.hardware.driver.v_read

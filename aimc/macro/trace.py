@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from aimc.arrays import Array, Codes
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class Trace:
     v: Array
     i: Array
     u: Array
-    code: NDArray[np.intp]
+    code: Codes
     y: Array
 
     @staticmethod

@@ -18,13 +18,10 @@ from aimc.kernels.base.blas import one_thread, product
 from aimc.parts.condition import Condition
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from aimc.arrays import Array, Generator
     from aimc.converters.base import Converter
     from aimc.converters.imperfections import Columns
     from aimc.macro import Macro, Stack
-
-    Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ def columns(
     macro: Macro,
     w: Any,
     x: Any,
-    rng: np.random.Generator,
+    rng: Generator,
     offset_step: float = 0.0,
     gain_step: float = 0.0,
 ) -> tuple[Macro, Fit]:
@@ -104,7 +101,7 @@ def columns(
 
 
 @one_thread()
-def compensated(macro: Macro, rng: np.random.Generator, reads: int = 64) -> Macro:
+def compensated(macro: Macro, rng: Generator, reads: int = 64) -> Macro:
     """`macro` with a digital factor behind the codes of each stack of arrays, which takes off what
     all of its cells have lost in common since they were written.
 
@@ -119,7 +116,7 @@ def compensated(macro: Macro, rng: np.random.Generator, reads: int = 64) -> Macr
     return dataclasses.replace(macro, stacks=stacks)
 
 
-def _compensated(stack: Stack, rng: np.random.Generator, reads: int) -> Stack:
+def _compensated(stack: Stack, rng: Generator, reads: int) -> Stack:
     first = stack.under(Condition(bits=stack.condition.bits))
     x = rng.uniform(-1.0, 1.0, (reads, stack.shape[0]))
     spans = [np.ptp(ramp.curve.thresholds(ramp.bits)) for _, ramp in stack.ramps]

@@ -33,11 +33,8 @@ from aimc.parts.temperature import Arrhenius, TemperatureCoefficient
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
+    from aimc.arrays import Array, Generator
     from aimc.parts.condition import Condition
-
-    Array = NDArray[np.float64]
 
 
 __all__ = [
@@ -80,7 +77,7 @@ class Device(Part):
         """g_max / g_min; infinite where g_min is zero."""
         return self.g_max / self.g_min if self.g_min else float("inf")
 
-    def write(self, g_target: Any, rng: np.random.Generator) -> Array:
+    def write(self, g_target: Any, rng: Generator) -> Array:
         """Conductances as the cells hold them after programming [S], never negative.
 
         g_target: any shape [S], within [g_min, g_max]; ArgumentError otherwise.
@@ -96,12 +93,12 @@ class Device(Part):
         )
         return self._apply(self.on_write, np.maximum(g_target, 0.0), rng, 0.0)
 
-    def rewrite(self, g_target: Any, rng: np.random.Generator) -> Array:
+    def rewrite(self, g_target: Any, rng: Generator) -> Array:
         """`write` for cells that are known to be sound: stuck cells are drawn once, not again."""
         errors = tuple(effect for effect in self.on_write if not isinstance(effect, StuckAt))
         return dataclasses.replace(self, on_write=errors).write(g_target, rng)
 
-    def age(self, g: Any, t: float, rng: np.random.Generator) -> Array:
+    def age(self, g: Any, t: float, rng: Generator) -> Array:
         """Conductances `g` [S] at time `t` [s] after programming; zero leaves them as they are.
 
         The same `rng` state at two times gives the same cells' drift exponents.
@@ -140,7 +137,7 @@ class Device(Part):
         g = self.age(cells, self.equivalent_age(condition), np.random.default_rng(0))
         return float(self.heated(g, condition.temperature).sum() / cells.sum())
 
-    def read(self, g: Any, rng: np.random.Generator, t: float = 0.0) -> Array:
+    def read(self, g: Any, rng: Generator, t: float = 0.0) -> Array:
         """Conductances `g` [S] as one read at age `t` [s] sees them."""
         g = as_array("g", g, (None,) * np.ndim(g), minimum=0, empty=True)
         return self._apply(self.on_read, g, rng, t)
@@ -152,16 +149,14 @@ class Device(Part):
             variance += effect.sigma(g, self.g_max, t) ** 2
         return np.sqrt(variance)
 
-    def _apply(
-        self, effects: Sequence[Effect], g: Array, rng: np.random.Generator, t: float
-    ) -> Array:
+    def _apply(self, effects: Sequence[Effect], g: Array, rng: Generator, t: float) -> Array:
         as_rng(rng)
         for effect in effects:
             g = np.maximum(effect(g, rng, self.g_max, t), 0.0)
         return g
 
 
-def branch(rng: np.random.Generator, key: int) -> np.random.Generator:
+def branch(rng: Generator, key: int) -> Generator:
     """A generator of its own for each `key` above zero, by the state of `rng`, which stays."""
     seed = copy.deepcopy(rng).integers(1, 2**63, size=4)
     return np.random.default_rng([key, *seed.tolist()])

@@ -17,9 +17,7 @@ from aimc.parts.fields import count, quantity
 from aimc.parts.registry import Part, described, registered
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float64]
+    from aimc.arrays import Array
 
 
 @described

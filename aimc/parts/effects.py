@@ -17,9 +17,7 @@ from aimc.parts.fields import quantities, quantity
 from aimc.parts.registry import Part, registered
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float64]
+    from aimc.arrays import Array, Generator
 
 
 _ANY = (0.0, math.inf)
@@ -34,7 +32,7 @@ class Effect(Part, ABC):
     """
 
     @abstractmethod
-    def __call__(self, g: Array, rng: np.random.Generator, g_max: float, t: float) -> Array: ...
+    def __call__(self, g: Array, rng: Generator, g_max: float, t: float) -> Array: ...
 
 
 class Noise(Effect):
@@ -44,7 +42,7 @@ class Noise(Effect):
     def sigma(self, g: Array, g_max: float, t: float) -> Array:
         """Standard deviation of the error at conductance `g` [S]."""
 
-    def __call__(self, g: Array, rng: np.random.Generator, g_max: float, t: float) -> Array:
+    def __call__(self, g: Array, rng: Generator, g_max: float, t: float) -> Array:
         return g + self.sigma(g, g_max, t) * rng.standard_normal(g.shape)
 
 
@@ -68,7 +66,7 @@ class WriteVerify(Effect):
 
     tolerance: float = quantity("S", "half the window", minimum=0)
 
-    def __call__(self, g: Array, rng: np.random.Generator, g_max: float, t: float) -> Array:
+    def __call__(self, g: Array, rng: Generator, g_max: float, t: float) -> Array:
         return g + rng.uniform(-self.tolerance, self.tolerance, g.shape)
 
 
@@ -94,7 +92,7 @@ class StuckAt(Effect):
     fraction: float = quantity("1", "share of the cells", minimum=0, maximum=1)
     g: float = quantity("S", "what they hold", default=0.0, minimum=0)
 
-    def __call__(self, g: Array, rng: np.random.Generator, g_max: float, t: float) -> Array:
+    def __call__(self, g: Array, rng: Generator, g_max: float, t: float) -> Array:
         return np.where(rng.random(g.shape) < self.fraction, self.g, g)
 
 
@@ -157,7 +155,7 @@ class Drift(Effect):
             if len(limits) != 2 or limits[0] > limits[1]:
                 raise must(name, "rise from the least to the largest", f"is {limits}")
 
-    def __call__(self, g: Array, rng: np.random.Generator, g_max: float, t: float) -> Array:
+    def __call__(self, g: Array, rng: Generator, g_max: float, t: float) -> Array:
         z = rng.standard_normal(g.shape)
         if t <= self.t_0:
             return g.copy()

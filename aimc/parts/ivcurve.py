@@ -19,9 +19,7 @@ from aimc.parts.fields import quantities, quantity
 from aimc.parts.registry import Part, registered
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
-
-    Array = NDArray[np.float64]
+    from aimc.arrays import Array, ArrayLike
 
 
 class IVCurve(Part, ABC):

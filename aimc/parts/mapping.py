@@ -16,11 +16,8 @@ from aimc.parts.fields import quantity
 from aimc.parts.registry import Part, described, registered
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from aimc.arrays import Array
     from aimc.parts.device import Device
-
-    Array = NDArray[np.float64]
 
 
 @described

@@ -8,10 +8,7 @@ from aimc.parts.fields import quantity
 from aimc.parts.registry import Part, registered
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float64]
+    from aimc.arrays import Array
 
 
 @registered("integrator")

@@ -13,9 +13,7 @@ from aimc.parts.registry import Part, registered
 from aimc.units import BOLTZMANN
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float64]
+    from aimc.arrays import Array
 
 
 @registered("linear")

@@ -14,9 +14,8 @@ from aimc.parts.ivcurve import IVCurve, aligned
 from aimc.parts.registry import registered
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from aimc.arrays import Array, ArrayLike
 
-    Array = NDArray[np.float64]
     Law = float | tuple[float, ...]
 
 _LIMIT = 200
