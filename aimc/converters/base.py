@@ -339,14 +339,27 @@ class Converter(ABC):
             levels = levels + np.cumsum(sigma * rng.standard_normal((len(flat), sigma.size)), 1)
         return flat, levels, rng.random(flat.shape) if noise.decision else np.empty((1, 1))
 
+    @property
+    def quiet(self) -> Table:
+        """The conversion of a column's own voltage u as one search, nothing drawn in a read."""
+        made, after = self.columns, self.outputs[self.curve.codes(self.bits)]
+        return Table(self.transitions, after, made.ratio, made.offset - made.ratio * made.shift)
+
     def table(self) -> Table | None:
-        """The conversion of a column's own voltage u as one search; None where anything is drawn
-        in a read."""
-        if self.noise or self.adc.edge():
-            return None
-        outputs, made = self.outputs, self.columns
-        after = outputs if self._counter is None else outputs[self._counter]
-        return Table(self.crossings, after, made.ratio, made.offset - made.ratio * made.shift)
+        """`quiet`; None where anything is drawn in a read."""
+        return None if self.noise or self.adc.edge() else self.quiet
+
+    @property
+    def variance(self) -> Any:
+        """Of what is drawn in a read, at an average level: one, or (cols,) [V^2]."""
+        return self.noise.decision**2 + np.square(self.noise.sample) + self._wander
+
+    @property
+    def _wander(self) -> float:
+        """Of levels that keep what is drawn in each step before them, on average [V^2]."""
+        count = self.decisions.shape[-1]
+        steps = np.broadcast_to(np.square(self.noise.steps), count - 1)
+        return self.noise.start**2 + float(np.cumsum(steps).sum()) / count
 
     def decode(self, code: Any) -> Array:
         """Outputs of codes, in the curve's unit. Raises ArgumentError outside 0 to 2^bits - 1."""

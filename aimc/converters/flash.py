@@ -146,6 +146,10 @@ class Flash(Converter):
     def noise(self) -> Noise:
         return self.adc.noise(self._circuit)
 
+    @property
+    def _wander(self) -> float:
+        return float(np.mean(np.square(self.noise.steps)))
+
     @cached_property
     def _circuit(self) -> Circuit:
         none = np.zeros(self.cells)

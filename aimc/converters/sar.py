@@ -122,6 +122,10 @@ class SAR(TableConverter):
         return self.adc.noise(self._circuit)
 
     @property
+    def _wander(self) -> float:
+        return 0.0
+
+    @property
     def _circuit(self) -> Circuit:
         return self.adc.circuit(self.site, self.g_columns, np.zeros(0), math.inf)
 

@@ -128,8 +128,13 @@ class Curve:
         """What an ideal converter puts out for pre-activations `x`, of the shape of `x`."""
         u = np.atleast_1d(x)
         u = as_array("x", u, (None,) * u.ndim, empty=True).reshape(np.shape(x))
-        levels = self.thresholds(bits) - self.tie(bits)
-        return self.outputs(bits)[self.codes(bits)[levels.searchsorted(u, "right")]]
+        levels, outputs = self.steps(bits)
+        return outputs[levels.searchsorted(u, "right")]
+
+    def steps(self, bits: int) -> tuple[Array, Array]:
+        """Levels (n,), rising, and outputs (n + 1,): an ideal converter puts out the output after
+        as many of the levels as are at most the pre-activation, ties counted as crossed."""
+        return self.thresholds(bits) - self.tie(bits), self.outputs(bits)[self.codes(bits)]
 
     def tie(self, bits: int) -> float:
         """How far below a threshold a pre-activation still counts as on it, and so as crossed:
