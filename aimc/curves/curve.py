@@ -32,6 +32,12 @@ class Placement:
     thresholds: tuple[float, ...]
     outputs: tuple[float, ...]
 
+    def __post_init__(self) -> None:
+        x = _rising(self.thresholds)
+        y = as_array("outputs", self.outputs, (2 ** as_count("bits", self.bits, 1, MAX_BITS),))
+        object.__setattr__(self, "thresholds", tuple(x.tolist()))
+        object.__setattr__(self, "outputs", tuple(y.tolist()))
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -58,29 +64,40 @@ class Curve:
     placement: Placement | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise must("name", "be a text", f"is {self.name!r}")
         for name in ("f", "inverse"):
-            if getattr(self, name) is not None and not callable(getattr(self, name)):
-                raise must(name, "be a function of an array", f"is {getattr(self, name)!r}")
-        as_number("lo", self.lo)
-        as_number("hi", self.hi, above=self.lo)
-        given = self.turns if self.turns is None else tuple(self.turns)
-        if self.domain is None:
-            if given:
-                raise must("domain", "be the x-range of a curve that turns", "is None")
-            turns = ()
-        else:
-            if np.shape(self.domain) != (2,):
-                raise must("domain", "be two numbers", f"is {self.domain!r}")
-            first = as_number("domain[0]", self.domain[0])
-            last = as_number("domain[1]", self.domain[1], above=first)
-            object.__setattr__(self, "domain", (first, last))
-            turns = segments.turns(self.name, self.f, first, last) if given is None else given
-        turns = tuple(as_number("turns", turn) for turn in turns)
-        if self.domain and np.any(np.diff([self.domain[0], *turns, self.domain[1]]) <= 0):
-            raise must("turns", f"rise within the domain {self.domain}", f"is {turns}")
+            given = getattr(self, name)
+            if not callable(given) and (name == "f" or given is not None):
+                raise must(name, "be a function of an array", f"is {given!r}")
+        if not isinstance(self.placement, Placement | None):
+            raise must("placement", "be one that `placed` made", f"is {self.placement!r}")
+        lo = as_number("lo", self.lo)
+        hi = as_number("hi", self.hi, above=lo)
+        domain, turns = self.domain, self.turns
+        if turns is not None:
+            turns = tuple(as_array("turns", turns, (None,), empty=True).tolist())
+        if domain is not None:
+            if np.shape(domain) != (2,):
+                raise must("domain", "be two numbers", f"is {domain!r}")
+            first, last = as_array("domain", domain, (2,)).tolist()
+            domain = first, last
+            if turns is None:
+                turns = segments.turns(self.name, self.f, first, last) if first < last else ()
+            if np.any(np.diff([first, *turns, last]) <= 0):
+                name = "turns" if turns else "domain"
+                raise must(name, f"rise within the domain {domain}", f"is {turns or domain}")
+        elif turns:
+            raise must("domain", "be the x-range of a curve that turns", "is None")
         if turns and self.inverse is not None:
             raise must("inverse", "be None for a curve that turns", f"is {self.inverse!r}")
-        object.__setattr__(self, "turns", turns)
+        for name, value in (("lo", lo), ("hi", hi), ("domain", domain), ("turns", turns or ())):
+            object.__setattr__(self, name, value)
+        if self.placement is not None:
+            codes = int(_counter(self, np.array(self.placement.thresholds)).max()) + 1
+            if codes != len(self.placement.outputs):
+                rule = f"lead through {len(self.placement.outputs)} codes"
+                raise must("placement", rule, f"leads through {codes}")
 
     def lsb(self, bits: int) -> float:
         """Output step of one code, (hi - lo) / 2^bits; the mean step where thresholds are placed.
@@ -88,7 +105,7 @@ class Curve:
         Raises ArgumentError for more bits than the thresholds are placed for.
         """
         if self.placement is None:
-            return (self.hi - self.lo) / 2**bits
+            return (self.hi - self.lo) / 2 ** as_count("bits", bits, 1, MAX_BITS)
         return float(np.ptp(self.outputs(bits))) / (2**bits - 1)
 
     def thresholds(self, bits: int) -> Array:
@@ -126,10 +143,8 @@ class Curve:
 
     def quantise(self, x: ArrayLike, bits: int) -> Array:
         """What an ideal converter puts out for pre-activations `x`, of the shape of `x`."""
-        u = np.atleast_1d(x)
-        u = as_array("x", u, (None,) * u.ndim, empty=True).reshape(np.shape(x))
         levels, outputs = self.steps(bits)
-        return outputs[levels.searchsorted(u, "right")]
+        return outputs[levels.searchsorted(_array("x", x), "right")]
 
     def steps(self, bits: int) -> tuple[Array, Array]:
         """Levels (n,), rising, and outputs (n + 1,): an ideal converter puts out the output after
@@ -156,10 +171,7 @@ class Curve:
         for more it raises ArgumentError, as it does here for thresholds that do not rise, are not
         finite, leave the domain, or lie where f is not finite or not monotonic.
         """
-        x = as_array("thresholds", thresholds, (None,))
-        if np.any(np.diff(x) <= 0):
-            at = int(np.argmax(np.diff(x) <= 0))
-            raise must("thresholds", "rise", f"has {x[at]:.6g} before {x[at + 1]:.6g}")
+        x = _rising(thresholds)
         if self.domain and not self.domain[0] < x[0] <= x[-1] < self.domain[1]:
             raise must(
                 "thresholds", f"lie within the domain {self.domain}", f"spans {x[0]:g} to {x[-1]:g}"
@@ -188,7 +200,7 @@ class Curve:
             out = (ends[1:] + ends[:-1]) / 2
         else:
             out = as_array("outputs", outputs, (values,))
-        placement = Placement(bits, tuple(x.tolist()), tuple(out.tolist()))
+        placement = Placement(bits, tuple(x), tuple(out))
         return dataclasses.replace(self, lo=lo, hi=hi, placement=placement)
 
     @functools.cached_property
@@ -210,9 +222,10 @@ class Curve:
 
     def solve(self, y: Array) -> Array:
         """x with f(x) = y of a monotonic curve. Raises ArgumentError where there is none."""
+        y = _array("y", y)
         if self.inverse is not None:
             with np.errstate(all="ignore"):
-                x = np.asarray(self.inverse(y), dtype=float)
+                x = segments.values(self.name, self.inverse, y, "inverse")
         else:
             x = segments.roots(self.name, self.f, y, self.domain)
         bad = ~np.isfinite(x)
@@ -229,7 +242,7 @@ class Curve:
         Pre-activations (n,), rising, and (n + 1,) how many of `y` lie below the output in each
         interval. Raises ArgumentError where one is never crossed.
         """
-        ends = self._ends()
+        y, ends = as_array("y", y, (None,)), self._ends()
         x, counts = segments.crossings(self.name, self.f, ends, y)
         for missed, which in ((counts.max() < y.size, -1), (counts.min() > 0, 0)):
             if missed:
@@ -239,6 +252,23 @@ class Curve:
                     f"and {ends[-1]:g}",
                 )  # fmt: skip
         return x, counts
+
+
+def _array(name: str, value: ArrayLike) -> Array:
+    """`value` as an array of its own shape."""
+    try:
+        ndim = np.ndim(value)
+    except ValueError:
+        ndim = 0  # rows of unequal length, which `as_array` refuses
+    return as_array(name, value, (None,) * ndim, empty=True)
+
+
+def _rising(thresholds: ArrayLike) -> Array:
+    x = as_array("thresholds", thresholds, (None,))
+    if np.any(np.diff(x) <= 0):
+        at = int(np.argmax(np.diff(x) <= 0))
+        raise must("thresholds", "rise", f"has {x[at]:.6g} before {x[at + 1]:.6g}")
+    return x
 
 
 @dataclass(frozen=True, eq=False)

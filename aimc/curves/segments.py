@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 SAMPLES = 4097
 
 
-def values(name: str, f: Function, x: Array) -> Array:
+def values(name: str, f: Function, x: Array, what: str = "curve") -> Array:
     """f(x) as an array. Raises ArgumentError where f does not take arrays, or changes the shape."""
     try:
         y = np.asarray(f(x), dtype=float)
     except (TypeError, ValueError) as error:
-        raise must("curve", "take and give an array", f"{name} fails: {error}") from error
+        raise must(what, "take and give an array", f"{name} fails: {error}") from error
     if y.shape != x.shape:
-        raise must("curve", f"give shape {x.shape} for that shape", f"{name} gives {y.shape}")
+        raise must(what, f"give shape {x.shape} for that shape", f"{name} gives {y.shape}")
     return y
 
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aimc.curves import CURVES, Curve, curve, linear, lloyd_max, table
+from aimc.curves import CURVES, Curve, Placement, curve, linear, lloyd_max, table
 from aimc.curves.lloyd import cluster_means
-from aimc.errors import ArgumentError
+from aimc.errors import AimcError, ArgumentError
 
 inherited = settings(deadline=None, max_examples=20)
 
@@ -406,3 +406,79 @@ def test_quantise_refuses_what_is_no_number():
     with pytest.raises(ArgumentError, match="`x` must be finite"):
         curve("tanh").quantise([0.0, math.nan], 3)
     assert curve("tanh").quantise(0.0, 1).shape == ()
+
+
+def used(made: Curve):
+    """Converted with, as a converter of two bits does."""
+    hash(made)
+    return made.quantise([0.1], 2), made.outputs(2), made.directions(2)
+
+
+WAVES = {"f": np.sin, "lo": -0.9, "hi": 0.9, "domain": (-3.0, 3.0), "turns": None}
+POINTS = {"x": [0.0, 1.0, 2.0], "y": [0.0, 1.0, 3.0]}
+# Every public function and method, with arguments that it takes.
+DOORS = {
+    "Curve": (
+        lambda **given: used(Curve(**given)),
+        {"name": "n", "f": np.tanh, "lo": -0.9, "hi": 0.9, "inverse": np.arctanh, "domain": None,
+         "turns": None, "placement": None},
+    ),
+    "Curve that turns": (lambda **given: used(Curve("n", **given)), WAVES),
+    "Placement": (
+        lambda **given: used(Curve("n", np.tanh, -1, 1, placement=Placement(**given))),
+        {"bits": 2, "thresholds": (-0.5, 0.0, 0.5), "outputs": (1.0, 2.0, 3.0, 4.0)},
+    ),
+    "curve": (lambda curve: used(globals()["curve"](curve)), {"curve": "tanh"}),
+    "linear": (lambda **given: used(linear(**given)), {"lo": -1, "hi": 1}),
+    "table": (lambda **given: used(table(**given)), {"name": "t", **POINTS}),
+    "lloyd_max": (lloyd_max, {"curve": "tanh", "bits": 2, "x": np.linspace(-2, 2, 99)}),
+    "placed": (
+        lambda **given: used(curve("tanh").placed(**given)),
+        {"thresholds": [-0.5, 0.0, 0.5], "outputs": [1.0, 2.0, 3.0, 4.0]},
+    ),
+    "quantise": (curve("tanh").quantise, {"x": [0.1], "bits": 3}),
+    "solve": (curve("tanh").solve, {"y": np.array([0.1])}),
+    "crossings": (curve("gelu").crossings, {"y": np.array([0.1, 0.2])}),
+    **{
+        f"{name}, {kind}": (getattr(each, name), {"bits": 2})
+        for name in ("lsb", "thresholds", "edges", "codes", "outputs", "directions", "steps", "tie")
+        for kind, each in (("turns", CURVES["gelu"]), ("placed", linear().placed([-0.5, 0, 0.5])))
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("bad", [None, 3, "foo", "", [], {}, math.nan, np.zeros((2, 2)), object()])
+@pytest.mark.parametrize(("door", "name"), [(d, name) for d in DOORS for name in DOORS[d][1]])
+def test_what_is_no_argument_is_refused_by_name(door, name, bad):
+    function, given = DOORS[door]
+    function(**given)
+    said = f"`{name}`"
+    try:
+        function(**{**given, name: bad})
+    except AimcError as error:
+        said = str(error)
+    # A number may be one, and yet none of a curve.
+    assert f"`{name}`" in said or isinstance(bad, int | list)
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"f": None}, "`f` must be a function of an array, but is None"),
+        ({"lo": math.nan}, "`lo` must be finite"),
+        ({"hi": math.inf}, "`hi` must be finite"),
+        ({"lo": 2}, "`hi` must be greater than 2, but is 1"),
+        ({"inverse": 3}, "`inverse` must be a function of an array, but is 3"),
+        ({"name": None}, "`name` must be a text, but is None"),
+        ({"placement": (2, [0.0], [0.0, 1.0])}, "`placement` must be one that `placed` made"),
+        ({"placement": Placement(2, (0.0,), (1.0,) * 4)}, "must lead through 4 codes, but leads t"),
+    ],
+)
+def test_what_is_no_curve_is_refused_where_it_is_made(fields, says):
+    with pytest.raises(ArgumentError, match=says):
+        Curve(**{"name": "n", "f": np.tanh, "lo": -1, "hi": 1, **fields})
+
+
+def test_an_inverse_that_is_none_is_refused():
+    with pytest.raises(ArgumentError, match="`inverse` must take and give an array"):
+        Curve("n", np.tanh, -1, 1, lambda y: "foo").thresholds(3)
