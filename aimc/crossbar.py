@@ -104,19 +104,16 @@ class Crossbar:
     def __post_init__(self) -> None:
         if getattr(self.g, "dtype", None) == np.dtype(bool):
             raise must("g", "be conductances [S]", "is boolean", "Multiply it by a conductance.")
-        g = as_array("g", self.g, minimum=0).copy()
-        g.flags.writeable = False
-        object.__setattr__(self, "g", g)
+        object.__setattr__(self, "g", _kept(as_array("g", self.g, minimum=0)))
         if not isinstance(self.wires, Wires):
             raise must("wires", "be a Wires", f"is {self.wires!r}")
         if self.iv is not None:
-            _check_curve(self.iv, g)
+            _check_curve(self.iv, self.g)
         if self.sigma is not None:
-            sigma = as_array("sigma", self.sigma, g.shape, minimum=0).copy()
-            sigma.flags.writeable = False
-            object.__setattr__(self, "sigma", sigma)
-        if self.edges and (min(np.diff([0, *self.edges])) <= 0 or self.edges[-1] != len(g)):
-            raise must("edges", f"rise to the {len(g)} rows", f"is {self.edges}")
+            sigma = as_array("sigma", self.sigma, self.g.shape, minimum=0)
+            object.__setattr__(self, "sigma", _kept(sigma))
+        if self.edges and (min(np.diff([0, *self.edges])) <= 0 or self.edges[-1] != len(self.g)):
+            raise must("edges", f"rise to the {len(self.g)} rows", f"is {self.edges}")
 
     @cached_property
     def arrays(self) -> tuple[tuple[slice, Crossbar], ...]:
@@ -149,7 +146,8 @@ class Crossbar:
         slopes at 0 V.
         """
         if self._apart:
-            transfer = np.concatenate([array.transfer for _, array in self.arrays])
+            parts = (array for _, array in self.arrays)
+            transfer = np.concatenate([network.transfer(a.g, a._topology) for a in parts])
         else:
             transfer = network.transfer(self.g, self._topology)
         transfer.flags.writeable = False
@@ -277,7 +275,6 @@ class Crossbar:
             return noise.stacked([array.noise_forms for _, array in self.arrays])
         return noise.forms(self.g, self.sigma, self._topology)
 
-    @cached_property
     def shared_noise(self) -> shared.SharedForms | None:
         """The noise by forms that the columns of one array share, see `kernels.noise.shared`."""
         return (
@@ -334,6 +331,18 @@ class Crossbar:
     @cached_property
     def _topology(self) -> Topology:
         return self.wires.topology(self.g.shape)
+
+
+def _kept(values: Array) -> Array:
+    """A copy that nobody can write to, of what somebody could."""
+    part: Any = values
+    while isinstance(part, np.ndarray):
+        if part.flags.writeable:
+            values = values.copy()
+            values.flags.writeable = False
+            break
+        part = part.base
+    return values
 
 
 def _check_curve(iv: IVCurve, g: Array) -> None:

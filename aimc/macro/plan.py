@@ -241,7 +241,7 @@ def _shared(stacks: tuple[tuple[Stack, ...], ...], dtype: Kind) -> tuple[kernel.
     """Forms that the signed columns of each array share, and the largest error of a deviation,
     infinite where an array has none."""
     arrays = [
-        [(stack.crossbar.arrays[k][1].shared_noise, stack.supply) for stack in beside]
+        [(stack.crossbar.arrays[k][1].shared_noise(), stack.supply) for stack in beside]
         for beside in stacks
         for k in range(len(beside[0].crossbar.arrays))
     ]

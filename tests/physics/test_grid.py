@@ -5,6 +5,7 @@ import pytest
 
 from aimc.converters.imperfections import ComparatorOffset
 from aimc.converters.ramp import RampADC
+from aimc.crossbar import Crossbar
 from aimc.curves import linear
 from aimc.errors import ArgumentError
 from aimc.macro import Condition, Hardware, Macro
@@ -289,3 +290,18 @@ def test_it_prints_the_grid():
 def test_bad_input_is_refused_with_a_reason(call, says):
     with pytest.raises(ArgumentError, match=says):
         call()
+
+
+def test_what_arrays_hold_is_held_once():
+    """Nobody can write to a crossbar's cells, and arrays of a stack share them with it."""
+    g = np.full((6, 2), 1e-6)
+    part = g[:4]
+    part.flags.writeable = False
+    crossbar, view = Crossbar(g, edges=(2, 6)), Crossbar(part)
+    g[:] = 5e-6
+    assert (crossbar.g == 1e-6).all()
+    assert (view.g == 1e-6).all()
+    for _, each in crossbar.arrays:
+        assert np.shares_memory(each.g, crossbar.g)
+        with pytest.raises(ValueError, match="read-only"):
+            each.g[0] = 0
