@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from aimc.errors import must
+from aimc.cost.checks import one_of
 from aimc.units import show
 
 COMPONENTS = {
@@ -125,8 +125,7 @@ class Bill:
 
         Raises ArgumentError where no bill has such a component.
         """
-        if name not in COMPONENTS:
-            raise must("name", f"be one of {', '.join(COMPONENTS)}", f"is {name!r}")
+        one_of("name", name, COMPONENTS)
         for part in self.parts:
             if part.name == name:
                 return part

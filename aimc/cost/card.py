@@ -12,23 +12,35 @@ from __future__ import annotations
 import dataclasses
 import functools
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from aimc import shipped, units
-from aimc.errors import ArgumentError, CardError, as_number, must
+from aimc import shipped
+from aimc.cost.checks import one_of, several
+from aimc.errors import ArgumentError, CardError, must
+from aimc.parts.fields import Description, Quantity, descriptions, quantity
 
-UNITS = {
-    "energy": "J", "power": "W", "area": "m**2", "latency": "s", "wire_energy": "J/m",
-    "shared": "1", "serves": "1", "processors": "1", "cycles": "1",
-    "bits": "1",
-}  # fmt: skip
-_HEAD = {"node": "m", "voltage": "V", "frequency": "Hz"}
-_WHOLE = ("shared", "serves", "processors", "cycles", "bits")
 _LARGEST = 10e-6  # the node of the first microprocessors [m]
+
+
+class _Whole(Quantity):
+    def check(self, name: str, value: Any) -> float:
+        number = super().check(name, value)
+        if number != int(number):
+            raise must(name, "be a whole number", f"is {number:g}")
+        return number
+
+
+_UNITS = {"energy": "J", "power": "W", "area": "m**2", "latency": "s", "wire_energy": "J/m"}
+_COUNTS = ("shared", "serves", "processors", "cycles", "bits")
+QUANTITIES: Mapping[str, Description] = MappingProxyType({
+    **{name: Quantity("", False, unit, 0, None, None, 0) for name, unit in _UNITS.items()},
+    **dict.fromkeys(_COUNTS, _Whole("", False, "1", 1, None, None, 0)),
+})  # fmt: skip
+"""What an element may take."""
 ELEMENTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "cell": ("area",),
     "driver": ("power", "area"),
@@ -47,6 +59,28 @@ ELEMENTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
 """Each element with the quantities that a card must give for it; see `docs/cost.md`."""
 
 
+def _check(of: Any, mapping: str, numbers: Collection[str], *doubts: str) -> None:
+    """Fields as they are described, the source of every number, and doubts about these alone.
+
+    mapping: the field besides `source` that is one. doubts: the fields that name numbers.
+    """
+    for name, what in descriptions(type(of)).items():
+        object.__setattr__(of, name, what.check(name, getattr(of, name)))
+    for name in (mapping, "source"):
+        if not isinstance(value := getattr(of, name), Mapping):
+            raise must(name, "be a mapping", f"is {value!r}")
+        object.__setattr__(of, name, MappingProxyType({**value}))
+    for name in numbers:
+        if not str(of.source.get(name, "")).strip():
+            raise ArgumentError(f"`source` must name the source of {name}, but does not.")
+    for field in doubts:
+        names = several(field, getattr(of, field), str, "hold names of quantities")
+        object.__setattr__(of, field, names)
+        for name in names:
+            if name not in numbers:
+                raise must(field, f"be of {', '.join(numbers)}", f"name {name}")
+
+
 @dataclass(frozen=True)
 class Element:
     """What one element takes, as its source states it; `CostCard.of` scales it.
@@ -58,28 +92,19 @@ class Element:
 
     values: Mapping[str, float]
     source: Mapping[str, str]
-    node: float
-    voltage: float
+    node: float = quantity("m", above=0, maximum=_LARGEST)
+    voltage: float = quantity("V", above=0)
     scales: bool = False
     unverified: tuple[str, ...] = ()
     fitted: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        as_number("node", self.node, above=0, maximum=_LARGEST)
-        as_number("voltage", self.voltage, above=0)
+        _check(self, "values", self.values, "unverified", "fitted")
         if not isinstance(self.scales, bool):
             raise must("scales", "be true or false", f"is {self.scales!r}")
         for name, value in self.values.items():
-            if name not in UNITS:
-                raise must("values", f"be of {', '.join(UNITS)}", f"hold {name}")
-            as_number(name, value, minimum=1 if name in _WHOLE else 0)
-            if name in _WHOLE and value != int(value):
-                raise must(name, "be a whole number", f"is {value:g}")
-            if not str(self.source.get(name, "")).strip():
-                raise ArgumentError(f"`source` must name the source of {name}, but does not.")
-        for name in (*self.unverified, *self.fitted):
-            if name not in self.values:
-                raise must("unverified, fitted", "name quantities of the element", f"name {name}")
+            one_of("values", name, QUANTITIES)
+            QUANTITIES[name].check(name, value)
 
     def mark(self, quantity: str) -> str:
         """ "fitted", "unverified" or nothing."""
@@ -109,35 +134,39 @@ class CostCard:
 
     name: str
     about: str
-    node: float
-    voltage: float
-    frequency: float
     elements: Mapping[str, Element]
     source: Mapping[str, str]
+    node: float = quantity("m", above=0, maximum=_LARGEST)
+    voltage: float = quantity("V", above=0)
+    frequency: float = quantity("Hz", above=0)
     unverified: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in _HEAD:
-            most = _LARGEST if name == "node" else None
-            as_number(name, getattr(self, name), above=0, maximum=most)
-            if not str(self.source.get(name, "")).strip():
-                raise ArgumentError(f"`source` must name the source of {name}, but does not.")
-        for name in self.unverified:
-            if name not in _HEAD:
-                raise must("unverified", f"be of {', '.join(_HEAD)}", f"holds {name}")
+        _check(self, "elements", descriptions(CostCard), "unverified")
         for name, quantities in ELEMENTS.items():
-            missing = [q for q in quantities if q not in self.elements[name].values]
-            if missing:
-                raise ArgumentError(f"`{name}` must give {missing[0]}, but does not.")
+            given = self.elements.get(name)
+            for each in quantities:
+                if not isinstance(given, Element) or each not in given.values:
+                    raise ArgumentError(f"`{name}` must give {each}, but does not.")
 
     def of(self, element: str, quantity: str) -> float:
-        """A quantity of an element [SI], scaled to this card's node and voltage."""
-        e = self.elements[element]
+        """A quantity of an element [SI], scaled to this card's node and voltage.
+
+        Raises ArgumentError where there is no such element or quantity.
+        """
+        e = self._element(element, quantity)
         value = e.values[quantity]
         if not e.scales or quantity not in ("energy", "power", "area"):
             return value
         s = self.node / e.node
         return value * (s**2 if quantity == "area" else s * (self.voltage / e.voltage) ** 2)
+
+    def _element(self, name: str, *quantities: str) -> Element:
+        """The element of that name, which has these quantities."""
+        one_of("element", name, self.elements)
+        for each in quantities:
+            one_of("quantity", each, self.elements[name].values)
+        return self.elements[name]
 
     @property
     def period(self) -> float:
@@ -145,11 +174,9 @@ class CostCard:
         return 1.0 / self.frequency
 
     def at(
-        self,
-        node: float | None = None,
-        voltage: float | None = None,
+        self, node: float | None = None, voltage: float | None = None,
         frequency: float | None = None,
-    ) -> CostCard:
+    ) -> CostCard:  # fmt: skip
         """This card at another `node` [m], `voltage` [V] or `frequency` [Hz] of its digital
         circuits.
 
@@ -167,15 +194,9 @@ class CostCard:
 
         Raises ArgumentError where there is no such element or quantity.
         """
-        if element not in self.elements:
-            raise must("element", f"be one of {', '.join(self.elements)}", f"is {element!r}")
-        e = self.elements[element]
-        for name in values:
-            if name not in e.values:
-                raise must("values", f"be of {', '.join(e.values)}", f"hold {name}")
-        changed = dataclasses.replace(e, values=MappingProxyType({**e.values, **values}))
-        elements = MappingProxyType({**self.elements, element: changed})
-        return dataclasses.replace(self, elements=elements)
+        e = self._element(element, *values)
+        changed = dataclasses.replace(e, values={**e.values, **values})
+        return dataclasses.replace(self, elements={**self.elements, element: changed})
 
     def doubts(self) -> list[str]:
         """Every number that is fitted or unverified, as "element.quantity (mark)"."""
@@ -185,21 +206,20 @@ class CostCard:
         return found
 
 
-def as_card(costs: Any) -> CostCard:
-    """A cost card, given itself, by its name or by its file. Raises as `load`."""
+def load(costs: str | Path | CostCard = "puma-ramp") -> CostCard:
+    """A shipped cost card by its name, a card file (a path ending in .toml), or a card itself.
+
+    Raises CardError where it is unknown, a quantity is missing, has a wrong unit or no source.
+    """
     if isinstance(costs, CostCard):
         return costs
     if not isinstance(costs, str | Path):
         raise must("costs", "be a cost card, its name or its file", f"is {costs!r}")
-    return load(costs)
+    return _load(costs)
 
 
 @functools.cache
-def load(card: str | Path = "puma-ramp") -> CostCard:
-    """A shipped cost card, or a card file (a path ending in .toml).
-
-    Raises CardError where it is unknown, a quantity is missing, has a wrong unit or no source.
-    """
+def _load(card: str | Path) -> CostCard:
     path = Path(card)
     if path.suffix != ".toml":
         path = shipped.path("circuits") / "costs" / f"{card}.toml"
@@ -217,63 +237,42 @@ def load(card: str | Path = "puma-ramp") -> CostCard:
 
 
 def _card(name: str, table: dict[str, Any]) -> CostCard:
-    allowed = ("about", *_HEAD, "source", "unverified", *ELEMENTS)
-    _known("", table, allowed)
-    _given("", table, ("about", *_HEAD, "source", *ELEMENTS))
-    values = {key: _parse(key, table[key], unit) for key, unit in _HEAD.items()}
-    elements = {
-        key: _element(key, table[key], quantities, values["node"], values["voltage"])
-        for key, quantities in ELEMENTS.items()
-    }
-    return CostCard(
-        name, str(table["about"]), **values, elements=MappingProxyType(elements),
-        source=MappingProxyType(dict(table["source"])),
-        unverified=tuple(table.get("unverified", ())),
-    )  # fmt: skip
+    head = _parsed("", table, ("about", "source", *descriptions(CostCard), *ELEMENTS))
+    elements = {each: _element(each, head.pop(each), head) for each in ELEMENTS}
+    return CostCard(name, elements=elements, **head)
 
 
-def _element(
-    name: str, table: Mapping[str, Any], quantities: tuple[str, ...], node: float, voltage: float
-) -> Element:
-    own = ("node", "voltage", "scales", "source", "unverified", "fitted")
-    _known(f"{name}.", table, (*quantities, *own))
-    _given(f"{name}.", table, (*quantities, "source"))
-    values = {q: _parse(f"{name}.{q}", table[q], UNITS[q]) for q in quantities}
-    source = table["source"]
-    if isinstance(source, str):
-        source = dict.fromkeys(quantities, source)
+def _element(name: str, table: Any, head: Mapping[str, Any]) -> Element:
+    """head: of the card, whose node and voltage are the element's where its table has none."""
+    if not isinstance(table, dict):
+        raise ArgumentError(f"{name} must be a table, but is {table!r}.")
+    optional = ("node", "voltage", "scales", "unverified", "fitted")
+    own = _parsed(f"{name}.", table, (*ELEMENTS[name], "source"), optional)
+    values = {each: own.pop(each) for each in ELEMENTS[name]}
+    if isinstance(own["source"], str):
+        own["source"] = dict.fromkeys(values, own["source"])
     try:
-        return Element(
-            MappingProxyType(values),
-            MappingProxyType(source),
-            _parse(f"{name}.node", table["node"], "m") if "node" in table else node,
-            _parse(f"{name}.voltage", table["voltage"], "V") if "voltage" in table else voltage,
-            table.get("scales", False),
-            tuple(table.get("unverified", ())),
-            tuple(table.get("fitted", ())),
-        )
+        return Element(values, **{"node": head["node"], "voltage": head["voltage"], **own})
     except ArgumentError as error:
         raise ArgumentError(f"{name}: {error}") from error
 
 
-def _known(place: str, table: Mapping[str, Any], allowed: tuple[str, ...]) -> None:
+def _parsed(
+    place: str, table: Mapping[str, Any], needed: Collection[str],
+    optional: Collection[str] = ("unverified",),
+) -> dict[str, Any]:  # fmt: skip
+    """A table that must hold `needed` and may hold `optional`, its numbers as SI."""
+    known, found = {**QUANTITIES, **descriptions(CostCard)}, dict(table)
     for key in table:
-        if key not in allowed:
-            raise ArgumentError(
-                f"{place}{key} is an unknown key; allowed are {', '.join(allowed)}."
-            )
-
-
-def _given(place: str, table: Mapping[str, Any], needed: tuple[str, ...]) -> None:
+        if key not in (*needed, *optional):
+            allowed = ", ".join((*needed, *optional))
+            raise ArgumentError(f"{place}{key} is an unknown key; allowed are {allowed}.")
+        try:
+            if key in known:
+                found[key] = known[key].parse(table[key])
+        except ArgumentError as error:
+            raise ArgumentError(f"{place}{key} {error}.") from error
     for key in needed:
         if key not in table:
             raise ArgumentError(f"{place}{key} must be given, but is missing.")
-
-
-def _parse(name: str, value: Any, unit: str) -> float:
-    if unit == "1" and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    try:
-        return units.parse(str(value), unit)
-    except ArgumentError as error:
-        raise ArgumentError(f"{name} {error}.") from error
+    return found

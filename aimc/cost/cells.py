@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aimc.kernels.wires import slices
+from aimc.kernels.wires import power, slices
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,14 +37,7 @@ def delivered(crossbar: Crossbar, duration: Array, pulse: Array) -> Array:
         return _slices(crossbar, duration, pulse)
     if crossbar.wires.ideal:
         return (duration * pulse**2) @ crossbar.g.sum(axis=1)
-    y = crossbar.admittances
-    result = np.empty(len(pulse))
-    step = max(1, _AT_ONCE // y.size)
-    for lo in range(0, len(pulse), step):
-        d, v = duration[lo : lo + step], pulse[lo : lo + step]
-        together = np.minimum(d[:, :, None], d[:, None, :])
-        result[lo : lo + step] = np.einsum("ni,nik,ik,nk->n", v, together, y, v, optimize=True)
-    return result
+    return power.delivered(duration, pulse, crossbar.admittances)
 
 
 def _slices(crossbar: Crossbar, duration: Array, pulse: Array) -> Array:
@@ -55,8 +48,8 @@ def _slices(crossbar: Crossbar, duration: Array, pulse: Array) -> Array:
     for lo in range(0, len(parts.read), step):
         here = slice(lo, lo + step)
         which = parts.read[here]
-        power = crossbar.solve(np.where(parts.on[here], pulse[which], 0.0)).power.delivered
-        np.add.at(result, which, parts.share[here] * power)
+        taken = crossbar.solve(np.where(parts.on[here], pulse[which], 0.0)).power.delivered
+        np.add.at(result, which, parts.share[here] * taken)
     return result
 
 

@@ -7,11 +7,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from aimc.cost import cells
 from aimc.cost.bill import Bill
-from aimc.cost.card import CostCard, as_card
+from aimc.cost.card import CostCard, load
+from aimc.cost.checks import several
 from aimc.cost.price import price
-from aimc.cost.reads import CURVED, Converter, held, programmed
+from aimc.cost.reads import CONVERTERS, CURVED, Converter, held, programmed
 from aimc.cost.stages import (
     Conversion,
     Description,
@@ -57,9 +60,10 @@ def bill(
     E[x^2] for voltages; see `cells.average`. Energy counts the rows and columns in use, area the
     whole arrays. Raises ArgumentError where there is no macro, or what is given does not fit it.
     """
-    card = as_card(costs)
+    card = load(costs)
     activity = as_number("activity", activity, minimum=0, maximum=1)
     as_count("steps", steps, 1)
+    every_step = several("every_step", every_step, str, "hold names of layers")
     energy, left = _meter(trace, activity)
 
     def product(name: str, *macros: Macro) -> Product:
@@ -74,7 +78,7 @@ def bill(
 
     def stage(said: Reads | Conversion | LookUp | ElementWise) -> Stage:
         if isinstance(said, Reads):
-            return product(said.name, *said.macros)
+            return product(said.name, *_flat(said.macros))
         if not isinstance(said, Conversion):
             return said
         n, read = said.units, held(said.hardware, said.units, said.converter)
@@ -82,9 +86,6 @@ def bill(
 
     if network := is_model(model):
         cells_ = list(_cells(model))
-        if not cells_:
-            hint = "`nn.program` programs a model."
-            raise must("model", "hold a macro or more", "holds none", hint)
         layers = [Layer(name, tuple(map(stage, cell.stages))) for name, cell in cells_]
         times = _times(cells_, trace, steps, every_step)
         layers = [dataclasses.replace(a, times=b) for a, b in zip(layers, times, strict=True)]
@@ -121,11 +122,10 @@ def bill_of(
     if processors is not None:
         as_count("processors", processors, 1)
     as_count("steps", steps, 1)
-    card = as_card(costs)
-    every = (layers,) if isinstance(layers, Layer) else tuple(layers)
-    if not every or not all(isinstance(each, Layer) for each in every):
-        came = f"hold {[type(each).__name__ for each in every]}" if every else "hold none"
-        raise must("layers", "hold a Layer or more", came, "`cost.layer` describes one.")
+    card = load(costs)
+    rule, hint = "hold a Layer or more", "`cost.layer` describes one."
+    if not (every := several("layers", layers, Layer, rule, hint)):
+        raise must("layers", rule, "hold none", hint)
     return price(every, card, processors=processors, steps=steps, name=name)
 
 
@@ -138,18 +138,25 @@ def compare(
     """The same network with several converters: the ramp that applies the curve, and those that
     leave it to look-ups. describe(converter) gives its layers; options: those of `bill_of`.
     """
-    return {kind: bill_of(describe(kind), costs, name=kind, **options) for kind in converters}
+    if not callable(describe):
+        raise must("describe", "give the layers for a converter", f"is {describe!r}",
+                   "`lambda kind: cost.layer(..., converter=kind)` does.")  # fmt: skip
+    kinds = several("converters", converters, str, f"be of {', '.join(CONVERTERS)}")
+    return {kind: bill_of(describe(kind), costs, name=kind, **options) for kind in kinds}
 
 
 def _cells(model: Any) -> Iterator[tuple[str, Description]]:
     """What each layer of a programmed model says that it does; a cell of a stack is a layer."""
     for name, layer in on_arrays(model):
         said = layer.describe()
+        kind = type(layer).__name__
+        rule = "say what it does to be billed"
+        hint = f"`{kind}.describe` is to give a `cost.Description` of each cell."
         if said is None:
-            kind = type(layer).__name__
-            hint = f"`{kind}.describe` is to give a `cost.Description` of each cell."
-            raise must(name, "say what it does to be billed", f"is a {kind}, which does not", hint)
-        yield from ((name + cell.name, cell) for cell in said)
+            raise must(name, rule, f"is a {kind}, which does not", hint)
+        for cell in several(name, said, Description, rule, hint):
+            several(name, cell.stages, Reads | Conversion | LookUp | ElementWise, rule, hint)
+            yield name + cell.name, cell
 
 
 def _times(
@@ -162,16 +169,15 @@ def _times(
     in a model without any, its least read layer once.
     """
     stateless = [name for name, cell in cells_ if not cell.recurrent]
-    named = {every_step} if isinstance(every_step, str) else set(every_step)
-    unknown = sorted(named.difference(stateless))
-    if unknown:
-        raise must("every_step", f"name layers without a state ({', '.join(stateless) or 'none'})",
-                   f"names {unknown[0]}")  # fmt: skip
-    if len(stateless) == len(cells_) and steps != 1 and not named:
+    for name in every_step:
+        if name not in stateless:
+            known = ", ".join(stateless) or "none"
+            raise must("every_step", f"name layers without a state ({known})", f"names {name}")
+    if len(stateless) == len(cells_) and steps != 1 and not every_step:
         raise must("steps", "be 1 where no layer has a state", f"are {steps}",
                    "`every_step` names the layers that run in every step.")  # fmt: skip
     if not isinstance(trace, Watched):
-        return [None if cell.recurrent or name in named else 1 for name, cell in cells_]
+        return [None if cell.recurrent or name in every_step else 1 for name, cell in cells_]
     reads = [
         max(trace.reads(m.macros[0]) for s in cell.stages if isinstance(s, Reads) for m in s.macros)
         for _, cell in cells_
@@ -186,7 +192,7 @@ def _flat(macros: Any) -> Iterator[Macro]:
     """The Macros in `macros`, which may hold others."""
     if isinstance(macros, Macro):
         yield macros
-    elif isinstance(macros, Iterable) and not isinstance(macros, str | bytes):
+    elif isinstance(macros, Iterable) and not isinstance(macros, str | bytes | np.ndarray):
         for item in macros:
             yield from _flat(item)
     else:
@@ -203,10 +209,8 @@ def _meter(
         return lambda macro: cells.average(macro, activity), lambda: False
     if isinstance(trace, Watched):
         return trace.mean, lambda: False
-    given = [trace] if isinstance(trace, Trace) else trace
-    if not isinstance(given, Sequence) or not all(isinstance(each, Trace) for each in given):
-        raise must("trace", "be a Trace, one of each macro, or what `watch` gives",
-                   f"is a {type(trace).__name__}", "`macro.trace(x)` gives one.")  # fmt: skip
+    rule = "be a Trace, one of each macro, or what `watch` gives"
+    given = several("trace", trace, Trace, rule, "`macro.trace(x)` gives one.")
     ahead = list(reversed(given))
 
     def following(macro: Macro) -> float:

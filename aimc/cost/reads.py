@@ -17,7 +17,7 @@ from aimc.converters import SARADC, FlashADC, LinearRampADC
 from aimc.converters.base import ADC, Site
 from aimc.converters.base import Converter as Made
 from aimc.converters.ramp import RampADC
-from aimc.errors import as_count, as_number, must
+from aimc.errors import ArgumentError, as_count, as_number, must
 from aimc.macro import Hardware
 from aimc.macro.layout import partial_sum, ranges
 from aimc.parts.driver import Driver, PulseDriver, VoltageDriver
@@ -110,6 +110,8 @@ class Usage:
     def __post_init__(self) -> None:
         as_number("activity", self.activity, minimum=0, maximum=1)
         as_number("fill", self.fill, minimum=0, maximum=1)
+        if not isinstance(self.tall, bool):
+            raise must("tall", "be true or false", f"is {self.tall!r}")
 
 
 TYPICAL = Usage()
@@ -120,8 +122,7 @@ def own(adc: ADC) -> Converter:
     for kind, name in _OWN.items():
         if isinstance(adc, kind):
             return name
-    known = ", ".join(kind.__name__ for kind in _OWN)
-    raise must("adc", f"be one of {known}, whose cost is known", f"is a {type(adc).__name__}")
+    raise _unknown("adc", adc, list(_OWN), "Derive it from the one whose circuit it has.")
 
 
 def with_converter(hardware: Hardware, converter: Converter) -> Hardware:
@@ -222,9 +223,17 @@ def _ideal(h: Hardware, name: str | Curve) -> Made:
 def _pulsed(driver: Driver) -> bool:
     """Whether rows carry pulses. Raises ArgumentError where no cost of the driver is known."""
     if not isinstance(driver, PulseDriver | VoltageDriver):
-        raise must("driver", "be one of PulseDriver, VoltageDriver, whose cost is known",
-                   f"is a {type(driver).__name__}")  # fmt: skip
+        hint = ("Derive it from PulseDriver where rows carry pulses of one voltage, or from "
+                "VoltageDriver where each row has a DAC.")  # fmt: skip
+        raise _unknown("driver", driver, [PulseDriver, VoltageDriver], hint)
     return isinstance(driver, PulseDriver)
+
+
+def _unknown(name: str, part: object, known: list[type], hint: str) -> ArgumentError:
+    """The error where the cost of a part is not known."""
+    kinds = ", ".join(kind.__name__ for kind in known)
+    return must(name, f"be one of {kinds}, whose cost is known", f"is a {type(part).__name__}",
+                hint)  # fmt: skip
 
 
 def _of_the_card(h: Hardware, converter: Converter) -> bool:

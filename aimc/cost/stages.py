@@ -9,8 +9,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    NamedTuple,
+    Protocol,
+    TypeGuard,
+    TypeVar,
+    runtime_checkable,
+)
 
+from aimc.cost.checks import one_of, several
 from aimc.cost.reads import (
     CONVERTERS,
     CURVED,
@@ -23,7 +33,7 @@ from aimc.cost.reads import (
     own,
     with_converter,
 )
-from aimc.errors import as_count, must
+from aimc.errors import as_count, as_number, must
 from aimc.macro import Hardware
 
 if TYPE_CHECKING:
@@ -65,6 +75,9 @@ class LookUp:
     name: str
     count: int
 
+    def __post_init__(self) -> None:
+        as_count("count", self.count, 0)
+
 
 @dataclass(frozen=True)
 class ElementWise:
@@ -73,6 +86,10 @@ class ElementWise:
     name: str
     units: int
     ops: int
+
+    def __post_init__(self) -> None:
+        as_count("units", self.units, 0)
+        as_count("ops", self.ops, 0)
 
 
 Stage = Product | LookUp | ElementWise
@@ -129,19 +146,22 @@ class _Model(Protocol):
     def named_modules(self) -> Iterator[tuple[str, Any]]: ...
 
 
-def is_model(model: object) -> bool:
+def is_model(model: object) -> TypeGuard[_Model]:
     """Whether it holds layers, as modules of torch do."""
-    return isinstance(model, _Model)
+    return isinstance(model, _Model) and not isinstance(model, type)
 
 
-def on_arrays(model: object) -> Iterator[tuple[str, OnArrays]]:
-    """The layers of a model that stand on arrays, by name. Raises ArgumentError on no model."""
-    if not isinstance(model, _Model):
+def on_arrays(model: object) -> list[tuple[str, OnArrays]]:
+    """The layers of a model that stand on arrays, by name. Raises ArgumentError where none does."""
+    if not is_model(model):
         raise must("model", "be a programmed model", f"is a {type(model).__name__}",
                    "A macro's own trace is `macro.trace(x)`.")  # fmt: skip
-    for name, module in model.named_modules():
-        if isinstance(module, OnArrays) and module.programmed:
-            yield name or type(module).__name__, module
+    found = [(name or type(module).__name__, module) for name, module in model.named_modules()
+             if isinstance(module, OnArrays) and module.programmed]  # fmt: skip
+    if not found:
+        raise must("model", "hold a layer that stands on arrays", "holds none",
+                   "`nn.program(model, hardware, rng)` gives such a model.")  # fmt: skip
+    return found
 
 
 S = TypeVar("S")
@@ -157,6 +177,12 @@ class Layer:
     name: str
     stages: tuple[Stage, ...]
     times: float | None = 1
+
+    def __post_init__(self) -> None:
+        hint = "`cost.layer` describes one."
+        several("stages", self.stages, Stage, "hold what a layer does, one after the other", hint)
+        if self.times is not None:
+            as_number("times", self.times, minimum=0)
 
 
 def layer(
@@ -177,15 +203,14 @@ def layer(
     which None is; see `with_converter`. cell_tanh: the tanh of an LSTM's cell state by a look-up,
     or by a "ramp" of its own, as in `nn.program`; always the former where converters are linear.
     """
-    if kind not in KINDS:
-        raise must("kind", f"be one of {', '.join(KINDS)}", f"is {kind!r}")
+    one_of("kind", kind, KINDS)
     if not isinstance(hardware, Hardware):
         raise must("hardware", "be a Hardware", f"is {hardware!r}", "`aimc.load(name)` gives one.")
+    if not isinstance(usage, Usage):
+        raise must("usage", "be a Usage", f"is {usage!r}", "`cost.Usage(activity=0.3)` is one.")
     converter = own(hardware.adc) if converter is None else converter
-    if converter not in CONVERTERS:
-        raise must("converter", f"be one of {', '.join(CONVERTERS)}", f"is {converter!r}")
-    if cell_tanh not in ("digital", "ramp"):
-        raise must("cell_tanh", "be 'digital' or 'ramp'", f"is {cell_tanh!r}")
+    one_of("converter", converter, CONVERTERS)
+    one_of("cell_tanh", cell_tanh, ("digital", "ramp"))
     as_count("inputs", inputs, 1)
     as_count("size", size, 1)
     as_count("projection", projection, 0)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from aimc.cost import cells
 from aimc.cost.stages import on_arrays
 from aimc.errors import must
+from aimc.macro import Macro
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from aimc.macro import Macro, Stack
+    from aimc.macro import Stack
 
 
 class Watched:
@@ -31,13 +32,19 @@ class Watched:
                 energy += float(cells.energies(stack, v).sum())
                 self._seen[stack] = energy, reads + len(x)
 
+    def _of(self, macro: Macro) -> tuple[float, int]:
+        if not isinstance(macro, Macro):
+            raise must("macro", "be a Macro", f"is a {type(macro).__name__}",
+                       "`nn.macros(model)` gives those of a model.")  # fmt: skip
+        return self._seen.get(macro.only, (0.0, 0))
+
     def reads(self, macro: Macro) -> int:
         """How often `macro`, of one stack, was read."""
-        return self._seen.get(macro.only, (0.0, 0))[1]
+        return self._of(macro)[1]
 
     def mean(self, macro: Macro) -> float:
         """Of a read of `macro`, of one stack [J]. Raises ArgumentError where it was never read."""
-        energy, reads = self._seen.get(macro.only, (0.0, 0))
+        energy, reads = self._of(macro)
         if not reads:
             raise must("trace", "hold reads of every macro", "has none of one of them",
                        "Run the model inside `with cost.watch(model) as trace:`.")  # fmt: skip
@@ -49,7 +56,7 @@ def watch(model: Any) -> Iterator[Watched]:
     """While the block runs, adds up what the arrays of a model of `nn.program` spend.
 
     Gives the `trace` that `bill` takes. The model's results are the same as without, bit for bit.
-    Raises ArgumentError where `model` is none.
+    Raises ArgumentError where `model` is none, or has no layer on arrays.
     """
     watched, layers = Watched(), [layer for _, layer in on_arrays(model)]
     try:

@@ -1,6 +1,7 @@
 """The bill of a programmed model is that of the layers it is made of, on the data that it sees."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -156,8 +157,44 @@ def test_a_model_that_was_not_watched_has_no_trace(x):
         pass
     with pytest.raises(ArgumentError, match="Run the model inside"):
         cost.bill(chip, trace=seen)
-    with pytest.raises(ArgumentError, match="holds none"):
-        cost.bill(torch.nn.Linear(3, 4))
+
+
+def test_a_model_that_was_never_programmed_is_refused_and_told_what_to_do():
+    """Neither watched in silence nor billed as nothing."""
+    for model in (torch.nn.Sequential(torch.nn.Linear(3, 4)), nn.Linear(3, 4)):
+        with pytest.raises(ArgumentError, match=r"holds none.*`nn.program\(model"):
+            cost.bill(model)
+        with (
+            pytest.raises(ArgumentError, match=r"holds none.*`nn.program\(model"),
+            cost.watch(model),
+        ):
+            pass
+    with pytest.raises(ArgumentError, match="`model` must be a programmed model"):
+        cost.watch(torch.nn.Linear).__enter__()
+
+
+class Odd(nn.Linear):
+    """A layer of a user's own that says something else than what it does."""
+
+    said: Any = None
+
+    def describe(self):
+        return self.said
+
+
+def test_what_a_layer_of_a_users_own_says_is_checked():
+    layer = Odd(20, 12).program(aimc.load("ideal-5bit"), np.random.default_rng(0))
+    for said in (3, "x", (3,), (cost.Description("", (3,)),)):  # pyright: ignore[reportArgumentType]
+        layer.said = said
+        with pytest.raises(ArgumentError, match="`Odd` must say what it does to be billed"):
+            cost.bill(layer)
+
+
+@pytest.mark.parametrize("steps", [3, [3], [["a"]], np.zeros(())])
+def test_layers_are_named_by_words(x, steps):
+    chip, _ = programmed(torch.nn.RNN, x)
+    with pytest.raises(ArgumentError, match="`every_step` must hold names of layers"):
+        cost.bill(chip, every_step=steps)
 
 
 class Tagger(torch.nn.Module):

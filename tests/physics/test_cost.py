@@ -17,7 +17,8 @@ from aimc.cost import cells
 from aimc.cost.bill import COMPONENTS
 from aimc.cost.reads import CONVERTERS, CURVED
 from aimc.cost.stages import KINDS
-from aimc.errors import ArgumentError
+from aimc.cost.watch import Watched
+from aimc.errors import AimcError, ArgumentError
 from aimc.parts import ivcurve
 from aimc.parts.driver import VoltageDriver
 
@@ -319,8 +320,10 @@ def test_what_cannot_be_billed_is_refused(hardware):
         cost.bill(macro, steps=51)
     with pytest.raises(ArgumentError, match="`hardware` must be a Hardware"):
         cost.layer("lstm", "taox-1t1r-128", 3, 4)  # pyright: ignore[reportArgumentType]
-    with pytest.raises(ArgumentError, match="`cell_tanh` must be 'digital' or 'ramp'"):
+    with pytest.raises(ArgumentError, match="`cell_tanh` must be one of digital, ramp"):
         cost.layer("lstm", hardware, 3, 4, cell_tanh="nope")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ArgumentError, match="`describe` must give the layers"):
+        cost.compare("lstm")  # pyright: ignore[reportArgumentType]
     for layers in ([], [3]):
         with pytest.raises(ArgumentError, match="`layers` must hold a Layer or more"):
             cost.bill_of(layers)  # pyright: ignore[reportArgumentType]
@@ -334,6 +337,56 @@ def test_what_cannot_be_billed_is_refused(hardware):
         cost.watch(macro),
     ):
         pass
+
+
+WRONG = (3, -2.5, "x", None, [], [3], (None,), {}, {"a": 1}, b"x", object(), int, np.zeros(()),
+         np.zeros((2, 3)))  # fmt: skip
+
+
+def test_no_argument_of_another_kind_ends_in_an_error_of_python_s(hardware):
+    """Each argument of each public function and method, in turn: taken, or refused in words."""
+    card, macro = cost.load(), build(hardware)
+    layer = cost.layer("rnn", hardware, 8, 4)
+    bill, (element, *_) = cost.bill_of(layer), card.elements.values()
+
+    def described(kind):
+        return cost.layer("rnn", hardware, 8, 4, converter=kind)
+
+    calls = [
+        (cost.bill, {"model": macro, "costs": card, "trace": macro.trace(np.zeros(16)),
+                     "activity": 0.5, "steps": 1, "every_step": ()}),
+        (cost.bill_of, {"layers": layer, "costs": card, "processors": 2, "steps": 1}),
+        (partial(cost.compare, described), {"costs": card, "converters": ("ramp",),
+                                            "processors": 2, "steps": 1}),
+        (cost.layer, {"kind": "lstm", "hardware": hardware, "inputs": 3, "size": 4,
+                      "projection": 2, "converter": "sar", "cell_tanh": "ramp",
+                      "usage": cost.Usage()}),
+        (cost.Usage, {"activity": 0.5, "fill": 0.5, "tall": True}),
+        (cost.Layer, {"name": "a", "stages": layer.stages, "times": 1}),
+        (cost.LookUp, {"name": "a", "count": 3}),
+        (cost.ElementWise, {"name": "a", "units": 3, "ops": 1}),
+        (cost.load, {"costs": card}),
+        (lambda model: cost.watch(model).__enter__(), {"model": macro}),
+        (Watched().reads, {"macro": macro}),
+        (Watched().mean, {"macro": macro}),
+        (bill.part, {"name": "cells"}),
+        (card.of, {"element": "cell", "quantity": "area"}),
+        (card.at, {"node": 1e-8, "voltage": 1.0, "frequency": 1e9}),
+        (card.replace, {"element": "cell", "area": 1.0}),
+        (partial(dataclasses.replace, card), {f.name: getattr(card, f.name)
+                                              for f in dataclasses.fields(card)}),
+        (partial(dataclasses.replace, element), {f.name: getattr(element, f.name)
+                                                 for f in dataclasses.fields(element)}),
+    ]  # fmt: skip
+    for function, right in calls:
+        for name in right:
+            for wrong in WRONG:
+                try:
+                    function(**{**right, name: wrong})
+                except AimcError:
+                    pass
+                except Exception as error:
+                    pytest.fail(f"{function}, {name}={wrong!r}: {error!r}")
 
 
 def test_a_bill_can_be_written(hardware):

@@ -102,7 +102,7 @@ def test_mistakes_are_told():
         (("ideal-5bit", "--model", "cnn"), "`kind` must be one of lstm"),
         (("ideal-5bit", "--model", "gru", "--projection", 3), "must be 0 but for an LSTM"),
         (("ideal-5bit", "--costs", "nothing"), "There is no cost card"),
-        (("ideal-5bit", "--cell-tanh", "nope"), "`cell_tanh` must be 'digital' or 'ramp'"),
+        (("ideal-5bit", "--cell-tanh", "nope"), "`cell_tanh` must be one of digital, ramp"),
         (("taox-1t1r-128", "--bits", 12), "programmable"),
     ):
         done = run(*args)

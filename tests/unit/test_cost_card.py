@@ -100,7 +100,7 @@ def test_only_what_there_is_can_be_replaced():
     card = cost.load()
     with pytest.raises(ArgumentError, match="`element` must be one of cell, driver"):
         card.replace("foo", area=1.0)
-    with pytest.raises(ArgumentError, match="`values` must be of area, but hold energy"):
+    with pytest.raises(ArgumentError, match="`quantity` must be one of area, but is 'energy'"):
         card.replace("cell", energy=1.0)
     with pytest.raises(ArgumentError, match="`processors` must be at least 1"):
         card.replace("look_up", processors=0.0)
