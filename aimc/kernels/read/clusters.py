@@ -7,18 +7,18 @@ from numpy.typing import NDArray
 
 from aimc.kernels.base.jit import inner, jit
 
+Floats = NDArray[np.float64]
+
 
 @inner
-def _cost(w, first, second, i, j):
+def _cost(w: Floats, first: Floats, second: Floats, i: int, j: int) -> float:
     """Sum of squared distances from their mean of the values i to j - 1."""
     total = first[j] - first[i]
     return second[j] - second[i] - total * total / (w[j] - w[i])
 
 
 @jit
-def contiguous(
-    w: NDArray[np.float64], first: NDArray[np.float64], second: NDArray[np.float64], k: int
-) -> NDArray[np.int64]:
+def contiguous(w: Floats, first: Floats, second: Floats, k: int) -> NDArray[np.int64]:
     """The first index of each of the k groups with the least sum of squared distances from means.
 
     w, first, second (n + 1,)  running sums, from 0, of the weights, weighted values and weighted

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from aimc.kernels.base.jit import exact_inner, inner
 
 Floats = NDArray[np.floating]
+Codes = NDArray[np.uint32]
+Kind = type[np.floating[Any]]
 
 SINGLE = 2e-6
 """Of the span of a converter's levels: so far below one a voltage counts as on it in single
@@ -44,13 +46,13 @@ class Levels(NamedTuple):
 
 
 def levels_of(
-    tables: list[tuple[NDArray[Any], NDArray[Any]]], which: NDArray[np.intp], kind: type
+    tables: list[tuple[NDArray[Any], NDArray[Any]]], which: NDArray[np.intp], kind: Kind
 ) -> Levels:
     """tables: each converter's levels (k,), rising [V], and outputs (k + 1,); which (groups, cols):
     the converter of each column."""
     size = 1 << max((len(levels) for levels, _ in tables), default=0).bit_length()
-    levels = np.full((len(tables), size), np.inf, kind)
-    outputs = np.empty((len(tables), size), kind)
+    levels: Floats = np.full((len(tables), size), np.inf, kind)
+    outputs: Floats = np.empty((len(tables), size), kind)
     slack = SINGLE if kind is np.float32 else 0.0
     for k, (edges, values) in enumerate(tables):
         levels[k, : len(edges)] = edges - slack * (edges[-1] - edges[0])
@@ -63,10 +65,11 @@ def levels_of(
     )  # fmt: skip
 
 
-def nothing(kind: type) -> Levels:
+def nothing(kind: Kind) -> Levels:
     """No conversion."""
-    none, index = np.empty(0, kind), np.empty((0, 0), np.uint32)
-    flat = np.empty((0, 0), kind)
+    index = np.empty((0, 0), np.uint32)
+    none: Floats = np.empty(0, kind)
+    flat: Floats = np.empty((0, 0), kind)
     return Levels(index, none, none, 0, 0, flat, flat, index, none, none)
 
 
@@ -81,26 +84,31 @@ def _bins(levels: Floats, outputs: Floats) -> tuple[int, Floats, Floats, Floats,
     real = np.isfinite(inner)
     origin = inner[:, 0]
     span = np.where(real, inner, -np.inf).max(axis=1) - origin
-    bins, none = 2 * levels.shape[1], np.zeros(0, levels.dtype)
+    bins: int = 2 * levels.shape[1]
+    none: Floats = np.zeros(0, levels.dtype)
     while bins <= MOST_BINS:
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             density = (bins / span).astype(levels.dtype)
-            place = np.clip((inner - origin[:, None]) * density[:, None], 0, bins - 1)
+            place: Floats = np.clip((inner - origin[:, None]) * density[:, None], 0, bins - 1)
         if not np.isfinite(density).all():
             break
-        place = np.where(real, place, bins + np.arange(inner.shape[1])).astype(np.int64)
-        if (np.diff(place, axis=1) > 0).all():
-            code = np.stack([np.searchsorted(row, np.arange(bins)) for row in place])
-            edge = np.take_along_axis(levels, code, axis=1)
+        place[~real] = (bins + np.flatnonzero(~real) % inner.shape[1]).astype(place.dtype)
+        bin_of = place.astype(np.int64)
+        if (bin_of[:, 1:] > bin_of[:, :-1]).all():
+            each = [np.searchsorted(row, np.arange(bins)) for row in bin_of]
+            code: NDArray[np.intp] = np.stack(each)
+            edge: Floats = np.take_along_axis(levels, code, axis=1)
             after = np.minimum(code + 1, levels.shape[1] - 1)
-            sides = [np.take_along_axis(outputs, at, axis=1) for at in (code, after)]
+            sides: list[Floats] = [np.take_along_axis(outputs, at, axis=1) for at in (code, after)]
             return bins, origin, density, edge, np.stack(sides, axis=-1)
         bins *= 2
     return 0, origin, np.zeros_like(origin), none, none
 
 
 @exact_inner
-def convert(u, low, high, group, t, code, y, add):
+def convert(
+    u: Floats, low: int, high: int, group: int, t: Levels, code: Codes, y: Floats, add: bool
+) -> None:
     """y[b] = outputs[number of levels of the column's converter that are at most u[b]], or y += it,
     for b from `low` to `high`.
 
@@ -113,7 +121,7 @@ def convert(u, low, high, group, t, code, y, add):
 
 
 @inner
-def _put(table, code, b, y, add):
+def _put(table: Floats, code: Codes, b: int, y: Floats, add: bool) -> None:
     """y[b] = table[code], or y += it."""
     if add:
         for j in range(y.shape[1]):
@@ -124,7 +132,9 @@ def _put(table, code, b, y, add):
 
 
 @exact_inner
-def _search(u, low, high, group, t, code, y, add):
+def _search(
+    u: Floats, low: int, high: int, group: int, t: Levels, code: Codes, y: Floats, add: bool
+) -> None:
     """As `convert`, halving the levels that are left."""
     base, levels, outputs = t.base, t.levels, t.outputs
     for b in range(low, high):
@@ -140,7 +150,9 @@ def _search(u, low, high, group, t, code, y, add):
 
 
 @exact_inner
-def _place(u, low, high, group, t, code, y, add):
+def _place(
+    u: Floats, low: int, high: int, group: int, t: Levels, code: Codes, y: Floats, add: bool
+) -> None:
     """As `convert`, by the bin that a number lies in and the one level that the bin holds."""
     kind, one = u.dtype.type, np.uint32(1)
     zero, last = kind(0), kind(t.bins - 1)

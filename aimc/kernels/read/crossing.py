@@ -126,7 +126,7 @@ def corrections(error: Array, cells: Array, limit: Array, pattern: NDArray[np.in
                 done += pulses * cells[c, b]
         for k in range(1, count):
             wanted = -error[c, k] - done
-            at = np.searchsorted(ranked, wanted)
+            at = np.searchsorted(ranked, np.float64(wanted))
             if at == choices or (at > 0 and wanted - ranked[at - 1] < ranked[at] - wanted):
                 at -= 1
             if abs(wanted) <= abs(wanted - ranked[at]):

@@ -125,7 +125,7 @@ class Scratch(NamedTuple):
 
 
 @exact_inner
-def normal_numbers(read, step):
+def normal_numbers(read: Read, step: int) -> Floats:
     """(batch, groups * drawn) of one step; steps come in order."""
     at = step % max(1, len(read.draws)) if read.state.size else step
     if read.state.size and at == 0:
@@ -135,7 +135,7 @@ def normal_numbers(read, step):
 
 
 @exact_inner
-def scratch(plan, batch):
+def scratch(plan: Plan, batch: int) -> Scratch:
     """What `execute` works in for so many reads at once."""
     kind = plan.matrix.dtype
     rows, cols = plan.matrix.shape
@@ -156,8 +156,13 @@ def scratch(plan, batch):
     )
 
 
+@inner
+def _product(a: Floats, b: Floats, out: Floats, work: Scratch) -> None:
+    gemm(1.0, a, False, b, False, 0.0, out, (work.words, work.reals))
+
+
 @exact_inner
-def _drive(z, at, plan, v):
+def _drive(z: Floats, at: int, plan: Plan, v: Floats) -> None:
     """v[:, at : at + n], volts of activations z (batch, n) of the rows from `at` on."""
     one = plan.matrix.dtype.type
     scale = plan.scale
@@ -175,7 +180,7 @@ def _drive(z, at, plan, v):
 
 
 @reduction
-def _sums(v, first, last, variance, spread):
+def _sums(v: Floats, first: int, last: int, variance: Floats, spread: Floats) -> None:
     """spread (batch, 1), the variance of a current, for one variance of each row's cells, of the
     rows from `first` to `last`."""
     for b in range(v.shape[0]):
@@ -186,7 +191,7 @@ def _sums(v, first, last, variance, spread):
 
 
 @exact_inner
-def _squares(v, first, last, power):
+def _squares(v: Floats, first: int, last: int, power: Floats) -> None:
     """power = v^2 of the rows from `first` to `last`."""
     for b in range(v.shape[0]):
         for k in range(np.uint64(first), np.uint64(last)):
@@ -194,35 +199,33 @@ def _squares(v, first, last, power):
 
 
 @exact_inner
-def _forms(noise, first, last, work):
+def _forms(noise: Noise, first: int, last: int, work: Scratch) -> None:
     """work.spread (batch, lines) and work.shares (batch, m * lines) of a row block's own forms."""
     v, power, spread = work.v, work.power, work.spread
-    one = v.dtype.type
     if spread.shape[1] == 1:
         _sums(v, first, last, noise.variance, spread)
         return
     _squares(v, first, last, power)
     squares, variance = power[:, first:last], noise.variance[first:last]
-    gemm(one(1), squares, False, variance, False, one(0), spread, (work.words, work.reals))
+    _product(squares, variance, spread, work)
     if noise.signs.size:
         here, modes = v[:, first:last], noise.modes[first:last]
-        gemm(one(1), here, False, modes, False, one(0), work.shares, (work.words, work.reals))
+        _product(here, modes, work.shares, work)
 
 
 @exact_inner
-def _shared_forms(shared, a, work):
+def _shared_forms(shared: Shared, a: int, work: Scratch) -> None:
     """work.own (batch, blocks * n), .mean (batch, blocks), .shares (batch, cols): of array `a`."""
-    v, power, kept = work.v, work.power, (work.words, work.reals)
-    one, low, high = v.dtype.type, shared.edges[a], shared.edges[a + 1]
+    v, power, low, high = work.v, work.power, shared.edges[a], shared.edges[a + 1]
     _squares(v, low, high, power)
     here, squares = v[:, low:high], power[:, low:high]
-    gemm(one(1), squares, False, shared.diagonal[low:high], False, one(0), work.own, kept)
-    gemm(one(1), here, False, shared.mean[low:high], False, one(0), work.mean, kept)
-    gemm(one(1), here, False, shared.cross[low:high], False, one(0), work.shares, kept)
+    _product(squares, shared.diagonal[low:high], work.own, work)
+    _product(here, shared.mean[low:high], work.mean, work)
+    _product(here, shared.cross[low:high], work.shares, work)
 
 
 @inner
-def _add_shared(shared, a, fresh, low, high, work):
+def _add_shared(shared: Shared, a: int, fresh: bool, low: int, high: int, work: Scratch) -> None:
     """work.spread[b] += variances by the shared forms of array `a`, for b from `low` to `high`;
     fresh: it is the first of its row block."""
     own, mean, cross, spread = work.own, work.mean, work.shares, work.spread
@@ -246,7 +249,7 @@ def _add_shared(shared, a, fresh, low, high, work):
 
 
 @exact_inner
-def _add_modes(signs, low, high, shares, spread):
+def _add_modes(signs: Floats, low: int, high: int, shares: Floats, spread: Floats) -> None:
     """spread[b] += sign share^2, of shares (batch, m * lines), signs (m * lines,), for b from `low`
     to `high`."""
     lines = spread.shape[1]
@@ -258,7 +261,9 @@ def _add_modes(signs, low, high, shares, spread):
 
 
 @exact_inner
-def _volts(plan, group, low, high, draws, spread, i):
+def _volts(
+    plan: Plan, group: int, low: int, high: int, draws: Floats, spread: Floats, i: Floats
+) -> None:
     """i[b] becomes the volts at the comparators, of currents with deviations from the variances
     spread[b] (lines,) times normal numbers draws[b] (groups * drawn), for b from `low` to `high`.
     """
@@ -283,7 +288,7 @@ def _volts(plan, group, low, high, draws, spread, i):
 
 
 @exact_inner
-def _noises(noise, first, last, work):
+def _noises(noise: Noise, first: int, last: int, work: Scratch) -> tuple[int, bool]:
     """What the noise of a row block needs of products; returns its last array in `shared`, whose
     variances are still to be added, and whether it is the only one."""
     if noise.variance.shape[1]:
@@ -302,12 +307,11 @@ def _noises(noise, first, last, work):
 
 
 @exact_inner
-def execute(plan, x, s, draws, work):
+def execute(plan: Plan, x: Floats, s: Floats, draws: Floats, work: Scratch) -> None:
     """work.y (batch, cols): one read of activations x (batch, .) and s (batch, .), side by side.
 
     draws (batch, groups * drawn): normal numbers.
     """
-    one = plan.matrix.dtype.type
     _drive(x, 0, plan, work.v)
     _drive(s, x.shape[1], plan, work.v)
     i, noise, several = work.i, plan.noise, plan.sums.size > 0
@@ -316,7 +320,7 @@ def execute(plan, x, s, draws, work):
     for group in range(plan.edges.size - 1):
         first, last = plan.edges[group], plan.edges[group + 1]
         v, matrix = work.v[:, first:last], plan.matrix[first:last]
-        gemm(one(1), v, False, matrix, False, one(0), i, (work.words, work.reals))
+        _product(v, matrix, i, work)
         array, fresh = _noises(noise, first, last, work) if noise.drawn else (-1, True)
         for low in range(0, batch, strip):
             high = min(low + strip, batch)
@@ -331,7 +335,7 @@ def execute(plan, x, s, draws, work):
 
 
 @exact
-def read(plan, draws, x, y):
+def read(plan: Plan, draws: Floats, x: Floats, y: Floats) -> None:
     """y (batch, cols) = plan(x) for activations x (batch, driven)."""
     work = scratch(plan, len(x))
     execute(plan, x, x[:, :0], draws, work)

@@ -8,7 +8,7 @@ import numpy as np
 
 from aimc.kernels.base.jit import exact
 from aimc.kernels.read.conversion import Levels, convert
-from aimc.kernels.read.plan import execute, normal_numbers, scratch
+from aimc.kernels.read.plan import Floats, Read, execute, normal_numbers, scratch
 from aimc.kernels.read.tanh import tanh_of
 
 
@@ -21,7 +21,7 @@ class Cell(NamedTuple):
 
 
 @exact
-def rnn(gate, x, h, out):
+def rnn(gate: Read, x: Floats, h: Floats, out: Floats) -> None:
     """h' = gate(x, h).
 
     gate: a Read. x (steps, batch, features); h (batch, hidden): the first state, overwritten by the
@@ -35,7 +35,14 @@ def rnn(gate, x, h, out):
 
 
 @exact
-def lstm(gates, projection, cell, x, states, seen):
+def lstm(
+    gates: Read,
+    projection: Read,
+    cell: Cell,
+    x: Floats,
+    states: tuple[Floats, Floats],
+    seen: tuple[Floats, Floats, Floats],
+) -> None:
     """c' = f c + i g, h' = o tanh(c') with i, f, g, o = gates(x, h); h' = projection(h').
 
     As `rnn`; states: h and c (batch, hidden); seen: out, cells (steps, batch, hidden) and inner, of
@@ -79,7 +86,7 @@ def lstm(gates, projection, cell, x, states, seen):
 
 
 @exact
-def gru(gates, new, x, h, out, inner):
+def gru(gates: Read, new: Read, x: Floats, h: Floats, out: Floats, inner: Floats) -> None:
     """h' = n + z (h - n) with r, z = gates(x, h) and n = new(x, r h); as `rnn`.
 
     inner: as in `lstm`, for r h.
@@ -103,7 +110,7 @@ def gru(gates, new, x, h, out, inner):
 
 
 @exact
-def gru_after(gates, new_x, new_h, x, h, out):
+def gru_after(gates: Read, new_x: Read, new_h: Read, x: Floats, h: Floats, out: Floats) -> None:
     """As `gru`, with n = tanh(new_x(x) + r new_h(h))."""
     batch, size = h.shape
     kind = h.dtype.type

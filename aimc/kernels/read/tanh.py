@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import types
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
 from aimc.kernels.base.jit import exact, exact_inner
 
 
 @intrinsic
-def _double(typing, bits):
+def _double(typing: Any, bits: Any) -> Any:
     """The float64 with these 64 bits."""
 
-    def build(context, builder, signature, args):
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.bitcast(args[0], context.get_value_type(types.float64))
 
     return types.float64(types.int64), build
@@ -26,7 +29,7 @@ _LN2_LOW = 2.0**-60 * float(round((0.693147180559945309417232121458 - _LN2_HIGH)
 
 
 @exact_inner
-def tanh_of(x):
+def tanh_of(x: float) -> float:
     """tanh in float64 to 2 units of the last place, without branches.
 
     (e - 1) / (e + 1) with e = exp(2 |x|) = 2^k exp(r), |r| <= ln 2 / 2, exp(r) - 1 by its series.
@@ -54,7 +57,7 @@ def tanh_of(x):
 
 
 @exact
-def tanh(x, y):
+def tanh(x: NDArray[np.floating], y: NDArray[np.floating]) -> None:
     """y = tanh(x), both (n,) of one type; the same bits as within a cell."""
     for k in range(len(x)):
         y[k] = tanh_of(float(x[k]))
