@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from aimc.cli.many import Many
+from aimc.cli.options import Json, Seed, Speech, Text, taking
 from aimc.errors import AimcError
 from aimc.version import __version__
 
@@ -65,12 +66,10 @@ app = typer.Typer(
 bench = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(bench, name="bench", help="Measure a network's accuracy on simulated chips.")
 
-Seed = Annotated[int, typer.Option(min=0, help="Seed: the same one gives the same chips.")]
 Bits = Annotated[
     int | None,
     typer.Option(min=1, max=16, help="Input and output bits.", show_default="as the card says"),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for figures and JSON.")]
 
 
@@ -276,68 +275,9 @@ def cost(
     )  # fmt: skip
 
 
-Cards = Annotated[
-    list[str] | None,
-    typer.Option(help="Cards or paths; several to compare.", show_default="taox-1t1r-128"),
-]
-ManyBits = Annotated[
-    list[int] | None,
-    typer.Option(min=1, max=16, help="Input and output bits: 3 4 5.", show_default="the card's"),
-]
-Chips = Annotated[int, typer.Option(min=1, help="Chips to program of each kind.")]
-Pretrained = Annotated[
-    bool, typer.Option("--pretrained", help="Evaluate the trained model of the checkout.")
-]
-Aware = Annotated[
-    bool, typer.Option("--hardware-aware", help="Also train for each card and number of bits.")
-]
-Hours = Annotated[
-    list[float] | None,
-    typer.Option(min=0, help="Ages of the chips: 0 1 24 720.", show_default="the card's age"),
-]
-Origins = Annotated[
-    bool, typer.Option("--origins", help="Also one effect on, and one off, at a time.")
-]
-DigitalReadout = Annotated[
-    bool, typer.Option("--digital-readout", help="Keep the last layer off the arrays.")
-]
-Checkpoint = Annotated[
-    Path | None,
-    typer.Option(help="Folder in which trainings keep their state, to go on where they stood."),
-]
-Results = Annotated[Path, typer.Option(help="Folder for models, figures and JSON.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace files of another run.")]
-
-
 @bench.command(cls=Many)
-def kws(
-    card: Cards = None,
-    bits: ManyBits = None,
-    chips: Chips = 10,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder in the layout of Google Speech Commands.",
-            show_default="synthesised speech",
-        ),
-    ] = None,
-    pretrained: Pretrained = False,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Train for a few minutes only; less accurate.")
-    ] = False,
-    hidden: Annotated[
-        int | None, typer.Option(min=1, help="State size of the LSTM.", show_default="32")
-    ] = None,
-    hardware_aware: Aware = False,
-    hours: Hours = None,
-    origins: Origins = False,
-    digital_readout: DigitalReadout = False,
-    checkpoint: Checkpoint = None,
-    seed: Seed = 0,
-    json: Json = False,
-    out: Results = Path("results"),
-    force: Force = False,
-) -> None:
+@taking(Speech)
+def kws(options: Speech) -> None:
     """Keyword spotting (12 classes) with an LSTM: its accuracy in floating point and on chips.
 
     Trains the network, programs it into `--chips` simulated chips of each card (taox-1t1r-128 if
@@ -348,51 +288,13 @@ def kws(
     another run are not replaced without `--force`.
     """
     from aimc.cli import keywords
-    from aimc.cli.options import CARD, Options
 
-    options = Options(
-        card or [CARD], bits or [], chips, data, pretrained, quick, hardware_aware, hours or [],
-        origins, digital_readout, checkpoint, seed, json, out, force,
-    )  # fmt: skip
-    keywords.bench(options, hidden)
+    keywords.bench(options)
 
 
 @bench.command(cls=Many)
-def lm(
-    card: Cards = None,
-    bits: ManyBits = None,
-    chips: Chips = 10,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            help="A Penn Treebank folder, or any text file.", show_default="King James Bible"
-        ),
-    ] = None,
-    size: Annotated[
-        str | None,
-        typer.Option(help="small, or full: 633 x 8064 weights.", show_default="small"),
-    ] = None,
-    epochs: Annotated[
-        int | None, typer.Option(min=0, help="0: untrained.", show_default="the recipe's")
-    ] = None,
-    characters: Annotated[
-        int | None,
-        typer.Option(min=2, help="Of each split to evaluate.", show_default="all; quick: 10000"),
-    ] = None,
-    pretrained: Pretrained = False,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Less training, and the first part of the test text.")
-    ] = False,
-    hardware_aware: Aware = False,
-    hours: Hours = None,
-    origins: Origins = False,
-    digital_readout: DigitalReadout = False,
-    checkpoint: Checkpoint = None,
-    seed: Seed = 0,
-    json: Json = False,
-    out: Results = Path("results"),
-    force: Force = False,
-) -> None:
+@taking(Text)
+def lm(options: Text) -> None:
     """Character language model with a projected LSTM: bits per character, in floating point and on
     chips, and what it writes.
 
@@ -401,13 +303,8 @@ def lm(
     `--epochs`.
     """
     from aimc.cli import language
-    from aimc.cli.options import CARD, Options
 
-    options = Options(
-        card or [CARD], bits or [], chips, data, pretrained, quick, hardware_aware, hours or [],
-        origins, digital_readout, checkpoint, seed, json, out, force,
-    )  # fmt: skip
-    language.bench(options, size, epochs, characters)
+    language.bench(options)
 
 
 @app.command()

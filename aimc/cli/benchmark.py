@@ -5,24 +5,30 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import rich
+import typer
 
 import aimc
 from aimc import cards, cost, nn
-from aimc.cli import show
-from aimc.cli.options import Chosen, Options
+from aimc.cli import results, show
+from aimc.cli.options import Options
 from aimc.cli.results import keep, say, statistics
 from aimc.errors import DataError
 from aimc.macro import Hardware
 from aimc.tasks.effects import effects, levels, one_at_a_time
 
+if TYPE_CHECKING:
+    from aimc.cli.options import Chosen
+
 FOLDER = "benchmarks/checkpoints"
 
 Models = dict[tuple[str, int], Any]
+Evaluate = Callable[[Any], tuple[float, Any]]
 
 
 @dataclass(frozen=True)
@@ -38,11 +44,143 @@ class Case:
     model: Any
 
 
+class Run:
+    """A run of a benchmark: its models, the chips that they are programmed into, and its record.
+
+    shipped: the trained model's file in the checkout, for `--pretrained`.
+    """
+
+    def __init__(self, options: Options, shipped: str) -> None:
+        self.options, self.chosen = options, options.hardware()
+        self.shipped = checkpoint(shipped) if options.pretrained else None
+        self.files: list[Path] = []
+        self.record: dict[str, Any] = {}
+        show.folder(options.out)
+        rich.reconfigure(stderr=True)  # the bars of training, too, leave stdout to the results
+
+    def begin(
+        self, title: str, name: str, task: Any, start: Any, recipe: Any, fitted: nn.Recipe,
+        settings: dict[str, Any], **fields: Any,
+    ) -> None:  # fmt: skip
+        """The record, before any work. Raises DataError where files of another run would be lost.
+
+        name: of the float model's file, with which those of the others begin. start: the float
+        model as it is now; recipe (None: it is not trained), fitted: how it and those for hardware
+        are trained. settings, fields: join those of the record.
+        """
+        options, self.name, self.task, self.fitted = self.options, name, task, fitted
+        digests = {f"{c}, {b} bits": cards.digest(each) for (c, b), each in self.chosen.items()}
+        settings = {**options.settings, **settings}
+        self.record = results.record(title, data=task.label, **fields, settings=settings)
+        self.record |= {"data digest": task.digest, "hardware": digests}
+        self.path = options.out / f"{options.name(name)}.json"
+        keep(self.path, results.identity(self.record), options.force)
+        said = {"data digest": task.digest, "seed": options.seed}
+        self.info = {**said, "recipe": recipe and asdict(recipe)}
+        if self.shipped is None:
+            keep(options.out / f"{name}.safetensors", self.info, options.force)
+        for key, each in self.chosen.items() if options.hardware_aware else ():
+            aware = {
+                **said, "recipe": asdict(fitted), "hardware": cards.digest(each),
+                "digital": list(options.digital),
+                "started from": start.info if self.shipped else self.info,
+            }  # fmt: skip
+            keep(options.out / self._aware_file(name, key), aware, options.force)
+
+    def save(self, model: Any, file: str) -> None:
+        """Writes a model that this run has trained."""
+        self.files.append(self.options.out / file)
+        self.task.save(model, self.files[-1])
+
+    def measure(
+        self, model: Any, floating: dict[str, float], evaluate: Evaluate, lower: bool,
+        steps: int = 1,
+    ) -> tuple[Case, Any]:  # fmt: skip
+        """Measures chips of every case, into the record; the last case, and its sum of extras.
+
+        model, floating: the float model, and its value on each split. Others: see `measure`.
+        """
+        options, chosen = self.options, self.chosen
+        models: dict[str, Models] = {"plain": dict.fromkeys(chosen, model)}
+        if options.hardware_aware:
+            models["hardware-aware"] = self._adapted(model)
+
+        def rows(wanted: list[Case]) -> list[tuple[dict[str, Any], Any]]:
+            return measure(wanted, options, evaluate, lower, steps)
+
+        wanted = list(cases(chosen, models, options.hours or [], options.quick))
+        found = rows(wanted)
+        fitted = models.get("hardware-aware", {})
+        infos = {f"{card}, {bits} bits": each.info for (card, bits), each in fitted.items()}
+        self.record |= {
+            "models": {"float": model.info, **infos},
+            "float": floating,
+            "rows": [row for row, _ in found],
+            "origins": [
+                row for row, _ in rows(list(origins(chosen, models)) if options.origins else [])
+            ],
+        }
+        return wanted[-1], found[-1][1]
+
+    def chip(self, case: Case) -> Any:
+        """The first chip of a case."""
+        rng = np.random.default_rng(self.options.seed)
+        return nn.program(case.model, case.hardware, rng, digital=self.options.digital)
+
+    def write(self, shown: Callable[[], None]) -> None:
+        """Writes the record, and prints it as JSON or as `shown` does."""
+        text = show.as_json(self.record)
+        if self.options.json:
+            typer.echo(text)
+        else:
+            shown()
+        self.files.append(show.write_text(self.path, text + "\n"))
+
+    def remarks(self) -> list[str]:
+        """What a reader of the table must know of this run."""
+        still = {name for (name, _), each in self.chosen.items() if not each.device.on_age}
+        if not still or not self.options.hours:
+            return []
+        return [f"cells of {', '.join(sorted(still))} do not age: hours change nothing"]
+
+    def _adapted(self, model: Any) -> Models:
+        """A model for each card and number of bits: of the checkout, where one lies beside the
+        shipped float model, or made of `model` and saved.
+
+        Raises DataError where one of the checkout was trained for other hardware.
+        """
+        options, shipped, found = self.options, self.shipped, {}
+        paths: dict[tuple[str, int], Path] = {}
+        if shipped and not options.digital:
+            paths = {k: shipped.with_name(self._aware_file(shipped.stem, k)) for k in self.chosen}
+        for key, path in paths.items():
+            if path.is_file():
+                found[key] = self.task.load(path)
+                if found[key].info.get("hardware") != cards.digest(self.chosen[key]):
+                    raise DataError(
+                        f"{FOLDER}/{path.name} must be trained for {key[0]} as it is to be "
+                        "measured on it, but was trained for other numbers. Leave --pretrained "
+                        "out to train for them."
+                    )
+        for key, each in self.chosen.items():
+            if key not in found:
+                say(f"training for {key[0]}, {key[1]} bits")
+                file = self._aware_file(self.name, key)
+                found[key] = self.task.adapt(
+                    model, each, options.seed, self.fitted, options.run_file(Path(file).stem),
+                    digital=options.digital,
+                )  # fmt: skip
+                self.save(found[key], file)
+        return found
+
+    def _aware_file(self, model: str, key: tuple[str, int]) -> str:
+        """Of a model that was trained from `model` for a card and a number of bits."""
+        kept = "-digital" if self.options.digital else ""
+        return f"{model}-{Path(key[0]).stem}-{key[1]}bit{kept}.safetensors"
+
+
 def cases(
-    chosen: Chosen,
-    models: dict[str, Models],
-    hours: list[float],
-    quick: bool,
+    chosen: Chosen, models: dict[str, Models], hours: list[float], quick: bool
 ) -> Iterator[Case]:
     """models: by kind of training, for each card and bits."""
     for (name, bits), each in chosen.items():
@@ -67,23 +205,17 @@ def origins(chosen: Chosen, models: dict[str, Models]) -> Iterator[Case]:
 
 
 def measure(
-    wanted: Collection[Case],
-    chips: int,
-    seed: int,
-    evaluate: Callable[[Any], tuple[float, Any]],
-    lower: bool,
-    digital: Collection[str] = (),
-    steps: int = 1,
+    wanted: Collection[Case], options: Options, evaluate: Evaluate, lower: bool, steps: int = 1
 ) -> list[tuple[dict[str, Any], Any]]:
     """A row for each case, with the sum of what `evaluate(chip)` gives beside its value.
 
-    Chip k has the seed `seed` + k in every case; without any effect all would be the same, and one
+    Chip k has the run's seed + k in every case; without any effect all would be the same, and one
     is measured. lower: lower values are better, and have no upper end; others are shares of one.
     steps: of an inference, whose energy is that of the first chip on the data it sees; what stays
     digital is left out.
     """
-    rows = []
-    counts = [chips if effects(case.hardware) else 1 for case in wanted]
+    rows, seed = [], options.seed
+    counts = [options.chips if effects(case.hardware) else 1 for case in wanted]
     with show.progress() as bar:
         every = bar.add_task("chips", total=sum(counts))
         for case, count in zip(wanted, counts, strict=True):
@@ -91,7 +223,7 @@ def measure(
             values, extra, energy = [], None, {}
             for chip_seed in range(seed, seed + count):
                 rng = np.random.default_rng(chip_seed)
-                chip = nn.program(case.model, case.hardware, rng, digital=digital)
+                chip = nn.program(case.model, case.hardware, rng, digital=options.digital)
                 if energy:
                     value, more = evaluate(chip)
                 else:
@@ -121,14 +253,6 @@ def measure(
     return rows
 
 
-def no_ageing(chosen: Chosen, hours: list[float]) -> str:
-    """A remark where hours were asked for and the cells of a card do not age."""
-    still = sorted({name for (name, _), each in chosen.items() if not each.device.on_age})
-    return (
-        f"cells of {', '.join(still)} do not age: hours change nothing" if hours and still else ""
-    )
-
-
 def checkpoint(file: str) -> Path:
     """A trained model of the checkout; DataError where there is none."""
     path = Path(aimc.__file__).parents[1] / FOLDER / file
@@ -139,85 +263,3 @@ def checkpoint(file: str) -> Path:
             "to train."
         )
     return path
-
-
-def adapted(
-    options: Options,
-    chosen: Chosen,
-    task: Any,
-    name: str,
-    shipped: str | None,
-    model: Any,
-    recipe: nn.Recipe,
-    written: list[Path],
-) -> Models:
-    """A model for each card and number of bits: from the checkout, or made of the float `model` by
-    `task.adapt` and saved.
-
-    name: of the float model's file, with which those of the others begin; saved ones are added to
-    `written`. shipped: the float model's file in the checkout, beside which those for hardware lie;
-    None takes none of them. Raises DataError where a model of the checkout was trained for other
-    hardware.
-    """
-    found: Models = {}
-    for key, each in chosen.items() if shipped else ():
-        file = aware_file(Path(str(shipped)).stem, key, options)
-        path = checkpoint(str(shipped)).with_name(file)
-        if not path.is_file():
-            continue
-        found[key] = task.load(path)
-        if found[key].info.get("hardware") != cards.digest(each):
-            raise DataError(
-                f"{FOLDER}/{file} must be trained for {key[0]} as it is to be measured on it, but "
-                "was trained for other numbers. Leave --pretrained out to train for them."
-            )
-    for key, each in chosen.items():
-        if key not in found:
-            say(f"training for {key[0]}, {key[1]} bits")
-            file = aware_file(name, key, options)
-            found[key] = task.adapt(
-                model, each, options.seed, recipe, options.run_file(Path(file).stem),
-                digital=options.digital,
-            )  # fmt: skip
-            written.append(options.out / file)
-            task.save(found[key], written[-1])
-    return found
-
-
-def infos(models: dict[str, Models]) -> dict[str, Any]:
-    """How the float model and those for hardware were trained."""
-    fitted = models.get("hardware-aware", {})
-    floating = next(iter(models["plain"].values()))
-    each = {f"{card}, {bits} bits": model.info for (card, bits), model in fitted.items()}
-    return {"float": floating.info, **each}
-
-
-def aware_file(model: str, key: tuple[str, int], options: Options) -> str:
-    """Of a model that was trained from `model` for a card and a number of bits."""
-    kept = "-digital" if options.digital else ""
-    return f"{model}-{Path(key[0]).stem}-{key[1]}bit{kept}.safetensors"
-
-
-def keep_models(
-    options: Options,
-    chosen: Chosen,
-    model: str,
-    info: dict[str, Any],
-    fitted: dict[str, Any],
-    start: dict[str, Any] | None = None,
-) -> None:
-    """DataError where a file that this run would write holds a model of another.
-
-    info, fitted: what the float model and those for hardware will say of their training. start:
-    what the float model of the checkout says, where it is taken.
-    """
-    if start is None:
-        keep(options.out / f"{model}.safetensors", info, options.force)
-    for key, each in chosen.items() if options.hardware_aware else ():
-        said = {
-            **fitted,
-            "hardware": cards.digest(each),
-            "digital": list(options.digital),
-            "started from": info if start is None else start,
-        }
-        keep(options.out / aware_file(model, key, options), said, options.force)

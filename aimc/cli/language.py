@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-import rich
-import typer
-
-from aimc import nn, tasks
+from aimc import tasks
 from aimc.cli import benchmark, results, show
-from aimc.cli.options import Options
+from aimc.cli.options import Text
 from aimc.tasks import character_modelling as recipes
 
 CHECKPOINT = "lm-kjv-small.safetensors"
@@ -20,107 +15,56 @@ QUICK_CHARACTERS = 10_000
 SAMPLE = 300
 
 
-def bench(options: Options, size: str | None, epochs: int | None, characters: int | None) -> None:
+def bench(options: Text) -> None:
     """Bits per character in floating point, then of `chips` chips of each case."""
+    size, epochs, characters = options.size, options.epochs, options.characters
     options.alone(size=size, epochs=epochs)
-    chosen = options.hardware()
-    checkpoint = benchmark.checkpoint(CHECKPOINT) if options.pretrained else None
-    show.folder(options.out)
-    rich.reconfigure(stderr=True)
-
+    run = benchmark.Run(options, CHECKPOINT)
     task = tasks.CharacterModelling(options.data)
     results.say(f"data: {task.label}")
     seed, quick = options.seed, options.quick
     recipe = recipes.QUICK if quick else recipes.FULL
     if epochs:
         recipe = replace(recipe, epochs=epochs)
-    fitted = recipes.QUICK_AWARE if quick else recipes.AWARE
     if characters is None and quick:
         characters = QUICK_CHARACTERS
-    untrained = task.load(checkpoint) if checkpoint else task.model(size or "small", seed)
+    model = task.load(run.shipped) if run.shipped else task.model(size or "small", seed)
     name = f"lm-{'kjv' if options.data is None else options.data.stem}-{size or 'small'}"
     name += ("-quick" if quick else "") + ("-untrained" if epochs == 0 else "")
-    record = results.record(
-        "character language model",
-        data=task.label,
+    run.begin(
+        "character language model", name, task, model, None if epochs == 0 else recipe,
+        recipes.QUICK_AWARE if quick else recipes.AWARE,
+        {"sizes": list(model.sizes), "shape": list(model.shape), "epochs": epochs,
+         "characters": characters},
         test_characters=min(characters or 2**62, len(task.split("test"))),
-        settings={
-            **options.settings, "sizes": list(untrained.sizes), "shape": list(untrained.shape),
-            "epochs": epochs, "characters": characters,
-        },
     )  # fmt: skip
-    record |= {"data digest": task.digest, "hardware": options.digests(chosen)}
-    path = options.out / f"{options.name(name)}.json"
-    results.keep(path, results.identity(record), options.force)
-    said = {"data digest": task.digest, "seed": seed}
-    info = {**said, "recipe": None if epochs == 0 else asdict(recipe)}
-    start = untrained.info if checkpoint else None
-    benchmark.keep_models(options, chosen, name, info, {**said, "recipe": asdict(fitted)}, start)
-
-    files: list[Path] = []
-    if checkpoint:
-        model = untrained
-    else:
+    if not run.shipped:
         if epochs == 0:
-            model = task.calibrate(untrained)
-            model.info = info
+            model = task.calibrate(model)
+            model.info = run.info
         else:
             results.say(f"training in floating point, {recipe.epochs} epochs")
-            model = task.train(untrained, seed, recipe, options.run_file(name))
-        files.append(options.out / f"{name}.safetensors")
-        task.save(model, files[-1])
+            model = task.train(model, seed, recipe, options.run_file(name))
+        run.save(model, f"{name}.safetensors")
     measured = {
         split: task.bits_per_character(model, split, characters) for split in ("validation", "test")
     }
     results.say(
         f"float model: {measured['test']:.3f} bits per character, "
-        f"{record['test_characters']} characters of the test split"
+        f"{run.record['test_characters']} characters of the test split"
     )
-    models: dict[str, benchmark.Models] = {"plain": dict.fromkeys(chosen, model)}
-    if options.hardware_aware:
-        models["hardware-aware"] = benchmark.adapted(
-            options,
-            chosen,
-            task,
-            name,
-            CHECKPOINT if checkpoint and not options.digital else None,
-            model,
-            fitted,
-            files,
-        )
 
     def evaluate(chip: Any) -> tuple[float, int]:
         return task.bits_per_character(chip, "test", characters), 0
 
-    def measure(cases: list[benchmark.Case]) -> list[dict[str, Any]]:
-        found = benchmark.measure(cases, options.chips, seed, evaluate, True, options.digital)
-        return [row for row, _ in found]
-
-    wanted = list(benchmark.cases(chosen, models, options.hours, quick))
-    record |= {
-        "models": benchmark.infos(models),
-        "float": measured,
-        "rows": measure(wanted),
-        "origins": measure(list(benchmark.origins(chosen, models)) if options.origins else []),
-        "sample": {},
-    }
-    if epochs != 0:
-        rng = np.random.default_rng(seed)
-        chip = nn.program(wanted[-1].model, wanted[-1].hardware, rng, digital=options.digital)
-        record["sample"] = {
-            "float": task.sample(model, SAMPLE, seed),
-            "chip": task.sample(chip, SAMPLE, seed),
-        }
-    text = show.as_json(record)
-    if options.json:
-        typer.echo(text)
-    else:
-        _print(record, benchmark.no_ageing(chosen, options.hours))
-    files.append(show.write_text(path, text + "\n"))
-    results.say("wrote " + ", ".join(map(str, files)))
+    last, _ = run.measure(model, measured, evaluate, True)
+    writers = {} if epochs == 0 else {"float": model, "chip": run.chip(last)}
+    run.record["sample"] = {who: task.sample(it, SAMPLE, seed) for who, it in writers.items()}
+    run.write(lambda: _print(run.record, run.remarks()))
+    show.wrote(*run.files)
 
 
-def _print(record: dict[str, Any], remark: str) -> None:
+def _print(record: dict[str, Any], remarks: list[str]) -> None:
     out = show.console()
     rows, cols = record["settings"]["shape"]
     out.print(
@@ -143,7 +87,7 @@ def _print(record: dict[str, Any], remark: str) -> None:
         "energy: one character on the first chip, from the currents of this text, arithmetic "
         f"included; embedding{' and readout' if kept else ''} digital and not billed"
     )
-    if remark:
+    for remark in remarks:
         out.print(remark)
     for who, sample in record["sample"].items():
         out.print(f"\n{who} model writes:\n{sample.strip()}")

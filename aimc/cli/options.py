@@ -1,40 +1,76 @@
-"""The options that every benchmark of networks has."""
+"""The options that benchmarks of networks have, and how a command takes them."""
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from aimc import cards
+import typer
+
 from aimc.errors import ArgumentError, as_number, must
-from aimc.macro import Hardware
-from aimc.nn import checkpoint as files
+
+if TYPE_CHECKING:
+    from aimc.macro import Hardware
+
+    Chosen = dict[tuple[str, int], Hardware]
 
 CARD = "taox-1t1r-128"
-
-Chosen = dict[tuple[str, int], Hardware]
+Seed = Annotated[int, typer.Option(min=0, help="Seed: the same one gives the same chips.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 
 @dataclass(frozen=True)
 class Options:
-    """The options of every benchmark; see the help of `aimc bench kws`."""
+    """The options of every benchmark."""
 
-    cards: list[str]
-    bits: list[int]
-    chips: int
-    data: Path | None
-    pretrained: bool
-    quick: bool
-    hardware_aware: bool
-    hours: list[float]
-    origins: bool
-    digital_readout: bool
-    checkpoint: Path | None
-    seed: int
-    json: bool
-    out: Path
-    force: bool
+    card: Annotated[
+        list[str] | None,
+        typer.Option(help="Cards or paths; several to compare.", show_default=CARD),
+    ] = None
+    bits: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=1, max=16, help="Input and output bits: 3 4 5.", show_default="the card's"
+        ),
+    ] = None
+    chips: Annotated[int, typer.Option(min=1, help="Chips to program of each kind.")] = 10
+    data: Path | None = None
+    pretrained: Annotated[
+        bool, typer.Option("--pretrained", help="Evaluate the trained model of the checkout.")
+    ] = False
+    quick: bool = False
+    hardware_aware: Annotated[
+        bool, typer.Option("--hardware-aware", help="Also train for each card and number of bits.")
+    ] = False
+    hours: Annotated[
+        list[float] | None,
+        typer.Option(min=0, help="Ages of the chips: 0 1 24 720.", show_default="the card's age"),
+    ] = None
+    origins: Annotated[
+        bool, typer.Option("--origins", help="Also one effect on, and one off, at a time.")
+    ] = False
+    digital_readout: Annotated[
+        bool, typer.Option("--digital-readout", help="Keep the last layer off the arrays.")
+    ] = False
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(help="Folder in which trainings keep their state, to go on where they stood."),
+    ] = None
+    seed: Seed = 0
+    json: Json = False
+    out: Annotated[Path, typer.Option(help="Folder for models, figures and JSON.")] = Path(
+        "results"
+    )
+    force: Annotated[bool, typer.Option("--force", help="Replace files of another run.")] = False
+
+    @property
+    def cards(self) -> list[str]:
+        """The cards, each once."""
+        return list(dict.fromkeys(self.card or [CARD]))
 
     @property
     def digital(self) -> tuple[str, ...]:
@@ -45,15 +81,15 @@ class Options:
     def settings(self) -> dict[str, Any]:
         """As the record has them: all that numbers follow from, data apart."""
         return {
-            "cards": list(dict.fromkeys(self.cards)), "bits": self.bits, "chips": self.chips,
-            "seed": self.seed, "quick": self.quick, "pretrained": self.pretrained,
-            "hardware_aware": self.hardware_aware, "hours": self.hours, "origins": self.origins,
-            "digital": list(self.digital),
+            "cards": self.cards, "bits": self.bits or [], "chips": self.chips, "seed": self.seed,
+            "quick": self.quick, "pretrained": self.pretrained,
+            "hardware_aware": self.hardware_aware, "hours": self.hours or [],
+            "origins": self.origins, "digital": list(self.digital),
         }  # fmt: skip
 
     def name(self, model: str) -> str:
         """Of the run's files, for the name of its float model's file."""
-        names = [Path(card).stem for card in dict.fromkeys(self.cards)]
+        names = [Path(card).stem for card in self.cards]
         words = [
             model,
             "pretrained" if self.pretrained else "",
@@ -71,21 +107,18 @@ class Options:
 
         Raises ArgumentError where an age is no time, or two cards' files would have one name.
         """
-        for hour in self.hours:
+        from aimc import cards
+
+        for hour in self.hours or []:
             as_number("--hours", 3600 * hour, minimum=0)
-        names = [Path(card).stem for card in dict.fromkeys(self.cards)]
-        if len(set(names)) < len(names):
+        if len({Path(card).stem for card in self.cards}) < len(self.cards):
             raise must("--card", "name cards of different names", f"names {', '.join(self.cards)}")
-        loaded = {name: cards.load(name) for name in dict.fromkeys(self.cards)}
+        loaded = {name: cards.load(name) for name in self.cards}
         return {
             (name, b): each.replace(bits=b) if self.bits else each
             for name, each in loaded.items()
             for b in dict.fromkeys(self.bits or [each.adc.bits])
         }
-
-    def digests(self, chosen: Chosen) -> dict[str, str]:
-        """Of the chosen hardware, as the record has them."""
-        return {f"{card}, {bits} bits": cards.digest(each) for (card, bits), each in chosen.items()}
 
     def alone(self, **others: Any) -> None:
         """ArgumentError where `--pretrained` comes with an option that it leaves no effect."""
@@ -98,6 +131,66 @@ class Options:
 
     def run_file(self, model: str) -> Path | None:
         """Where the training of a model keeps its state, if anywhere."""
+        from aimc.nn import checkpoint
+
         if self.checkpoint is None:
             return None
-        return files.writable(self.checkpoint / f"{model}.run.safetensors", "--checkpoint")
+        return checkpoint.writable(self.checkpoint / f"{model}.run.safetensors", "--checkpoint")
+
+
+@dataclass(frozen=True)
+class Speech(Options):
+    """Those of `aimc bench kws`."""
+
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder in the layout of Google Speech Commands.",
+            show_default="synthesised speech",
+        ),
+    ] = None
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Train for a few minutes only; less accurate.")
+    ] = False
+    hidden: Annotated[
+        int | None, typer.Option(min=1, help="State size of the LSTM.", show_default="32")
+    ] = None
+
+
+@dataclass(frozen=True)
+class Text(Options):
+    """Those of `aimc bench lm`."""
+
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="A Penn Treebank folder, or any text file.", show_default="King James Bible"
+        ),
+    ] = None
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Less training, and the first part of the test text.")
+    ] = False
+    size: Annotated[
+        str | None, typer.Option(help="small, or full: 633 x 8064 weights.", show_default="small")
+    ] = None
+    epochs: Annotated[
+        int | None, typer.Option(min=0, help="0: untrained.", show_default="the recipe's")
+    ] = None
+    characters: Annotated[
+        int | None,
+        typer.Option(min=2, help="Of each split to evaluate.", show_default="all; quick: 10000"),
+    ] = None
+
+
+def taking(kind: type[Options]) -> Callable[[Callable[[Any], None]], Callable[..., None]]:
+    """Makes a function of one object of that kind a command whose options are its fields."""
+
+    def decorate(function: Callable[[Any], None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def command(**given: Any) -> None:
+            function(kind(**given))
+
+        vars(command)["__signature__"] = inspect.signature(kind, eval_str=True)
+        return command
+
+    return decorate

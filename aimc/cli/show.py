@@ -5,8 +5,9 @@ from __future__ import annotations
 import json as json_format
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
@@ -17,6 +18,9 @@ from rich.text import Text
 from aimc import cards, reproduce
 from aimc.errors import must
 from aimc.version import __version__
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def console() -> Console:
@@ -69,6 +73,18 @@ def write_text(path: Path, text: str) -> Path:
     return path
 
 
+def figures(out: Path, made: Mapping[str, Figure]) -> list[Path]:
+    """Writes figures, by name, into a folder."""
+    from aimc import plots
+
+    return [plots.save(figure, out / f"{name}.png") for name, figure in made.items()]
+
+
+def wrote(*files: Path) -> None:
+    """Says which files were written, on stderr."""
+    typer.echo("wrote " + ", ".join(map(str, dict.fromkeys(files))), err=True)
+
+
 def reproduced(
     name: str | None, data: Path | None, seed: int, json: bool, out: Path | None
 ) -> None:
@@ -85,11 +101,8 @@ def reproduced(
     typer.echo(record if json else str(table))
     if out is None:
         return
-    from aimc import plots
-
-    files = [write_text(out / f"{name}.json", record + "\n")]
-    files.append(plots.save(table.draw(), out / f"{name}.png"))
-    typer.echo("wrote " + ", ".join(map(str, files)), err=True)
+    text = write_text(out / f"{name}.json", record + "\n")
+    wrote(text, *figures(out, {name: table.draw()}))
 
 
 def all_cards(json: bool) -> None:
