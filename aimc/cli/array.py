@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 import typer
-from rich.table import Table
 
-import aimc
 from aimc import cards, plots
 from aimc.cli import show
 from aimc.curves import curve as named_curve
@@ -35,10 +33,8 @@ def simulate(
     function = named_curve(curve)
     if out is not None:
         show.folder(out)
-    std = 0.25 if curve == "linear" else 1.0  # of a pre-activation: four of them in +-1
     rng = np.random.default_rng(seed)
-    w = rng.normal(0.0, std * np.sqrt(3.0 / rows), size=(rows, cols))
-    x = rng.uniform(-1.0, 1.0, size=(batch, rows))
+    w, x = drawn(rng, rows, cols, batch, curve)
     macro = hardware.program(w, rng, function)
     error = (macro(x, rng) - function.f(x @ w)) / macro.lsb
 
@@ -57,10 +53,9 @@ def simulate(
         "arrays": macro.arrays,
         "cells": macro.cells,
     }
-    settings = {
-        "card": hardware.name, "digest": cards.digest(hardware), "rows": rows, "cols": cols,
-        "curve": curve, "batch": batch, "seed": seed, "bits": levels, "version": aimc.__version__,
-    }  # fmt: skip
+    settings = show.settings(
+        hardware, rows=rows, cols=cols, curve=curve, batch=batch, seed=seed, bits=levels
+    )
     text = show.as_json({**settings, **result})
     if json:
         typer.echo(text)
@@ -69,19 +64,26 @@ def simulate(
     if out is not None:
         first = macro.macros[0]
         figures = {
-            "conductance-map.png": plots.conductance_map(first),
-            "voltage-map.png": plots.voltage_map(first.crossbar.solve(_every_row_on(first))),
-            "transfer-curve.png": plots.transfer_curve(first.ramps[0][1]),
-            "ramp-levels.png": plots.ramp_levels(first.ramps[0][1]),
+            "conductance-map": plots.conductance_map(first),
+            "voltage-map": plots.voltage_map(first.crossbar.solve(_every_row_on(first))),
+            "transfer-curve": plots.transfer_curve(first.ramps[0][1]),
+            "ramp-levels": plots.ramp_levels(first.ramps[0][1]),
         }
-        files = [plots.save(figure, out / name) for name, figure in figures.items()]
-        files.append(show.write_text(out / "simulate.json", text + "\n"))
-        typer.echo("wrote " + ", ".join(map(str, files)), err=True)
+        made = show.figures(out, figures)
+        show.wrote(*made, show.write_text(out / "simulate.json", text + "\n"))
+
+
+def drawn(
+    rng: np.random.Generator, rows: int, cols: int, batch: int, curve: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Random weights (rows, cols) and inputs (batch, rows) for a converter of that curve."""
+    std = 0.25 if curve == "linear" else 1.0  # of a pre-activation: four of them in +-1
+    w = rng.normal(0.0, std * np.sqrt(3.0 / rows), size=(rows, cols))
+    return w, rng.uniform(-1.0, 1.0, size=(batch, rows))
 
 
 def _print(macro: str, result: dict[str, Any]) -> None:
     ramp = "partial ramps" if result["ramps_of"] == "linear partial sums" else "ramp"
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     rows = [
         ("rms error", f"{result['rms_error_lsb']:.3f} LSB"),
         ("of a perfect converter", f"{result['rms_quantisation_lsb']:.3f} LSB"),
@@ -91,11 +93,9 @@ def _print(macro: str, result: dict[str, Any]) -> None:
         (f"{ramp}, max |INL|", f"{result['max_inl_lsb']:.3f} LSB"),
         (f"{ramp}, max |DNL|", f"{result['max_dnl_lsb']:.3f} LSB"),
     ]
-    for row in rows:
-        table.add_row(*row)
     typer.echo(macro + "\n")
     out = show.console()
-    out.print(table)
+    out.print(show.columns(rows=rows))
     if result["ramps_of"] == "linear partial sums":
         out.print("\nrows are split: INL and DNL are of the linear converters of the partial sums")
 

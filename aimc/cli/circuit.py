@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import typer
 
-import aimc
 from aimc import cards, spice
-from aimc.cli import show
+from aimc.cli import array, show
 from aimc.curves import curve as named_curve
 from aimc.macro import Macro
 
@@ -21,10 +20,8 @@ def _programmed(
     """A macro of random weights, and inputs (batch, rows) for it."""
     hardware = cards.load(card).replace(rows=rows, cols=cols)
     function = named_curve(curve)
-    std = 0.25 if curve == "linear" else 1.0
     rng = np.random.default_rng(seed)
-    w = rng.normal(0.0, std * np.sqrt(3.0 / rows), size=(rows, cols))
-    x = rng.uniform(-1.0, 1.0, size=(batch, rows))
+    w, x = array.drawn(rng, rows, cols, batch, curve)
     return hardware.program(w, rng, function), x
 
 
@@ -73,10 +70,9 @@ def check(
         from aimc import plots
 
         figure = plots.conversion(found, columns=range(min(cols, 3)))
-        files = [plots.save(figure, out / "conversion.png"), *netlist.write(out / "macro.cir")]
+        files = [*show.figures(out, {"conversion": figure}), *netlist.write(out / "macro.cir")]
         files += standing.write(out / "array.cir")
-        files.append(show.write_text(out / "check.json", record + "\n"))
-        typer.echo("wrote " + ", ".join(map(str, dict.fromkeys(files))), err=True)
+        show.wrote(*files, show.write_text(out / "check.json", record + "\n"))
     if not agrees:
         raise typer.Exit(1)
 
@@ -84,8 +80,4 @@ def check(
 def _settings(
     macro: Macro, rows: int, cols: int, curve: str, batch: int, seed: int
 ) -> dict[str, Any]:
-    hardware = macro.hardware
-    return {
-        "card": hardware.name, "digest": cards.digest(hardware), "rows": rows, "cols": cols,
-        "curve": curve, "batch": batch, "seed": seed, "version": aimc.__version__,
-    }  # fmt: skip
+    return show.settings(macro.hardware, rows=rows, cols=cols, curve=curve, batch=batch, seed=seed)

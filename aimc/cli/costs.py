@@ -7,8 +7,7 @@ from typing import Any, cast
 
 import typer
 
-import aimc
-from aimc import cards, cost, plots
+from aimc import cards, cost
 from aimc.cli import show
 from aimc.cost.bill import as_table
 from aimc.cost.reads import CONVERTERS, CURVED, Converter, own
@@ -50,14 +49,12 @@ def bill(
         return cost.compare(layers, constants, kinds, processors=processors, steps=steps)
 
     found = bills(hardware.adc.bits)
-    record = {
-        "card": hardware.name, "digest": cards.digest(hardware), "costs": constants.name,
-        "model": model, "inputs": inputs, "hidden": hidden, "projection": projection,
-        "steps": steps, "tall": tall, "cell_tanh": cell_tanh, "activity": activity,
-        "processors": processors, "converter": mine, "version": aimc.__version__,
-        "fitted_or_unverified": constants.doubts(),
-        "bills": {name: each.as_dict() for name, each in found.items()},
-    }  # fmt: skip
+    record = show.settings(
+        hardware, costs=constants.name, model=model, inputs=inputs, hidden=hidden,
+        projection=projection, steps=steps, tall=tall, cell_tanh=cell_tanh, activity=activity,
+        processors=processors, converter=mine, fitted_or_unverified=constants.doubts(),
+        bills={name: each.as_dict() for name, each in found.items()},
+    )  # fmt: skip
     if json:
         typer.echo(show.as_json(record))
     else:
@@ -69,14 +66,13 @@ def bill(
         name: {str(b.bits): b.as_dict() for b in each} for name, each in swept.items()
     }
     figures = {
-        "parts.png": plots_cost.parts(found),
-        "timeline.png": plots_cost.timeline(found[mine]),
-        "efficiency.png": plots_cost.efficiency(swept),
+        "parts": plots_cost.parts(found),
+        "timeline": plots_cost.timeline(found[mine]),
+        "efficiency": plots_cost.efficiency(swept),
     }
-    files = [plots.save(figure, out / name) for name, figure in figures.items()]
+    files = show.figures(out, figures)
     files.append(show.write_text(out / "cost.json", show.as_json(record) + "\n"))
-    files.append(show.write_text(out / "cost.csv", found[mine].csv()))
-    typer.echo("wrote " + ", ".join(map(str, files)), err=True)
+    show.wrote(*files, show.write_text(out / "cost.csv", found[mine].csv()))
 
 
 def _swept(bills: Any) -> dict[str, list[cost.Bill]]:

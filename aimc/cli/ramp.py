@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 import typer
-from rich.table import Table
 
-import aimc
-from aimc import cards, plots
+from aimc import cards
 from aimc.cli import show
 from aimc.converters.base import Site
 from aimc.converters.calibration import CALIBRATIONS
@@ -43,11 +41,10 @@ def report(
     if out is not None:
         show.folder(out)
     design = adc.design(named_curve(curve), hardware.device)
-    record: dict[str, Any] = {
-        "card": hardware.name, "digest": cards.digest(hardware), "curve": curve, "bits": adc.bits,
-        "chips": chips, "seed": seed, "age": hardware.age, "version": aimc.__version__,
-        "design": _designed(design),
-    }  # fmt: skip
+    record = show.settings(
+        hardware, curve=curve, bits=adc.bits, chips=chips, seed=seed, age=hardware.age,
+        design=_designed(design),
+    )  # fmt: skip
     if not design.fits:
         typer.echo(show.as_json(record) if json else str(design))
         design.check()
@@ -68,12 +65,9 @@ def report(
     shown = ramps.get(adc.calibration) or next(reversed(ramps.values()))
     record["cells"] = _cells(design, shown)
     record |= {
-        "shown": shown.adc.calibration,
-        "c_fb": shown.c_fb,
-        "volts_per_unit": shown.gain,
-        "periods": shown.periods,
-        "conversion_time": shown.periods * (adc.t_step + adc.t_rest),
-    }
+        "shown": shown.adc.calibration, "c_fb": shown.c_fb, "volts_per_unit": shown.gain,
+        "periods": shown.periods, "conversion_time": shown.periods * (adc.t_step + adc.t_rest),
+    }  # fmt: skip
     text = show.as_json(record)
     if json:
         typer.echo(text)
@@ -81,12 +75,11 @@ def report(
         _print(design, record)
     if out is not None:
         figures = {
-            "ramp.png": plots_ramp.inl_over_chips(ramps, shown.adc.calibration),
-            "transfer.png": plots_ramp.transfer_over_chips(shown),
+            "ramp": plots_ramp.inl_over_chips(ramps, shown.adc.calibration),
+            "transfer": plots_ramp.transfer_over_chips(shown),
         }
-        files = [plots.save(figure, out / name) for name, figure in figures.items()]
-        files.append(show.write_text(out / "ramp.json", text + "\n"))
-        typer.echo("wrote " + ", ".join(map(str, files)), err=True)
+        files = show.figures(out, figures)
+        show.wrote(*files, show.write_text(out / "ramp.json", text + "\n"))
 
 
 def _site(hardware: Hardware, design: Design) -> Site:
@@ -142,39 +135,28 @@ def _print(design: Design, record: dict[str, Any]) -> None:
     out = show.console()
     verdict = "can be programmed" if design.resolved else "can be programmed, but codes will miss"
     typer.echo(f"{design}\n{verdict}, with cells of {design.device.name or 'this device'}\n")
-    table = Table(
-        "step",
-        "threshold",
-        "cells",
-        "target",
-        f"one chip, {record['shown']}",
-        box=None,
-        padding=(0, 2, 0, 0),
-    )
-    for each in record["cells"]:
-        table.add_row(
-            str(each["step"]), f"{each['from']:+.4f} to {each['to']:+.4f}", str(each["cells"]),
-            quantity(each["target"], "S"), quantity(each["written"], "S"),
-        )  # fmt: skip
-    out.print(table)
+    rows = (
+        (str(each["step"]), f"{each['from']:+.4f} to {each['to']:+.4f}", str(each["cells"]),
+         quantity(each["target"], "S"), quantity(each["written"], "S"))
+        for each in record["cells"]
+    )  # fmt: skip
+    chip = f"one chip, {record['shown']}"
+    out.print(show.columns("step", "threshold", "cells", "target", chip, rows=rows))
     out.print(f"\nworst |INL| and |DNL| of a chip [LSB], over {record['chips']} chips")
     if record["age"]:
         out.print(
             f"aged: {quantity(record['age'], 's')} after programming, for an array as old; "
             "again: calibrated then"
         )
-    table = Table(
-        "calibration", "INL before", "INL", "largest", "DNL", "largest", "below 1 LSB", "writes",
-        "reads", "memory", box=None, padding=(0, 2, 0, 0),
+    head = ("calibration", "INL before", "INL", "largest", "DNL", "largest", "below 1 LSB",
+            "writes", "reads", "memory")  # fmt: skip
+    worst = ("mean_inl_before", "mean_inl", "worst_inl", "mean_dnl", "worst_dnl")
+    rows = (
+        (name, *(f"{each[what]:.3f}" for what in worst), f"{each['share_below_1_lsb']:.1%}",
+         f"{each['writes']:.3g}", str(each["reads"]), f"{each['memory']} bits")
+        for name, each in record["calibrations"].items()
     )  # fmt: skip
-    for name, each in record["calibrations"].items():
-        table.add_row(
-            name, f"{each['mean_inl_before']:.3f}", f"{each['mean_inl']:.3f}",
-            f"{each['worst_inl']:.3f}", f"{each['mean_dnl']:.3f}", f"{each['worst_dnl']:.3f}",
-            f"{each['share_below_1_lsb']:.1%}", f"{each['writes']:.3g}", str(each["reads"]),
-            f"{each['memory']} bits",
-        )  # fmt: skip
-    out.print(table)
+    out.print(show.columns(*head, rows=rows))
     out.print(
         f"\nfeedback capacitor  {quantity(record['c_fb'], 'F')}, "
         f"{quantity(record['volts_per_unit'], 'V')} for a pre-activation of one\n"

@@ -7,19 +7,23 @@ import json
 import math
 import os
 import platform
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import typer
-from rich.table import Table
 from scipy import stats
 
 import aimc
+from aimc.cli import show
 from aimc.errors import DataError
 from aimc.nn import checkpoint
 from aimc.units import show as quantity
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def statistics(
@@ -53,23 +57,22 @@ def table(
     head = ("card", "bits", *(["training"] if trained else []), "effects",
             *(["hours"] if aged else []), "chips", name, "loss", "std", "95 % interval", "worst",
             "best", f"energy/{per}")  # fmt: skip
-    shown = Table(*head, box=None, padding=(0, 2, 0, 0))
     skip = ["", *([""] if trained else []), *([""] if aged else [])]
-    shown.add_row("float", *skip, "", "", format(reference, text))
     places = 2 if abs(unit) > 1 else 3
-    for r in rows:
-        low, high = r["interval_95"] or (None, None)
-        hours = "" if r["hours"] is None else f"{r['hours']:g}"
-        shown.add_row(
-            r["card"], str(r["bits"]), *([r["training"]] if trained else []), r["effects"],
-            *([hours] if aged else []), str(len(r["values"])), format(r["mean"], text),
-            f"{round(unit * (r['mean'] - reference), places) + 0.0:.{places}f}",
-            "" if r["std"] is None else format(r["std"], text),
-            "" if low is None else f"{format(low, text)} to {format(high, text)}",
-            format(r["worst"], text), format(r["best"], text),
-            quantity(r["energy_per_inference"], "J", 3),
-        )  # fmt: skip
-    return shown
+
+    def cells(r: dict[str, Any]) -> Iterator[str]:
+        yield from (r["card"], str(r["bits"]), *([r["training"]] if trained else []), r["effects"])
+        if aged:
+            yield "" if r["hours"] is None else f"{r['hours']:g}"
+        yield from (str(len(r["values"])), format(r["mean"], text))
+        yield f"{round(unit * (r['mean'] - reference), places) + 0.0:.{places}f}"
+        yield "" if r["std"] is None else format(r["std"], text)
+        yield " to ".join(format(end, text) for end in r["interval_95"] or ())
+        yield from (format(r["worst"], text), format(r["best"], text))
+        yield quantity(r["energy_per_inference"], "J", 3)
+
+    floating = ("float", *skip, "", "", format(reference, text))
+    return show.columns(*head, rows=(floating, *map(cells, rows)))
 
 
 def record(benchmark: str, **fields: Any) -> dict[str, Any]:

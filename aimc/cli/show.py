@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as json_format
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ from aimc.version import __version__
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from aimc.macro import Hardware
 
 
 def console() -> Console:
@@ -73,6 +75,20 @@ def write_text(path: Path, text: str) -> Path:
     return path
 
 
+def columns(*head: str, rows: Iterable[Iterable[Any]]) -> Table:
+    """A table without rules."""
+    table = Table(*head, box=None, padding=(0, 2, 0, 0), show_header=bool(head))
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def settings(hardware: Hardware, **others: Any) -> dict[str, Any]:
+    """What a record begins with: the card, its digest, other settings, the version."""
+    card = {"card": hardware.name, "digest": cards.digest(hardware)}
+    return {**card, **others, "version": __version__}
+
+
 def figures(out: Path, made: Mapping[str, Figure]) -> list[Path]:
     """Writes figures, by name, into a folder."""
     from aimc import plots
@@ -122,12 +138,12 @@ def all_cards(json: bool) -> None:
         }
         typer.echo(as_json(found))
         return
-    table = Table("card", "weights", "bits", "device", "what it is", box=None, padding=(0, 2, 0, 0))
-    for name, card in read.items():
-        h = card.hardware
-        size = f"{h.rows} x {h.cols}"
-        table.add_row(name, size, str(h.adc.bits), h.device.name or "inline", card.about)
-    console().print(table)
+    rows = (
+        (name, f"{h.rows} x {h.cols}", str(h.adc.bits), h.device.name or "inline", card.about)
+        for name, card in read.items()
+        for h in (card.hardware,)
+    )
+    console().print(columns("card", "weights", "bits", "device", "what it is", rows=rows))
 
 
 def one_card(name: str, json: bool) -> None:
@@ -145,10 +161,9 @@ def one_card(name: str, json: bool) -> None:
         return
     out = console()
     out.print(Text.assemble((card.hardware.name, "bold"), f"  {card.about}\n"))
-    table = Table("number", "value", "", "source", box=None, padding=(0, 2, 0, 0))
-    for e in card.entries:
-        mark = "" if e.verified else Text("unverified", "yellow")
-        table.add_row(f"{e.table}.{e.key}".lstrip("."), e.text, mark, e.source)
-    out.print(table)
+    doubt = Text("unverified", "yellow")
+    rows = ((f"{e.table}.{e.key}".lstrip("."), e.text, "" if e.verified else doubt, e.source)
+            for e in card.entries)  # fmt: skip
+    out.print(columns("number", "value", "", "source", rows=rows))
     doubtful = sum(not e.verified for e in card.entries)
     out.print(f"\n{len(card.entries)} numbers, {doubtful} of them unverified")
