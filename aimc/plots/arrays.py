@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from aimc.crossbar import Solution
 from aimc.errors import as_array, as_count, must
-from aimc.plots.style import BLUE, GREEN, GREY, ORANGE, new_figure, open_axes
+from aimc.plots.style import BLUE, GREEN, GREY, ORANGE, around, new_figure, open_axes, panels
 from aimc.spice import Conversion
 from aimc.units import show
 
@@ -69,12 +69,9 @@ def voltage_map(solution: Solution, read: int = 0) -> Figure:
 
 def transfer_curve(ramp: Converter) -> Figure:
     """What the converter puts out over its pre-activation, over the function it is to apply."""
-    ideal = ramp.curve.thresholds(ramp.bits)
-    margin = 0.12 * np.ptp(ideal) + 0.1
-    x = np.linspace(ideal[0] - margin, ideal[-1] + margin, 2001)
+    x = around(ramp, 2001)
     y = ramp(x)
-    figure = new_figure(6.4, 4.8)
-    curve, error = figure.subplots(2, 1, sharex=True, height_ratios=(2.2, 1))
+    figure, (curve, error) = panels((6.4, 4.8), 2, 1, sharex=True, height_ratios=(2.2, 1))
     curve.plot(x, ramp.curve.f(x), color=GREY, lw=1.2, label=f"{ramp.curve.name}, ideal")
     curve.step(x, y, color=BLUE, lw=1.2, where="mid", label=f"converter, {ramp.adc.bits} bits")
     curve.set(ylabel="output", title="Transfer curve of the programmed ramp")
@@ -85,7 +82,6 @@ def transfer_curve(ramp: Converter) -> Figure:
     low, high = error.get_ylim()
     error.set_ylim(low, high + 0.35 * (high - low))
     error.legend(frameon=False, loc="upper left", fontsize=8)
-    open_axes(curve, error)
     return figure
 
 
@@ -93,13 +89,11 @@ def ramp_levels(ramp: Converter) -> Figure:
     """The ramp's levels as built beside the ideal ones, with INL and DNL."""
     ideal = ramp.curve.thresholds(ramp.bits) * (ramp.gain * ramp.common) * 1e3
     code = np.arange(1, ideal.size + 1)
-    figure = new_figure(6.4, 4.8)
-    levels, errors = figure.subplots(2, 1, sharex=True, height_ratios=(1.6, 1))
+    figure, (levels, errors) = panels((6.4, 4.8), 2, 1, sharex=True, height_ratios=(1.6, 1))
     levels.plot(code, ideal, color=GREY, lw=1.2, label="ideal")
     levels.plot(code, ramp.levels * 1e3, "o", color=BLUE, ms=3.5, label="as programmed")
     levels.set(
-        ylabel="ramp level [mV]",
-        title=f"Ramp for {ramp.curve.name} at {ramp.adc.bits} bits",
+        ylabel="ramp level [mV]", title=f"Ramp for {ramp.curve.name} at {ramp.adc.bits} bits"
     )
     levels.legend(frameon=False)
     errors.axhline(0, color=GREY, lw=0.8)
@@ -107,7 +101,6 @@ def ramp_levels(ramp: Converter) -> Figure:
     errors.plot(code[:-1] + 0.5, ramp.dnl(), "x", color=ORANGE, ms=4, label="DNL")
     errors.set(xlabel="threshold", ylabel="error [LSB]")
     errors.legend(frameon=False, ncols=2)
-    open_axes(levels, errors)
     return figure
 
 
@@ -129,15 +122,13 @@ def conversion(result: Conversion, columns: Sequence[int] = (0,), read: int = 0)
     inside = (result.time >= begin) & (result.time < begin + times.period - times.edge)
     ns = (result.time[inside] - begin) * 1e9
     colours = (ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9")
-    figure = new_figure(8.0, 6.6)
-    rows, ramps, flips = figure.subplots(3, 1, sharex=True, height_ratios=(1, 2.6, 1))
+    figure, (rows, ramps, flips) = panels((8.0, 6.6), 3, 1, sharex=True, height_ratios=(1, 2.6, 1))
     for k in range(macro.shape[0]):
         rows.plot(ns, result.waves[f"in{k}"][inside] * 1e3, color=GREY, lw=0.8, alpha=0.7)
     rows.set(ylabel="rows [mV]", title="One conversion in ngspice")
     shown: set[str] = set()
     for n, j in enumerate(columns):
-        place = next(p for p, (where, _) in enumerate(macro.ramps) if where.start <= j < where.stop)
-        ramp = macro.ramps[place][1]
+        ramp = next(ramp for where, ramp in macro.ramps if where.start <= j < where.stop)
         curves = list(dict.fromkeys(each.curve for _, each in macro.ramps))
         wave = result.waves[f"ramp{curves.index(ramp.curve)}"][inside] * 1e3
         if ramp.curve.name not in shown:
@@ -157,7 +148,6 @@ def conversion(result: Conversion, columns: Sequence[int] = (0,), read: int = 0)
     ramps.set(ylabel="sampled, ramp [mV]")
     ramps.legend(frameon=False, fontsize=8, loc="upper left")
     flips.set(xlabel="time [ns]", ylabel="comparator [V]")
-    open_axes(rows, ramps, flips)
     return figure
 
 
@@ -180,11 +170,8 @@ def confusion_matrix(counts: Any, classes: Sequence[str], label: str = "") -> Fi
     axes.set_xticks(ticks, classes, rotation=45, ha="right")
     axes.set_yticks(ticks, classes)
     correct = np.trace(counts) / max(counts.sum(), 1)
-    axes.set(
-        xlabel="predicted",
-        ylabel="true",
-        title=f"{label}\n{correct:.1%} of {counts.sum():.0f} correct".strip(),
-    )
+    title = f"{label}\n{correct:.1%} of {counts.sum():.0f} correct".strip()
+    axes.set(xlabel="predicted", ylabel="true", title=title)
     figure.colorbar(image, ax=axes, label="share of the true class [%]")
     return figure
 
@@ -198,8 +185,7 @@ def accuracy_over_chips(
     """
     if not accuracy or not all(len(values) for values in accuracy.values()):
         raise must("accuracy", "hold one accuracy or more for each card", f"is {dict(accuracy)}")
-    figure = new_figure(max(4.6, 1.7 * len(accuracy) + 1.6), 4.2)
-    axes = figure.subplots()
+    figure, (axes,) = panels((max(4.6, 1.7 * len(accuracy) + 1.6), 4.2))
     axes.axhline(100 * float_accuracy, color=GREY, ls="--", lw=1.2, label="float model")
     for place, values in enumerate(accuracy.values()):
         percent = 100 * np.asarray(values, dtype=float)
@@ -214,5 +200,4 @@ def accuracy_over_chips(
     spare = max(0.0, 1.0 - (high - low)) / 2  # less than a percent would show rounding
     axes.set_ylim(low - spare, high + spare)
     axes.legend(frameon=False, fontsize=8)
-    open_axes(axes)
     return figure

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from matplotlib import ticker
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from aimc.cost.bill import COMPONENTS
 from aimc.errors import must
-from aimc.plots.style import BLUE, GREEN, GREY, ORANGE, open_axes
+from aimc.plots.style import BLUE, GREEN, GREY, ORANGE, open_axes, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from aimc.cost import Bill
 
@@ -54,10 +54,10 @@ class Point(NamedTuple):
 def parts(bills: Mapping[str, Bill]) -> Figure:
     """Energy, area and latency of several bills, component by component, as stacked bars."""
     _some(bills)
-    figure = Figure(figsize=(9.6, 4.2), layout="constrained")
-    for axes, what in zip(figure.subplots(1, 3), _PANELS, strict=True):
+    figure, each = panels((9.6, 4.2), 1, 3)
+    for axes, what in zip(each, _PANELS, strict=True):
         stack(axes, bills, what)
-    handles, labels = figure.axes[0].get_legend_handles_labels()
+    handles, labels = each[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=8)
     return figure
 
@@ -89,8 +89,7 @@ def timeline(bill: Bill) -> Figure:
     names = [n for n in _components([bill]) if any(n in p.busy for p in bill.phases)]
     end, count = bill.phases[-1].stop * 1e9, len(bill.phases)
     height = max(1.5 + 0.3 * len(names), 0.7 + 0.155 * count)
-    figure = Figure(figsize=(9.6, height), layout="constrained")
-    axes, key = figure.subplots(1, 2, width_ratios=(3.4, 1))
+    figure, (axes, key) = panels((9.6, height), 1, 2, width_ratios=(3.4, 1))
     used: dict[str, str] = {}
     taken = [-np.inf] * 3  # where the last number of each line of numbers stands
     for k, phase in enumerate(bill.phases):
@@ -109,7 +108,6 @@ def timeline(bill: Bill) -> Figure:
         axes.text(middle, -0.68 - 0.42 * line, str(k + 1), ha="center", va="bottom", fontsize=7)
     axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="time [ns]", xlim=(0, end), ylim=(len(names) - 0.4, -0.6))
-    open_axes(axes)
     shades = [Patch(color=colour, label=kind) for kind, colour in used.items()]
     shades.append(Patch(color=GREY, alpha=0.35, label="light: busy with it"))
     figure.legend(handles=shades, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
@@ -133,8 +131,7 @@ def _phase_kind(name: str) -> tuple[str, str]:
 def efficiency(bills: Mapping[str, Sequence[Bill]]) -> Figure:
     """Operations for a joule and time of a step over the bits, for several converters."""
     _some(bills)
-    figure = Figure(figsize=(8.2, 3.8), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure, (left, right) = panels((8.2, 3.8), 1, 2)
     for k, (name, each) in enumerate(bills.items()):
         bits = [b.bits for b in each]
         style = {"color": _COLOURS[k], "marker": _MARKERS[k], "ms": 5, "lw": 1.2, "label": name}
@@ -146,7 +143,6 @@ def efficiency(bills: Mapping[str, Sequence[Bill]]) -> Figure:
         axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
         plain(axes.yaxis)
     right.legend(frameon=False, fontsize=8)
-    open_axes(left, right)
     return figure
 
 
@@ -184,8 +180,7 @@ def pareto(measured: Sequence[Point], measure: str = "accuracy", rising: bool = 
     chips.
     """
     _some(measured)
-    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
-    axes = figure.subplots()
+    figure, (axes,) = panels((6.4, 4.2))
     for k, name in enumerate(dict.fromkeys(p.label for p in measured)):
         own = sorted((p for p in measured if p.label == name), key=lambda p: p.energy)
         x, y = [p.energy * 1e9 for p in own], [p.value for p in own]
@@ -201,7 +196,6 @@ def pareto(measured: Sequence[Point], measure: str = "accuracy", rising: bool = 
     axes.set(xlabel="energy of an inference [nJ]", ylabel=measure, xscale="log")
     plain(axes.xaxis)
     axes.legend(frameon=False, fontsize=8)
-    open_axes(axes)
     return figure
 
 

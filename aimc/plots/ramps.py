@@ -8,7 +8,7 @@ import numpy as np
 
 from aimc.converters import metrics
 from aimc.errors import must
-from aimc.plots.style import BLUE, GREEN, GREY, ORANGE, new_figure, open_axes
+from aimc.plots.style import BLUE, GREEN, GREY, ORANGE, around, panels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,10 +32,9 @@ def inl_over_chips(ramps: Mapping[str, ProgrammedRamp], shown: str | None = None
     which = list(ramps)[-1] if shown is None else shown
     if which not in ramps:
         raise must("shown", f"be one of {', '.join(ramps)}", f"is {shown!r}")
-    figure = new_figure(6.4, 3.0 + 1.4 * len(ramps))
-    top, *rows = figure.subplots(
-        1 + len(ramps), 1, sharex=True, height_ratios=(1.7,) + (1,) * len(ramps)
-    )
+    heights = (1.7, *(1 for _ in ramps))
+    size = (6.4, 3.0 + 1.4 * len(ramps))
+    figure, (top, *rows) = panels(size, len(heights), sharex=True, height_ratios=heights)
     last = ramps[which]
     meant = last.goal * (last.gain * last.common) * 1e3
     level = np.arange(1, meant.size + 1)
@@ -58,20 +57,16 @@ def inl_over_chips(ramps: Mapping[str, ProgrammedRamp], shown: str | None = None
         axes.set_ylim(-1.15 * reach - 1e-3, 1.15 * reach + 1e-3)
     rows[-1].legend(frameon=False, fontsize=8, ncols=2, loc="upper right")
     rows[-1].set(xlabel="threshold")
-    open_axes(top, *rows)
     return figure
 
 
 def transfer_over_chips(ramp: ProgrammedRamp) -> Figure:
     """What the converter puts out over its pre-activation, on many chips: the mean, and the band in
     which 90 % of them lie, with their error in LSB."""
-    ideal = ramp.curve.thresholds(ramp.bits)
-    margin = 0.12 * np.ptp(ideal) + 0.1
-    x = np.linspace(ideal[0] - margin, ideal[-1] + margin, 1201)
+    x = around(ramp, 1201)
     y = metrics.transfer(ramp, x).reshape(-1, x.size)
     exact = ramp.curve.f(x)
-    figure = new_figure(6.4, 4.8)
-    curve, error = figure.subplots(2, 1, sharex=True, height_ratios=(2.2, 1))
+    figure, (curve, error) = panels((6.4, 4.8), 2, 1, sharex=True, height_ratios=(2.2, 1))
     curve.plot(x, exact, color=GREY, lw=1.2, label=f"{ramp.curve.name}, ideal")
     for axes, values in ((curve, y), (error, (y - exact) / ramp.lsb)):
         low, high = np.quantile(values, (0.05, 0.95), axis=0)
@@ -83,5 +78,4 @@ def transfer_over_chips(ramp: ProgrammedRamp) -> Figure:
     for half in (-0.5, 0.5):
         error.axhline(half, color=GREY, lw=0.8, ls=":")
     error.set(xlabel="pre-activation", ylabel="error [LSB]")
-    open_axes(curve, error)
     return figure

@@ -6,14 +6,17 @@ The colours are those of Okabe and Ito, which the colour-blind can tell apart.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from aimc.errors import must
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from aimc.converters.base import Converter
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6E6E6E"
 
@@ -39,7 +42,24 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
+def panels(
+    size: tuple[float, float], rows: int = 1, cols: int = 1, **options: Any
+) -> tuple[Figure, list[Axes]]:
+    """A figure of `size` [inch] and its axes, row by row, open at the top and right."""
+    figure = new_figure(*size)
+    axes: list[Axes] = list(np.ravel(figure.subplots(rows, cols, **options)))
+    open_axes(*axes)
+    return figure, axes
+
+
 def open_axes(*axes: Axes) -> None:
     """Without the frame's upper and right side."""
     for each in axes:
         each.spines[["top", "right"]].set_visible(False)
+
+
+def around(converter: Converter, points: int) -> np.ndarray:
+    """So many pre-activations over the converter's range, and a little beyond its ends."""
+    ideal = converter.curve.thresholds(converter.bits)
+    margin = 0.12 * np.ptp(ideal) + 0.1
+    return np.linspace(ideal[0] - margin, ideal[-1] + margin, points)

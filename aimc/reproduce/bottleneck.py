@@ -4,8 +4,9 @@ Fig. 1).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from aimc import cards, cost
@@ -13,9 +14,6 @@ from aimc.cost.reads import Converter
 from aimc.plots import cost as plots_cost
 from aimc.plots.style import BLUE, GREY, ORANGE
 from aimc.reproduce.table import Row, Table
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 HIDDEN, PROCESSORS = 512, 32
 PUBLISHED = 2.0, 5.0

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from aimc.converters.ramp import RampADC
 from aimc.parts.device import Device
+from aimc.plots.style import panels
 from aimc.reproduce.table import Row, Table
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-    from numpy.typing import NDArray
 
 G_MAX = 150e-6  # [S]
 
@@ -51,8 +49,6 @@ def run(seed: int) -> Table:
 
 
 def _figure(cells: dict[str, NDArray[np.float64]]) -> Figure:
-    from aimc.reproduce.figures import panels
-
     figure, (axes,) = panels((7.2, 4.4))
     for (name, g), style in zip(cells.items(), ("-", "--", "-", "-", "-", "-", ":"), strict=True):
         axes.plot(np.arange(1, g.size + 1), g, f"{style}o", lw=1, ms=3, label=name)

@@ -8,23 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from scipy import stats
 
 from aimc import cards
 from aimc.parts.ivcurve import Cubic
+from aimc.plots.style import BLUE, GREEN, GREY, ORANGE, panels
 from aimc.reproduce.readc import read
 from aimc.reproduce.table import Row, Table
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from matplotlib.figure import Figure
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float64]
+Array = NDArray[np.float64]
 
 TARGETS = np.arange(100.0, 401.0, 50.0)  # [uS]
 WINDOW = 5.0  # of the verification [uS]
@@ -184,9 +181,6 @@ def _card_line() -> tuple[float, float]:
 
 
 def _figure(errors: Array, reads: list[Array], sweeps: list[Branch]) -> Figure:
-    from aimc.plots.style import BLUE, GREEN, GREY, ORANGE
-    from aimc.reproduce.figures import panels
-
     figure, (law, spread, noise, cubic) = panels((10.4, 7.6), 2, 2)
     e = errors.ravel()
     at = np.linspace(-8, 8, 801)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from aimc.converters.ramp import ProgrammedRamp, RampADC
 from aimc.parts.device import Device, Effect, StuckAt, WriteError, WriteVerify
+from aimc.plots.style import BLUE, GREEN, GREY, ORANGE, panels
 from aimc.reproduce.table import Row, Table
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float64]
+Array = NDArray[np.float64]
 
 CHIPS = 3000
 G_MAX = 150e-6  # [S]
@@ -109,9 +107,6 @@ def _program(case: _Case, calibration: str, rng: np.random.Generator) -> Program
 
 
 def _figure(drawn: dict[tuple[str, str], Array]) -> Figure:
-    from aimc.plots.style import BLUE, GREEN, GREY, ORANGE
-    from aimc.reproduce.figures import panels
-
     colours = dict(zip(METHODS, (GREY, BLUE, GREEN, ORANGE), strict=True))
     figure, axes = panels((10.4, 7.4), 2, 2)
     for (share, codes), case in zip((axes[:2], axes[2:]), _DRAWN, strict=True):

@@ -7,21 +7,18 @@ of Lloyd and Max for the values that occur.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from aimc.curves import Curve, linear, lloyd_max
+from aimc.plots.style import BLUE, GREEN, GREY, ORANGE, panels
 from aimc.reproduce.readc import read
 from aimc.reproduce.table import Row, Table
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from matplotlib.figure import Figure
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float64]
+Array = NDArray[np.float64]
 
 BITS = 4
 
@@ -86,9 +83,6 @@ def lloyd_iteration(curve: Curve, bits: int, x: Array) -> tuple[Curve, int]:
 
 
 def _figure(x: Array, uniform: Curve, adaptive: Curve, best: Curve) -> Figure:
-    from aimc.plots.style import BLUE, GREEN, GREY, ORANGE
-    from aimc.reproduce.figures import panels
-
     figure, (counts, stairs) = panels((10.4, 4.6), 1, 2)
     bars, _, _ = counts.hist(x, bins=90, color=GREY, alpha=0.6)
     kinds = ((uniform, BLUE, "uniform"), (adaptive, ORANGE, "Lloyd's iteration"),

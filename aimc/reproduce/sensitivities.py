@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from aimc.converters import SARADC, FlashADC, LinearRampADC
 from aimc.converters.base import ADC, Converter, Site
@@ -21,13 +22,10 @@ from aimc.converters.imperfections import (
 from aimc.converters.ramp import RampADC
 from aimc.curves import curve
 from aimc.parts.device import Device, WriteError
+from aimc.plots.style import BLUE, GREEN, GREY, ORANGE, panels
 from aimc.reproduce.table import Row, Table
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float64]
+Array = NDArray[np.float64]
 
 G_MAX, WRITE = 150e-6, 2.67e-6  # [S]
 SWING, V_READ, CLOCK = 0.5, 0.2, 1e-9  # [V], [V], [s]
@@ -159,9 +157,6 @@ def _made(rng: np.random.Generator) -> list[Row]:
 def _figure(
     errors: dict[tuple[str, str], list[float]], settled: dict[float, tuple[float, float, float]]
 ) -> Figure:
-    from aimc.plots.style import BLUE, GREEN, GREY, ORANGE
-    from aimc.reproduce.figures import panels
-
     figure, axes = panels((12.6, 4.2), 1, 3)
     colours = dict(zip(DECK, (BLUE, GREY, GREEN, ORANGE), strict=True))
     for ax, (what, expected) in zip(

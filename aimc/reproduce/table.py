@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
+import textwrap
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
-from aimc.reproduce.row import Row
+from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from aimc.plots.style import BLUE, ORANGE, panels
 
-    from matplotlib.figure import Figure
+
+@dataclass(frozen=True)
+class Row:
+    """One number. expected: beside which it stands; None where there is none to compare with.
+
+    mark: "R" where the expected number is published, "D" where it is derived from published data
+    without the simulator, "" where the table's origin says it for all rows.
+    """
+
+    what: str
+    measured: float
+    expected: float | None
+    unit: str
+    mark: Literal["R", "D", ""] = ""
+
+    @property
+    def difference(self) -> float | None:
+        """(measured - expected) / expected; None without an expectation, or where it is zero."""
+        return None if not self.expected else self.measured / self.expected - 1
 
 
 @dataclass(frozen=True)
@@ -33,8 +52,6 @@ class Table:
         """The figure of its own, or else measured beside expected, row by row."""
         if self.figure is not None:
             return self.figure()
-        from aimc.reproduce.figures import beside
-
         return beside(self.title, self.rows)
 
     def as_dict(self) -> dict[str, Any]:
@@ -54,3 +71,22 @@ class Table:
             lines.append(f"{line}  {row.unit}".rstrip())
         notes = [f"note: {note}" for note in self.notes]
         return "\n".join([*lines, f"expected: {self.origin}", *notes])
+
+
+def beside(title: str, rows: Sequence[Row]) -> Figure:
+    """Measured numbers as bars, with what is expected as marks on them; a panel for each unit."""
+    units = list(dict.fromkeys(row.unit for row in rows))
+    groups = [[row for row in rows if row.unit == unit] for unit in units]
+    heights = [len(group) + 2 for group in groups]
+    figure, axes = panels((8.4, 0.27 * sum(heights) + 0.8), len(units), height_ratios=heights)
+    for each, unit, group in zip(axes, units, groups, strict=True):
+        each.barh(range(len(group)), [row.measured for row in group], color=BLUE, label="measured")
+        known = [(n, row.expected) for n, row in enumerate(group) if row.expected is not None]
+        each.plot([value for _, value in known], [n for n, _ in known], "D", color=ORANGE, ms=5,
+                  label="expected")  # fmt: skip
+        each.set_yticks(range(len(group)), [row.what for row in group], fontsize=8)
+        each.invert_yaxis()
+        each.set_xlabel(f"[{unit or 1}]")
+    axes[0].legend(frameon=False, fontsize=8)
+    figure.suptitle("\n".join(textwrap.wrap(title, 90)), fontsize=10)
+    return figure

@@ -12,8 +12,7 @@ from scipy import optimize
 
 from aimc import cards, cost
 from aimc.plots import cost as plots_cost
-from aimc.plots.style import BLUE, ORANGE
-from aimc.reproduce.figures import panels
+from aimc.plots.style import BLUE, ORANGE, panels
 from aimc.reproduce.table import Row, Table
 
 CARD = "taox-1t1r-128"

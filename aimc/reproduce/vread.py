@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from aimc.converters import SARADC, FlashADC, LinearRampADC
@@ -17,13 +18,10 @@ from aimc.macro import Condition, Hardware, Macro
 from aimc.parts.device import Device, WriteError
 from aimc.parts.driver import PulseDriver
 from aimc.parts.ivcurve import IVCurve
+from aimc.plots.style import BLUE, GREEN, GREY, ORANGE, panels
 from aimc.reproduce.table import Row, Table
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-    from numpy.typing import ArrayLike, NDArray
-
-    Array = NDArray[np.float64]
+Array = NDArray[np.float64]
 
 G_MAX = 150e-6  # [S]
 V_READ = 0.2  # [V]
@@ -135,9 +133,6 @@ def _rms(codes: NDArray[np.intp]) -> Array:
 
 
 def _figure(swept: dict[str, Array]) -> Figure:
-    from aimc.plots.style import BLUE, GREEN, GREY, ORANGE
-    from aimc.reproduce.figures import panels
-
     styles = (
         (GREY, "-o"), (GREY, "--s"), (GREY, ":^"), (GREEN, ":^"), (BLUE, "-o"), (ORANGE, "-o"),
         (ORANGE, "--s"), (ORANGE, ":^"),
