@@ -17,9 +17,10 @@ from aimc.converters import SARADC, FlashADC, LinearRampADC
 from aimc.converters.base import ADC, Site
 from aimc.converters.base import Converter as Made
 from aimc.converters.ramp import RampADC
+from aimc.curves.partial import partial_sum
 from aimc.errors import ArgumentError, as_count, as_number, must
 from aimc.macro import Hardware
-from aimc.macro.layout import partial_sum, ranges
+from aimc.macro.layout import ranges
 from aimc.parts.driver import Driver, PulseDriver, VoltageDriver
 
 if TYPE_CHECKING:

@@ -211,7 +211,7 @@ class Curve:
         x = self.solve(np.array([0.75, 0.25]) * self.lo + np.array([0.25, 0.75]) * self.hi)
         return bool(x[1] < x[0])
 
-    def _levels(self, bits: int) -> _Levels:
+    def _levels(self, bits: int) -> Levels:
         return _levels(self, as_count("bits", bits, 1, MAX_BITS))
 
     def _ends(self) -> Array:
@@ -272,7 +272,7 @@ def _rising(thresholds: ArrayLike) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class _Levels:
+class Levels:
     """thresholds, edges (n,), codes (n + 1,), outputs (2^bits,); read-only."""
 
     thresholds: Array
@@ -286,7 +286,7 @@ class _Levels:
 
 
 @functools.lru_cache(maxsize=256)
-def _levels(curve: Curve, bits: int) -> _Levels:
+def _levels(curve: Curve, bits: int) -> Levels:
     if curve.placement is not None:
         return _placed(curve, curve.placement, bits)
     lsb = curve.lsb(bits)
@@ -294,15 +294,15 @@ def _levels(curve: Curve, bits: int) -> _Levels:
     outputs = curve.lo + (np.arange(2**bits) + 0.5) * lsb
     if curve.turns:
         x, codes = curve.crossings(y)
-        return _Levels(x, y[np.maximum(codes[1:], codes[:-1]) - 1], codes, outputs)
+        return Levels(x, y[np.maximum(codes[1:], codes[:-1]) - 1], codes, outputs)
     if curve.falling:
         y, outputs = y[::-1].copy(), outputs[::-1].copy()
     x = curve.solve(y)
     segments.check_inverse(curve.name, curve.f, x, y, curve.hi - curve.lo)
-    return _Levels(x, y, np.arange(2**bits), outputs)
+    return Levels(x, y, np.arange(2**bits), outputs)
 
 
-def _placed(curve: Curve, placement: Placement, bits: int) -> _Levels:
+def _placed(curve: Curve, placement: Placement, bits: int) -> Levels:
     shift = placement.bits - bits
     if shift < 0:
         raise must(
@@ -315,7 +315,7 @@ def _placed(curve: Curve, placement: Placement, bits: int) -> _Levels:
     x = x[kept]
     outputs = np.array(placement.outputs).reshape(2**bits, -1).mean(axis=1)
     codes = codes[np.concatenate(([True], kept))]
-    return _Levels(x, segments.values(curve.name, curve.f, x), codes, outputs)
+    return Levels(x, segments.values(curve.name, curve.f, x), codes, outputs)
 
 
 def _counter(curve: Curve, x: Array) -> Codes:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from aimc.curves import Curve, curve, linear
+from aimc.curves import Curve, curve
 from aimc.errors import must
 
 if TYPE_CHECKING:
@@ -41,10 +41,3 @@ def ranges(length: int, most: int) -> list[Range]:
     count = math.ceil(length / most)
     edges = [round(k * length / count) for k in range(count + 1)]
     return [slice(a, b) for a, b in itertools.pairwise(edges)]
-
-
-def partial_sum(reach: float, bits: int) -> Curve:
-    """How a partial sum within +-reach is converted: linearly, with a code whose output is zero, so
-    that rows that stand still add nothing to the digital sum."""
-    half = reach / 2**bits
-    return linear(-reach - half, reach - half)

@@ -14,8 +14,9 @@ from aimc.converters.base import ADC, Converter, digital
 from aimc.converters.ramp import RampADC
 from aimc.crossbar import Crossbar
 from aimc.curves import Curve
+from aimc.curves.partial import partial_sum
 from aimc.errors import as_array, as_batch, as_rng, must
-from aimc.macro.layout import Curves, curve_ranges, partial_sum, ranges, spread_curves
+from aimc.macro.layout import Curves, curve_ranges, ranges, spread_curves
 from aimc.macro.stack import Stack
 from aimc.macro.trace import Trace
 from aimc.parts.condition import Condition
@@ -161,7 +162,7 @@ class Macro:
     def digital(self, total: Array) -> Array:
         """The curves applied to sums of converted results (batch, cols), on the converter's own
         codes and outputs."""
-        bits, y = self.hardware.adc.bits, np.empty(total.shape)
+        bits, y = self.bits, np.empty(total.shape)
         for place in curve_ranges(self.curves):
             y[:, place] = digital(self.curves[place.start], bits, total[:, place])
         return y
@@ -253,6 +254,11 @@ class Macro:
         return self.stacks[0][0].condition
 
     @property
+    def bits(self) -> int:
+        """Resolution that its converters are read with, and its digital sums looked up."""
+        return self.condition.bits or self.hardware.adc.bits
+
+    @property
     def supply(self) -> float:
         """Read voltage over its nominal value."""
         return self.only.supply
@@ -282,7 +288,7 @@ class Macro:
         """Output step of one code; the largest where the columns have several curves."""
         if len(self.stacks) == 1:
             return max(ramp.lsb for stack in self.stacks[0] for _, ramp in stack.ramps)
-        return max(c.lsb(self.hardware.adc.bits) for c in self.curves)
+        return max(c.lsb(self.bits) for c in self.curves)
 
     @property
     def cells(self) -> int:

@@ -167,7 +167,7 @@ def _conversions(
 
 def _sums(macro: Macro, dtype: Kind) -> Levels:
     """The curves as tables of digital sums."""
-    bits, places = macro.hardware.adc.bits, curve_ranges(macro.curves)
+    bits, places = macro.bits, curve_ranges(macro.curves)
     which = np.repeat(np.arange(len(places)), [place.stop - place.start for place in places])
     curves = [macro.curves[place.start] for place in places]
     return levels_of([_table(curve, bits) for curve in curves], which[None], dtype)

@@ -10,6 +10,7 @@ from aimc.curves import linear
 from aimc.errors import ArgumentError
 from aimc.macro import Condition, Hardware, Macro
 from aimc.macro.layout import Curves
+from aimc.macro.plan import ReadPlan
 from aimc.parts.device import Device, Drift, ReadNoise, WriteError
 from aimc.parts.driver import PulseDriver, VoltageDriver
 from aimc.parts.mapping import DifferentialPair, OffsetColumn
@@ -254,6 +255,27 @@ def test_silent_blocks_add_nothing(function, blocks):
     error = tiled.trace(x).y - F[function](coarse.driver.quantise(x) @ w)
     assert abs(error.mean()) < 0.3 * tiled.lsb
     np.testing.assert_array_equal(tiled(x), alone(x[:, :32]))
+
+
+@pytest.mark.parametrize("bits", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("function", ["linear", "tanh", "sigmoid"])
+def test_silent_blocks_add_nothing_with_fewer_bits_either(function, bits):
+    """And a grid puts out as many values as its converters have codes, as one array does."""
+    coarse = FINE.replace(bits=5, driver=PulseDriver(0.2, 5))
+    w, x = case(64, 6)
+    grid = tile(coarse, w, new(), function).under(Condition(bits=bits))
+    one = coarse.program(w[:16], new(), function).under(Condition(bits=bits))
+    zero = np.zeros((1, 64))
+    np.testing.assert_allclose(grid(zero), one(zero[:, :16]), rtol=0, atol=1e-12)
+    assert grid.lsb == one.lsb
+    assert (
+        np.unique(grid(np.repeat(x, 40, axis=0) * np.linspace(-9, 9, 40 * len(x))[:, None])).size
+        <= 2**bits
+    )
+    for kind in (np.float64, np.float32):
+        plan = ReadPlan.of(grid, kind)
+        assert plan is not None
+        np.testing.assert_allclose(plan.read(x), grid(x), atol=1e-6)
 
 
 def test_a_sum_on_a_threshold_has_crossed_it_as_in_the_converter():
