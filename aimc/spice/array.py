@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 if TYPE_CHECKING:
     from aimc.crossbar import Crossbar
     from aimc.spice.cells import CellModel
     from aimc.spice.dialect import Dialect
-
-
-NAME = "crossbar"
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +57,12 @@ class ArrayNodes:
         """Wires with resistance: (name, from, to, parameter), no two ends in one node."""
         found = [
             (name, self._find(a), self._find(b), parameter)
-            for name, a, b, parameter in self._segments()
+            for name, a, b, parameter in self._segments
             if getattr(self.crossbar.wires, parameter) > 0
         ]
         return [wire for wire in found if wire[1] != wire[2]]
 
+    @cached_property
     def _segments(self) -> list[tuple[str, str, str, str]]:
         rows, cols = self.shape
         wires = self.crossbar.wires
@@ -88,32 +89,24 @@ class ArrayNodes:
 
     @cached_property
     def _parent(self) -> dict[str, str]:
+        """Of each node that a wire of no resistance joins to another, that other."""
         parent: dict[str, str] = {}
-        ports = set(self.ports)
-
-        def root(node: str) -> str:
-            while node in parent:
-                node = parent[node]
-            return node
-
-        for _, a, b, parameter in self._segments():
+        for _, a, b, parameter in self._segments:
             if getattr(self.crossbar.wires, parameter) == 0:
-                a, b = root(a), root(b)
+                a, b = _root(parent, a), _root(parent, b)
                 if a != b:
-                    keep, drop = (a, b) if a in ports or b not in ports else (b, a)
+                    keep, drop = (b, a) if b in self._ports and a not in self._ports else (a, b)
                     parent[drop] = keep
         return parent
 
     def _find(self, node: str) -> str:
-        while node in self._parent:
-            node = self._parent[node]
-        return node
+        return _root(self._parent, node)
 
     def inside(self, instance: str, tail: str = "") -> list[str]:
         """Every node of an instance, as `at_top`, sorted."""
         rows, cols = self.shape
-        names = {self.row(i, j) for i in range(rows) for j in range(cols)}
-        names |= {self.col(i, j) for i in range(rows) for j in range(cols)}
+        cells = list(product(range(rows), range(cols)))
+        names = {self.row(*cell) for cell in cells} | {self.col(*cell) for cell in cells}
         return sorted(self.at_top(name, instance, tail) for name in names)
 
     def at_top(self, name: str, instance: str, tail: str = "") -> str:
@@ -123,6 +116,12 @@ class ArrayNodes:
     @cached_property
     def _ports(self) -> frozenset[str]:
         return frozenset(self.ports)
+
+
+def _root(parent: dict[str, str], node: str) -> str:
+    while node in parent:
+        node = parent[node]
+    return node
 
 
 def subcircuit(nodes: ArrayNodes, dialect: Dialect, cell: CellModel) -> list[str]:
@@ -138,22 +137,19 @@ def subcircuit(nodes: ArrayNodes, dialect: Dialect, cell: CellModel) -> list[str
             f"rows {rows}, columns {cols}, drive {wires.drive}, sense {wires.sense}, "
             f"idle {wires.idle}"
         ),
-        *dialect.subckt(NAME, nodes.ports),
+        *dialect.subckt("crossbar", nodes.ports, {}),
     ]
     for wire, a, b, parameter in nodes.wires:
-        lines.append(dialect.resistor(wire, a, b, dialect.value(parameter)))
-    for i in range(rows):
-        for j in range(cols):
-            g = float(crossbar.g[i, j])
-            if g > 0:
-                ends = (nodes.row(i, j), nodes.col(i, j), *([f"on{i}"] if nodes.gated else []))
-                lines.append(
-                    dialect.instance(f"xcell{i}_{j}", ends, cell.subckt, cell.params(g, i, j))
-                )
-    return [*lines, dialect.ends(NAME)]
+        lines += dialect.write("resistor", name=wire, a=a, b=b, ohm=dialect.value(parameter))
+    for i, j in np.argwhere(crossbar.g > 0).tolist():
+        ends = (nodes.row(i, j), nodes.col(i, j), *([f"on{i}"] if nodes.gated else []))
+        params = cell.params(float(crossbar.g[i, j]), i, j)
+        lines += dialect.instance(f"xcell{i}_{j}", ends, cell.subckt, params)
+    return [*lines, *dialect.write("ends", name="crossbar")]
 
 
 def parameters(crossbar: Crossbar, dialect: Dialect) -> list[str]:
     """The resistances of the wires, one parameter each [ohm]."""
     names = ("r_col", "r_row", "r_sense", "r_source")
-    return [dialect.param(name, getattr(crossbar.wires, name)) for name in names]
+    values = {name: getattr(crossbar.wires, name) for name in names}
+    return [line for k, v in values.items() for line in dialect.write("param", name=k, value=v)]

@@ -12,7 +12,7 @@ from aimc.errors import SpiceError, as_number, must
 from aimc.parts.ivcurve import Cubic, Sinh, Tabulated
 from aimc.parts.transistor import SeriesTransistor, Transistor
 from aimc.spice import library
-from aimc.spice.dialect import number
+from aimc.spice.dialect import number, typed
 from aimc.spice.dialects import DIALECTS
 from aimc.spice.lint import statements
 
@@ -27,6 +27,10 @@ Params = dict[str, float | str]
 
 def _nothing(dialect: Dialect) -> list[str]:
     return []
+
+
+def _linear(g: float, i: int, j: int) -> Params:
+    return {"g": g}
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,18 @@ class CellModel:
     models: tuple[str, ...] | None = None
     define: Callable[[Dialect], list[str]] = _nothing
 
+    def __post_init__(self) -> None:
+        typed(self, subckt=str, params=Callable, models=tuple | None, define=Callable, linear=bool)
+
     @property
     def includes(self) -> tuple[str, ...]:
         """Files of the library that a deck with such cells includes."""
         return (self.subckt,) if self.models is None else self.models
+
+
+LINEAR = CellModel("cell_linear", _linear, linear=True)
+# A third node turns it on: the transistors of an idle row are off.
+GATED = CellModel("cell_gated", _linear)
 
 
 def check(cell: CellModel, g: NDArray[np.float64]) -> None:
@@ -75,58 +87,40 @@ def check(cell: CellModel, g: NDArray[np.float64]) -> None:
                 as_number(f"cell: {name}", value)
 
 
-def _linear(g: float, i: int, j: int) -> Params:
-    return {"g": g}
-
-
-LINEAR = CellModel("cell_linear", _linear, linear=True)
-# A third node turns it on: the transistors of an idle row are off.
-GATED = CellModel("cell_gated", _linear)
-
-
 def cell_of(iv: IVCurve | None) -> CellModel:
     """The cell model of a current-voltage curve; None is a linear cell.
 
     Raises SpiceError (reason "missing") for a curve that has no model.
     """
-    if iv is None:
-        return LINEAR
-    if isinstance(iv, Sinh):
-        return CellModel("cell_sinh", lambda g, i, j: {"g": g, "a": iv.a})
-    if isinstance(iv, Cubic):
-        return CellModel("cell_cubic", lambda g, i, j: _cubic(iv, g))
-    if isinstance(iv, Tabulated):
-        return CellModel("cell_tabulated", _linear, False, (), lambda d: _tabulated(iv, d))
-    if isinstance(iv, SeriesTransistor):
-        return behind_resistor(cell_of(iv.cell), iv.r_on)
-    if isinstance(iv, Transistor):
-        return behind_transistor(cell_of(iv.cell), iv)
-    raise SpiceError(
-        f"There is no SPICE model of cells with {iv!r}. Give one: netlist(..., "
-        "cell=spice.CellModel(name, params)).",
-        "missing",
+    match iv:
+        case None:
+            return LINEAR
+        case Sinh():
+            return CellModel("cell_sinh", lambda g, i, j: {"g": g, "a": iv.a})
+        case Cubic():
+            return CellModel("cell_cubic", lambda g, i, j: _cubic(iv, g))
+        case Tabulated():
+            return CellModel("cell_tabulated", _linear, False, (), lambda d: _tabulated(iv, d))
+        case SeriesTransistor(r_on=0):
+            return cell_of(iv.cell)
+        case SeriesTransistor():
+            cell = cell_of(iv.cell)
+            return _composed(cell, "resistor", cell.linear, (), lambda d, x: [
+                *x("p", "m"), *d.write("resistor", name="r1", a="m", b="n", ohm=iv.r_on),
+            ])  # fmt: skip
+        case Transistor():
+            law: Params = {"k": iv.k, "v_gate": iv.v_gate, "v_th": iv.v_th, "clm": iv.clm}
+            return _composed(cell_of(iv.cell), "transistor", False, ("transistor",), lambda d, x: [
+                *x("p", "m"), *d.instance("xtransistor", ("m", "n"), "transistor", law),
+            ])  # fmt: skip
+    raise no_model(
+        f"cells with {iv!r}", "Give one: netlist(..., cell=spice.CellModel(name, params))."
     )
 
 
-def behind_resistor(cell: CellModel, r_on: float) -> CellModel:
-    """`cell`, and r_on [ohm] between it and the column."""
-    if r_on == 0:
-        return cell
-    return _composed(
-        cell, "resistor", cell.linear, (),
-        lambda d, x: [x("xcell", "p", "m"), d.resistor("r1", "m", "n", number(r_on))],
-    )  # fmt: skip
-
-
-def behind_transistor(cell: CellModel, law: Transistor) -> CellModel:
-    """`cell`, and a transistor of that law between it and the column."""
-    params: Params = {"k": law.k, "v_gate": law.v_gate, "v_th": law.v_th, "clm": law.clm}
-    return _composed(
-        cell, "transistor", False, ("transistor",),
-        lambda d, x: [
-            x("xcell", "p", "m"), d.instance("xtransistor", ("m", "n"), "transistor", params),
-        ],
-    )  # fmt: skip
+def no_model(what: str, hint: str = "") -> SpiceError:
+    """The error for what has no model in the library, to be raised by the caller."""
+    return SpiceError(f"There is no SPICE model of {what}. {hint}".rstrip(), "missing")
 
 
 def gated(cell: CellModel) -> CellModel:
@@ -140,11 +134,11 @@ def gated(cell: CellModel) -> CellModel:
     return _composed(
         cell, "gated", False, (),
         lambda d, x: [
-            d.controlled("e1", "b", "0", "n", "0", "1"),
-            d.behaviour("b1", "a", "b", "v", "v(on) * v(p,n)"),
-            x("xcell", "a", "m"),
-            d.voltage("vsense", "m", "b", 0.0),
-            d.current_copy("f1", "p", "n", "vsense", 1.0),
+            *d.write("controlled e", name="e1", a="b", b="0", p="n", n="0", gain="1"),
+            *d.behaviour("b1", "a", "b", "v", "v(on) * v(p,n)"),
+            *x("a", "m"),
+            *d.write("voltage", name="vsense", a="m", b="b", dc=0.0),
+            *d.write("current copy", name="f1", a="p", b="n", sense="vsense", gain=1.0),
         ],
         ("p", "n", "on"),
     )  # fmt: skip
@@ -152,23 +146,24 @@ def gated(cell: CellModel) -> CellModel:
 
 def _composed(
     cell: CellModel, kind: str, linear: bool, models: tuple[str, ...],
-    body: Callable[[Dialect, Callable[[str, str, str], str]], list[str]],
+    body: Callable[[Dialect, Callable[[str, str], list[str]]], list[str]],
     ports: Sequence[str] = ("p", "n"),
 ) -> CellModel:  # fmt: skip
     """A subcircuit around `cell`, with its parameters. body(dialect, x): its elements, where
-    x(name, a, b) is the cell between two nodes.
+    x(a, b) is the cell between two nodes.
     """
     name = f"{cell.subckt}_{kind}"
 
     def define(d: Dialect) -> list[str]:
         params = cell.params(1e-6, 0, 0)
         defaults = {k: v if isinstance(v, str) else number(v) for k, v in params.items()}
-        inner: Params = {k: d.value(k) for k in params}
+        inner = {k: d.value(k) for k in params}
 
-        def x(instance: str, a: str, b: str) -> str:
-            return d.instance(instance, (a, b), cell.subckt, inner)
+        def x(a: str, b: str) -> list[str]:
+            return d.instance("xcell", (a, b), cell.subckt, inner)
 
-        return [*cell.define(d), *d.subckt(name, ports, defaults), *body(d, x), d.ends(name)]
+        ends = d.write("ends", name=name)
+        return [*cell.define(d), *d.subckt(name, ports, defaults), *body(d, x), *ends]
 
     return CellModel(name, cell.params, linear, (*cell.includes, *models), define)
 
@@ -211,11 +206,12 @@ def _tabulated(iv: Tabulated, d: Dialect) -> list[str]:
             return pieces[low]
         middle = (low + high) // 2
         below = f"v(p,n) < {number(knots[middle - 1])}"
-        return d.choice(below, choose(low, middle), choose(middle, high))
+        yes, no = choose(low, middle), choose(middle, high)
+        return d.phrase("choice", condition=below, yes=yes, no=no)
 
     return [
         d.note("a measured curve: cubic pieces between its knots, of slope 1 at 0 v"),
         *d.subckt("cell_tabulated", ("p", "n"), {"g": "1e-06"}),
-        d.behaviour("b1", "p", "n", "i", f"{{g}} * ({choose(0, len(pieces))})"),
-        d.ends("cell_tabulated"),
+        *d.behaviour("b1", "p", "n", "i", f"{{g}} * ({choose(0, len(pieces))})"),
+        *d.write("ends", name="cell_tabulated"),
     ]

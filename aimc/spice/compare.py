@@ -101,15 +101,10 @@ class Comparison:
         for d in self.differences:
             rows.append((d.name, str(d.count), f"{d.absolute:.2e} {d.unit}", f"{d.relative:.1e}",
                          f"{d.bound:.1e}", "" if d.agrees else "DIFFERS"))  # fmt: skip
-        widths = [max(len(row[k]) for row in rows) for k in range(6)]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in rows
-        ]
-        if self.codes:
-            lines.append(str(self.codes))
-        if self.note:
-            lines.append(self.note)
+        columns = [[cell.ljust(max(map(len, c))) for cell in c] for c in zip(*rows, strict=True)]
+        lines = ["  ".join(row).rstrip() for row in zip(*columns, strict=True)]
+        said = [str(self.codes or ""), self.note]
+        lines += [line for line in said if line]
         return "\n".join([*lines, "ngspice agrees" if self.agrees else "ngspice does not agree"])
 
     def as_dict(self) -> dict[str, Any]:
@@ -143,7 +138,7 @@ def compare(reference: Trace | Solution, result: Conversion | OperatingPoint) ->
         return _trace(reference, result)
     raise must(
         "reference", "be the trace of a conversion or the solution of an operating point",
-        f"is a {type(reference).__name__} beside a {type(result).__name__}",
+        f"is a {type(reference).__name__} beside a `result` of {type(result).__name__}",
         "Use macro.trace(x) for a macro's netlist, crossbar.solve(v) for a crossbar's.",
     )  # fmt: skip
 
@@ -151,13 +146,13 @@ def compare(reference: Trace | Solution, result: Conversion | OperatingPoint) ->
 def _solution(solved: Solution, found: OperatingPoint) -> Comparison:
     volts = float(np.abs(found.v).max(initial=0.0))
     amperes = float(np.abs(solved.current).max(initial=0.0))
-    return Comparison((
-        _difference("row voltages", "V", solved.row_voltage, found.row_voltage, volts,
-                    OPERATING_POINT),
-        _difference("column voltages", "V", solved.col_voltage, found.col_voltage, volts,
-                    OPERATING_POINT),
-        _difference("column currents", "A", solved.current, found.current, amperes,
-                    OPERATING_POINT),
+    return Comparison(tuple(
+        _difference(name, unit, getattr(solved, what), getattr(found, what), scale, OPERATING_POINT)
+        for name, unit, what, scale in (
+            ("row voltages", "V", "row_voltage", volts),
+            ("column voltages", "V", "col_voltage", volts),
+            ("column currents", "A", "current", amperes),
+        )
     ))  # fmt: skip
 
 
@@ -209,15 +204,15 @@ def _noise(trace: Trace, quiet: Trace, found: Conversion) -> dict[str, Array]:
 
     It is the macro's own, estimated from reads of it, and zero for a trace without noise.
     """
-    names = ("v", "i", "u")
-    allowed: dict[str, Array] = {name: np.zeros(getattr(quiet, name).shape) for name in names}
-    allowed["decision"] = np.zeros(quiet.u.shape)
-    if all(np.array_equal(getattr(trace, k), getattr(quiet, k)) for k in (*names, "code")):
+    still = {name: getattr(quiet, name) for name in ("v", "i", "u", "code")}
+    allowed = {name: np.zeros(value.shape) for name, value in still.items()}
+    allowed["decision"] = allowed.pop("code")
+    if all(np.array_equal(getattr(trace, name), value) for name, value in still.items()):
         return allowed
     macro, rng = found.macro, np.random.default_rng(0)
     reads = [macro.trace(found.x, rng) for _ in range(_READS)]
-    for name in names:
-        apart = np.stack([getattr(read, name) - getattr(quiet, name) for read in reads])
+    for name in ("v", "i", "u"):
+        apart = np.stack([getattr(read, name) - still[name] for read in reads])
         allowed[name] = _SIGMAS * np.sqrt(np.mean(apart**2, axis=0))
     for place, ramp in macro.ramps:
         n = ramp.noise

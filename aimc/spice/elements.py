@@ -26,6 +26,12 @@ _OPTIONS = (".options", ".option", ".opt")
 _STRONG = re.compile(r"(?:scale|temp|tnom|rshunt|gshunt|defr)")
 
 
+def require(holds: object, message: str) -> None:
+    """Raises SpiceError (reason "import") with this message where a netlist cannot be read."""
+    if not holds:
+        raise SpiceError(message, "import")
+
+
 @dataclass(frozen=True)
 class Resistor:
     """A resistor between two nodes [ohm]."""
@@ -64,45 +70,35 @@ def elements(
         name, kind = words[0], words[0][0]
         if control or name == ".control":
             control = name != ".endc"
-            if name.startswith("alter"):
-                raise SpiceError(f"Values must stand as they are, but {name} is there.", "import")
-        elif kind == ".":
+            altered = name.startswith("alter")
+            require(not altered, f"Values must stand as they are, but {name} is there.")
+            continue
+        if kind == ".":
             _check_statement(words)
-        elif kind not in "rv":
-            raise SpiceError(
-                f"A crossbar of resistors has R and V elements only, but {name} is there.", "import"
-            )
+            continue
+        only = f"A crossbar of resistors has R and V elements only, but {name} is there."
+        require(kind in "rv", only)
+        require(name not in names, f"{name} must stand once, but is there twice.")
+        names.add(name)
+        whole = f"{name} must have two nodes and a value, but is `{' '.join(words)}`."
+        require(len(words) >= 4 - (kind == "v"), whole)
+        a, b = ("0" if node in ("gnd", "gnd!") else node for node in words[1:3])
+        if kind == "r":
+            resistors.append(Resistor(name, a, b, _ohm(name, words[3:])))
         else:
-            if name in names:
-                raise SpiceError(f"{name} must stand once, but is there twice.", "import")
-            names.add(name)
-            if len(words) < 4 - (kind == "v"):
-                raise SpiceError(
-                    f"{name} must have two nodes and a value, but is `{' '.join(words)}`.", "import"
-                )
-            ends = _ground(words[1]), _ground(words[2])
-            if kind == "r":
-                resistors.append(Resistor(name, *ends, _ohm(name, words[3:])))
-            else:
-                value = next((w for w in words[3:] if _NUMBER.fullmatch(w)), "0")
-                sources.append((name, *ends, spice_number(value)))
-    if not resistors:
-        raise SpiceError("A crossbar must have resistors, but there are none.", "import")
+            value = next((w for w in words[3:] if _NUMBER.fullmatch(w)), "0")
+            sources.append((name, a, b, spice_number(value)))
+    require(resistors, "A crossbar must have resistors, but there are none.")
     return resistors, sources
 
 
 def _check_statement(words: list[str]) -> None:
     """Refuses what may change the circuit in a way that is not read here."""
-    if words[0] in _OPTIONS:
-        strong = next((w for w in words[1:] if _STRONG.match(w)), None)
-        if strong is None:
-            return
-        words = [words[0], strong]
-    elif words[0] in _IDLE:
-        return
-    raise SpiceError(
-        f"A netlist to be read must be flat and plain, but `{' '.join(words[:2])}` is there.",
-        "import",
+    strong = [word for word in words[1:] if _STRONG.match(word)]
+    harmless = not strong if words[0] in _OPTIONS else words[0] in _IDLE
+    what = [words[0], *(strong if words[0] in _OPTIONS else words[1:])][:2]
+    require(
+        harmless, f"A netlist to be read must be flat and plain, but `{' '.join(what)}` is there."
     )
 
 
@@ -112,15 +108,9 @@ def _ohm(name: str, words: list[str]) -> float:
     ohm, count = spice_number(value.removeprefix("r=")), 1.0
     for word in rest:
         key, _, number = word.partition("=")
-        if key != "m" or count != 1:
-            raise SpiceError(
-                f"{name} must have a value and perhaps m=..., but has {word!r} after it.", "import"
-            )
+        one = f"{name} must have a value and perhaps m=..., but has {word!r} after it."
+        require(key == "m" and count == 1, one)
         count = spice_number(number)
-    if not (0 < ohm < np.inf and 0 < count < np.inf):
-        raise SpiceError(f"{name} must be greater than 0, but is {ohm:g}, m={count:g}.", "import")
+    positive = 0 < ohm < np.inf and 0 < count < np.inf
+    require(positive, f"{name} must be greater than 0, but is {ohm:g}, m={count:g}.")
     return ohm / count
-
-
-def _ground(node: str) -> str:
-    return "0" if node in ("gnd", "gnd!") else node

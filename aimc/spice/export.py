@@ -42,45 +42,42 @@ def netlist(
     """
     written = dialects.named(dialect)
     if not isinstance(circuit, Macro | Crossbar):
-        raise must(
-            "circuit", "be a Macro or a Crossbar", f"is {type(circuit).__name__}",
-        )  # fmt: skip
+        raise must("circuit", "be a Macro or a Crossbar", f"is {type(circuit).__name__}")
     macro = circuit if isinstance(circuit, Macro) else None
+    crossbar = circuit.crossbar if isinstance(circuit, Macro) else circuit
     allowed = ("op",) if macro is None else ("tran", "op")
-    analysis = analysis or allowed[0]
-    if analysis not in allowed:
+    analysis = allowed[0] if analysis is None else analysis
+    if not isinstance(analysis, str) or analysis not in allowed:
         raise must("analysis", f"be {' or '.join(allowed)}", f"is {analysis!r}")
     if seed is not None:
         as_count("seed", seed, 0)
-    facts = _facts(macro, seed)
-    crossbar = circuit if isinstance(circuit, Crossbar) else circuit.crossbar
+    if gain is not None:
+        as_number("gain", gain, above=1)
+    as_number("delay", delay, minimum=0)
     if cell is not None:
         check(cell, crossbar.g)
     cell = cell or cell_of(crossbar.iv)
     if crossbar.wires.idle == "gated":
         cell = gated(cell)
-    rows = circuit.shape[0] if isinstance(circuit, Macro) else crossbar.g.shape[0]
-    x = as_batch("x", x, rows)
+    x = as_batch("x", x, crossbar.g.shape[0] if macro is None else macro.shape[0])
     if not len(x):
         raise must("x", "not be empty", f"has shape {x.shape}")
+    facts = _facts(macro, seed)
     if macro is not None and analysis == "tran":
-        if gain is not None:
-            as_number("gain", gain, above=1)
-        as_number("delay", delay, minimum=0)
         return macro_deck.deck(macro, x, written, facts, gain, delay, cell)
     if gain is not None or delay:
-        raise must("gain, delay", "be left out", "an operating point has no integrators")
+        name = "delay" if gain is None else "gain"
+        raise must(name, "be left out", "an operating point has no integrators")
     v = x if macro is None else macro.hardware.driver.drive(x)
     return operating_point.deck(crossbar, v, written, facts, cell)
 
 
 def _facts(macro: Macro | None, seed: int | None) -> list[str]:
     """Where the circuit comes from: the card, the digest of its numbers, the seed."""
-    facts = []
-    if macro is not None:
-        from aimc import cards
+    facts = [] if seed is None else [f"seed {seed}"]
+    if macro is None:
+        return facts
+    from aimc import cards
 
-        name = " ".join(macro.hardware.name.split()) or "unnamed"
-        facts += [f"card {name}, sha256 of its numbers:"]
-        facts += [cards.digest(macro.hardware)]
-    return facts if seed is None else [*facts, f"seed {seed}"]
+    name = " ".join(macro.hardware.name.split()) or "unnamed"
+    return [f"card {name}, sha256 of its numbers:", cards.digest(macro.hardware), *facts]

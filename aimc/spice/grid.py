@@ -12,7 +12,7 @@ import numpy as np
 from aimc.crossbar import Crossbar
 from aimc.errors import SpiceError
 from aimc.parts.wires import Wires
-from aimc.spice.elements import Resistor, elements
+from aimc.spice.elements import Resistor, elements, require
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -68,14 +68,12 @@ def _terminals(
     A source that is not 0 V is a driver. Of those that are, the ones whose name or node says
     sense, out or column end columns; where none says so and no resistor ends at ground, all do.
     """
-    driven, quiet = [], []
-    sensing = []
+    driven, quiet, sensing = [], [], []
     for name, plus, minus, value in sources:
         node = plus if minus == "0" else minus
-        if "0" not in (plus, minus):
-            raise SpiceError(f"{name} must have an end at ground, but has none.", "import")
-        if node in (*driven, *quiet, *sensing):
-            raise SpiceError(f"Node {node} must have one source, but has two.", "import")
+        require("0" in (plus, minus), f"{name} must have an end at ground, but has none.")
+        twice = node in (*driven, *quiet, *sensing)
+        require(not twice, f"Node {node} must have one source, but has two.")
         says = re.search(r"sens|out|col|bl|amm|meas|^v?s\d|^vm", f"{name} {node}")
         (driven if value else sensing if says else quiet).append(node)
     at_ground = any("0" in (r.a, r.b) for r in resistors)
@@ -83,11 +81,8 @@ def _terminals(
         driven, sensed = driven + quiet, sensing + ["0"] * at_ground
     else:
         sensed = quiet
-    if not driven or not sensed:
-        raise SpiceError(
-            "A crossbar must have driven rows and grounded columns, but there are "
-            f"{len(driven)} and {len(sensed)}. {_TELLING}", "import",
-        )  # fmt: skip
+    require(driven and sensed, "A crossbar must have driven rows and grounded columns, but there "
+            f"are {len(driven)} and {len(sensed)}. {_TELLING}")  # fmt: skip
     return sorted(set(driven), key=_natural), sorted(set(sensed), key=_natural)
 
 
@@ -104,21 +99,21 @@ def _assemble(
     cols = _lines(wires, sensed, at_cells)
     row_of = {node: k for k, line in enumerate(rows) for node in line.nodes}
     col_of = {node: k for k, line in enumerate(cols) for node in line.nodes}
-    if row_of.keys() & col_of.keys() or len(row_of) < sum(len(line.nodes) for line in rows):
-        raise SpiceError("A wire joins two lines.", "import")
+    joined = row_of.keys() & col_of.keys() or len(row_of) < sum(len(line.nodes) for line in rows)
+    require(not joined, "A wire joins two lines.")
+    known = row_of.keys() | col_of.keys() | {*driven, *sensed}
     for wire in wires:
-        if not {wire.a, wire.b} <= row_of.keys() | col_of.keys() | {*driven, *sensed}:
-            raise SpiceError(f"{wire.name} hangs in the air.", "import")
+        require({wire.a, wire.b} <= known, f"{wire.name} hangs in the air.")
     g = np.zeros((len(rows), len(cols)))
     places: dict[tuple[int, int], tuple[str, str]] = {}
     for cell in cells:
         ends = (cell.a, cell.b) if cell.a in row_of else (cell.b, cell.a)
-        if ends[0] not in row_of or ends[1] not in col_of:
-            raise SpiceError(f"{cell.name} joins no row to a column.", "import")
+        joins = ends[0] in row_of and ends[1] in col_of
+        require(joins, f"{cell.name} joins no row to a column.")
         place = (row_of[ends[0]], col_of[ends[1]])
         g[place] += 1.0 / cell.ohm
-        if places.setdefault(place, ends) != ends:
-            raise SpiceError(f"{cell.name} is a second place of its row and column.", "import")
+        alone = places.setdefault(place, ends) == ends
+        require(alone, f"{cell.name} is a second place of its row and column.")
     row_order = _order(cols, [(ends[1], place[0]) for place, ends in places.items()], len(rows))
     col_order = _order(rows, [(ends[0], place[1]) for place, ends in places.items()], len(cols))
     drive, r_row, r_source, flip_cols = _uniform(rows, "row", ("left", "right"), col_order)
@@ -139,11 +134,10 @@ def _lines(wires: Sequence[Resistor], terminals: Sequence[str], at_cells: set[st
     for terminal in terminals:
         starts = sorted(touching[terminal], key=lambda wire: _natural(wire.other(terminal)))
         if terminal in at_cells or not starts:
-            if len(starts) > 1 and terminal != "0":
-                raise SpiceError(f"Node {terminal} is no end of a line.", "import")
+            end = len(starts) <= 1 or terminal == "0"
+            require(end, f"Node {terminal} is no end of a line.")
             nodes, segments, back = _walk(terminal, None, touching, terminal)
-            if terminal == "0":
-                raise SpiceError("Cells at ground itself have no column of their own.", "import")
+            require(terminal != "0", "Cells at ground itself have no column of their own.")
             lines.append(Line(terminal, (terminal, *nodes), segments, 0.0, back))
             continue
         for start in starts:
@@ -166,17 +160,14 @@ def _walk(
     start = node
     while True:
         onward = [w for w in touching[node] if w is not came and w.other(node) != terminal]
-        if len(onward) > 1:
-            raise SpiceError(f"The line at node {node} branches.", "import")
+        require(len(onward) <= 1, f"The line at node {node} branches.")
         if not onward:
             back = [w.ohm for w in touching[node] if w is not came and w.other(node) == terminal]
-            if len(back) > 1:
-                raise SpiceError(f"Node {node} is joined to {terminal} twice.", "import")
+            require(len(back) <= 1, f"Node {node} is joined to {terminal} twice.")
             return tuple(nodes), tuple(segments), back[0] if back else None
         came = onward[0]
         node = came.other(node)
-        if node == start or node in nodes:
-            raise SpiceError(f"The line at node {node} is a ring.", "import")
+        require(node not in (start, *nodes), f"The line at node {node} is a ring.")
         nodes.append(node)
         segments.append(came.ohm)
 
@@ -191,20 +182,18 @@ def _order(lines: Sequence[Line], crossings: list[tuple[str, int]], count: int) 
     if all(len(line.nodes) == 1 for line in lines) and count > 1:
         return list(range(count))
     met = dict(crossings)
-    if len(met) < len(crossings):
-        raise SpiceError("A node of a line with wires must meet one other line.", "import")
+    once = len(met) == len(crossings)
+    require(once, "A node of a line with wires must meet one other line.")
     longest = max(([met[n] for n in line.nodes if n in met] for line in lines), key=len)
-    if len(longest) < count:
-        raise SpiceError("A line along the wires must meet every other, but none does.", "import")
+    every = len(longest) >= count
+    require(every, "A line along the wires must meet every other, but none does.")
     for line in lines:
         found = [met.get(node) for node in line.nodes]
-        if any(k not in (None, want) for k, want in zip(found, longest, strict=False)):
-            raise SpiceError("The lines must cross in the same order everywhere.", "import")
-        if len(found) > count or (len(found) < count and line.last is not None):
-            raise SpiceError(
-                f"The line at {line.terminal} must have {count} nodes, but has {len(found)}: a "
-                "resistor leads nowhere, or one is missing.", "import",
-            )  # fmt: skip
+        same = all(k in (None, want) for k, want in zip(found, longest, strict=False))
+        require(same, "The lines must cross in the same order everywhere.")
+        whole = len(found) == count or (len(found) < count and line.last is None)
+        require(whole, f"The line at {line.terminal} must have {count} nodes, but has "
+                f"{len(found)}: a resistor leads nowhere, or one is missing.")  # fmt: skip
     return longest
 
 
@@ -219,8 +208,7 @@ def _uniform(
     segment = _same((s for line in lines for s in line.segments), f"segments of a {kind}")
     first = _same((line.first for line in lines if line.first is not None), f"ends of a {kind}")
     backs = {line.last is not None for line in lines}
-    if len(backs) > 1:
-        raise SpiceError(f"Every {kind} must end at the same sides.", "import")
+    require(len(backs) <= 1, f"Every {kind} must end at the same sides.")
     if not any(line.segments for line in lines) and backs == {False}:
         return ("left" if kind == "row" else "bottom"), segment, first, False
     falls = len(order) > 1 and order[0] > order[-1]
@@ -232,12 +220,8 @@ def _uniform(
 
 
 def _same(values: Iterable[float], what: str) -> float:
-    found = list(values)
-    if not found:
-        return 0.0
-    if max(found) - min(found) > 1e-9 * max(found):
-        raise SpiceError(
-            f"All {what} must have one resistance, but have {min(found):g} to {max(found):g} ohm.",
-            "import",
-        )
+    found = [*values] or [0.0]
+    low, high = min(found), max(found)
+    same = high - low <= 1e-9 * high
+    require(same, f"All {what} must have one resistance, but have {low:g} to {high:g} ohm.")
     return float(found[0])

@@ -16,10 +16,9 @@ from aimc.converters.imperfections import (
 from aimc.converters.ramp import ProgrammedRamp
 from aimc.errors import SpiceError, must
 from aimc.spice import array
-from aimc.spice.cells import cell_of
+from aimc.spice.cells import cell_of, no_model
 from aimc.spice.conversion import ConversionPlan
-from aimc.spice.dialect import Pulse
-from aimc.spice.netlist import Netlist, header, models
+from aimc.spice.netlist import Netlist, header, includes, models
 from aimc.spice.schedule import Points, Schedule, activity, inputs, schedule, trapezoid
 
 if TYPE_CHECKING:
@@ -38,26 +37,18 @@ _NOT_SHOWN = (ComparatorDelay, ChargeInjection, Leakage)
 
 
 def deck(
-    macro: Macro,
-    x: Array,
-    dialect: Dialect,
-    facts: Sequence[str],
-    gain: float | None,
-    delay: float,
-    array_cell: CellModel,
-) -> Netlist:
+    macro: Macro, x: Array, dialect: Dialect, facts: Sequence[str], gain: float | None,
+    delay: float, array_cell: CellModel,
+) -> Netlist:  # fmt: skip
     """The conversions of x (batch, rows), one after the other.
 
     gain: of the integrators' amplifiers, None is ideal. delay: of the comparators [s].
     """
     if macro.hardware.sense.gain(1.0, 1.0) is None:
-        kind = type(macro.hardware.sense).__name__
-        raise SpiceError(f"There is no SPICE model of the integrator {kind}.", "missing")
+        raise no_model(f"the integrator {type(macro.hardware.sense).__name__}")
     if not macro.only.additive:
         kind = type(macro.hardware.mapping).__name__
-        raise SpiceError(
-            f"There is no SPICE model of {kind}, whose `combine` is no sum of currents.", "missing"
-        )
+        raise no_model(f"{kind}, whose `combine` is no sum of currents")
     columns = ramp_columns(macro)
     t_step = macro.hardware.adc.t_step
     if delay and not t_step / 100 <= delay <= 4 * t_step:
@@ -78,13 +69,11 @@ def deck(
     library = models(dialect, sorted(names))
     rows, cols = macro.shape
     title = f"{rows} x {cols} macro, conversions: {len(x)}"
-    lines = header(dialect, title, facts)
-    lines += array.parameters(macro.crossbar, dialect)
-    lines.append(dialect.param("c_array", macro.c_array))
-    lines += [dialect.param(f"c_ramp{r}", ramp.c_fb) for r, ramp in enumerate(columns)]
-    if gain is not None:
-        lines.append(dialect.param("gain", gain))
-    lines += [dialect.include(path) for path, _ in library]
+    lines = header(dialect, title, facts) + array.parameters(macro.crossbar, dialect)
+    values = {"c_array": macro.c_array, **{f"c_ramp{r}": c.c_fb for r, c in enumerate(columns)}}
+    for name, value in (values if gain is None else {**values, "gain": gain}).items():
+        lines += dialect.write("param", name=name, value=value)
+    lines += includes(dialect, library)
     nodes = array.ArrayNodes(macro.crossbar)
     cells = array_cell.define(dialect)
     cells += [line for line in column_cell.define(dialect) if line not in cells]
@@ -102,33 +91,33 @@ def deck(
     lines += ["", *dialect.save(vectors, "tran")]
     stop = times.period * len(x)
     longest = min(times.t_step / 2, delay / 4) if delay > 0 else times.t_step / 2
-    lines += dialect.tran(times.t_step / 5, stop, longest, RELTOL)
-    measures = _measures(macro, columns, times, len(x), dialect) if dialect.measures else []
+    lines += dialect.write("tran", step=times.t_step / 5, stop=stop, longest=longest, reltol=RELTOL)
+    measures: list[str] = []
+    if "measure" in dialect.grammar:
+        measures = _measures(macro, columns, times, len(x), dialect)
     # Without a measure, ngspice simulates nothing in batch mode.
     lines += measures[:1]
-    text = dialect.text([*lines, *dialect.end()])
+    text = dialect.text([*lines, *dialect.write("end")])
     return Netlist(text, dialect, library, tuple(measures[1:]), ConversionPlan(macro, x, times))
 
 
 def ramp_columns(macro: Macro) -> list[ProgrammedRamp]:
     """The macro's ramp columns. Raises SpiceError where a converter has no model."""
+    found: list[ProgrammedRamp] = []
     for ramp in macro.converters:
         if not isinstance(ramp, ProgrammedRamp):
-            raise SpiceError(f"There is no SPICE model of {type(ramp.adc).__name__}.", "missing")
+            raise no_model(type(ramp.adc).__name__)
         if ramp.adc.wires is not None:
-            raise SpiceError("There is no SPICE model of a ramp column with wires.", "missing")
+            raise no_model("a ramp column with wires")
         for part in ramp.adc.imperfections:
             if isinstance(part, _NOT_SHOWN):
-                raise SpiceError(
-                    f"There is no SPICE model of {part!r}. Leave it out: "
-                    "hardware.replace(imperfections=...).",
-                    "missing",
-                )
+                raise no_model(repr(part), "Leave it out: hardware.replace(imperfections=...).")
         if ramp.bits != ramp.adc.bits:
             raise SpiceError(
                 "A ramp is exported at the resolution it was programmed for.", "missing"
             )
-    return [ramp for ramp in macro.converters if isinstance(ramp, ProgrammedRamp)]
+        found.append(ramp)
+    return found
 
 
 def hysteresis(ramp: ProgrammedRamp) -> float:
@@ -143,12 +132,19 @@ def _column(name: str, ramp: ProgrammedRamp, model: CellModel, dialect: Dialect)
     cells += [(f"step{k}", ramp.g_steps[k]) for k in np.flatnonzero(ramp.g_steps)]
     lines = [
         dialect.note(f"{ramp.curve.name} at {ramp.adc.bits} bits"),
-        *dialect.subckt(name, [*(cell for cell, _ in cells), "sum"]),
+        *dialect.subckt(name, [*(cell for cell, _ in cells), "sum"], {}),
     ]
     for place, (cell, g) in enumerate(cells):
         params = model.params(float(g), place, 0)
-        lines.append(dialect.instance(f"x{cell}", (cell, "sum"), model.subckt, params))
-    return [*lines, dialect.ends(name)]
+        lines += dialect.instance(f"x{cell}", (cell, "sum"), model.subckt, params)
+    return [*lines, *dialect.write("ends", name=name)]
+
+
+def _wave(dialect: Dialect, name: str, node: str, points: Points) -> list[str]:
+    """A voltage through (time [s], voltage [V]) points; a constant where it never changes."""
+    if len(points) == 1:
+        return dialect.voltage(name, node, points[0][1])
+    return dialect.write("pwl", name=name, a=node, b="0", dc=points[0][1], points=points)
 
 
 def _read(
@@ -159,29 +155,21 @@ def _read(
         dialect.note(f"rows, {kind}: a pulse stands at its height for its length less an edge")
     ]
     idle = macro.hardware.wires.idle
-    closed = [bool(row.any()) for row in macro.crossbar.g]
-
     ports = list(nodes.ports)
-
-    def source(name: str, node: str, points: Points) -> str:
-        if len(points) == 1:
-            return dialect.voltage(name, node, "0", 0.0)
-        return dialect.pwl(name, node, "0", points)
-
     for k, points in enumerate(inputs(macro, x, times)):
         # A row without a closed cell has no voltage of its own, so it does not float.
-        floats = idle == "floating" and closed[k]
-        lines.append(source(f"vin{k}", f"in{k}", points))
+        floats = idle == "floating" and macro.crossbar.g[k].any()
+        lines += _wave(dialect, f"vin{k}", f"in{k}", points)
         if floats or idle == "gated":
-            lines.append(source(f"von{k}", f"on{k}", activity(points, times.edge / 10)))
+            lines += _wave(dialect, f"von{k}", f"on{k}", activity(points, times.edge / 10))
         if floats:
             ends = (f"in{k}", f"row{k}", f"on{k}")
             ports[k] = f"row{k}"
-            lines.append(dialect.instance(f"xon{k}", ends, "switch_v", {"ron": 1e-4}))
+            lines += dialect.instance(f"xon{k}", ends, "switch_v", {"ron": 1e-4})
     lines.append(dialect.note("every column of cells ends at 0 V, where its current is sensed"))
-    count = macro.crossbar.g.shape[1]
-    lines += [dialect.voltage(f"vs{k}", f"out{k}", "0", 0.0) for k in range(count)]
-    return [*lines, dialect.instance("xarray", ports, "crossbar", {})]
+    for k in range(macro.crossbar.g.shape[1]):
+        lines += dialect.voltage(f"vs{k}", f"out{k}", 0.0)
+    return [*lines, *dialect.instance("xarray", ports, "crossbar", {})]
 
 
 def _ramps(
@@ -195,13 +183,13 @@ def _ramps(
     v_read = macro.hardware.driver.v_read * macro.supply
     t, period = times.t_step, times.period
     lines = [dialect.note("integrators are reset before each conversion")]
-    control = Pulse(
-        1.0, 0.0, times.reset, times.edge, period - times.reset - 2 * times.edge, period
-    )
-    lines.append(dialect.pulse("vreset", "reset", "0", control))
+    lines += dialect.write(
+        "pulse", name="vreset", a="reset", b="0", low=1.0, high=0.0, delay=times.reset,
+        edge=times.edge, width=period - times.reset - 2 * times.edge, period=period,
+    )  # fmt: skip
     for r, ramp in enumerate(columns):
         lines.append(dialect.note("pulses of the ramp's cells; the integrator inverts"))
-        pulses: list[tuple[str, list[tuple[float, float, float]]]] = []
+        pulses: dict[str, list[tuple[float, float, float]]] = {}
         for k in np.flatnonzero(ramp.g_bias):
             count, *later = map(int, ramp.pulses[k])
             begin = times.first - (times.slot - t) - abs(count) * t
@@ -211,34 +199,31 @@ def _ramps(
                 for n, sign in enumerate(later)
                 if sign
             ]
-            pulses.append((f"bias{k}", train))
+            pulses[f"bias{k}"] = train
         step = np.repeat(np.arange(len(ramp.counts)), ramp.counts)
         for k in np.flatnonzero(ramp.g_steps):
-            pulses.append((f"step{k}", [(times.first + step[k] * times.slot, t, -v_read)]))
-        for cell, train in pulses:
-            names = (f"v{cell}_{r}", f"{cell}_{r}", "0")
+            pulses[f"step{k}"] = [(times.first + step[k] * times.slot, t, -v_read)]
+        for cell, train in pulses.items():
+            name, node = f"v{cell}_{r}", f"{cell}_{r}"
             if len(train) == 1:
                 ((start, length, high),) = train
-                pulse = Pulse(0.0, high, float(start), times.edge, length - times.edge, period)
-                lines.append(dialect.pulse(*names, pulse))
+                lines += dialect.write(
+                    "pulse", name=name, a=node, b="0", low=0.0, high=high, delay=start,
+                    edge=times.edge, width=length - times.edge, period=period,
+                )  # fmt: skip
             else:
                 points: Points = [(0.0, 0.0)]
                 for n in range(batch):
                     for start, length, high in train:
-                        at = float(n * period + start)
-                        points += trapezoid(at, length, times.edge, high)
-                lines.append(dialect.pwl(*names, points) if train else dialect.voltage(*names, 0.0))
-        ports = [f"{cell}_{r}" for cell, _ in pulses]
-        lines.append(dialect.instance(f"xcolumn{r}", [*ports, f"sum{r}"], f"column{r}", {}))
+                        points += trapezoid(float(n * period + start), length, times.edge, high)
+                lines += _wave(dialect, name, node, points)
+        ports = [*(f"{cell}_{r}" for cell in pulses), f"sum{r}"]
+        lines += dialect.instance(f"xcolumn{r}", ports, f"column{r}", {})
         tau, made = ramp.waveform.tau, f"made{r}" if ramp.waveform.tau else f"ramp{r}"
-        lines.append(
-            dialect.instance(
-                f"xramp{r}", (f"sum{r}", made, "reset"), integrator,
-                _integrator(dialect, dialect.value(f"c_ramp{r}"), ramp.c_fb, times, gain),
-            )
-        )  # fmt: skip
+        settings = _integrator(dialect, dialect.value(f"c_ramp{r}"), ramp.c_fb, times, gain)
+        lines += dialect.instance(f"xramp{r}", (f"sum{r}", made, "reset"), integrator, settings)
         if tau:
-            lines.append(dialect.instance(f"xlag{r}", (made, f"ramp{r}"), "lag", {"tau": tau}))
+            lines += dialect.instance(f"xlag{r}", (made, f"ramp{r}"), "lag", {"tau": tau})
     return lines
 
 
@@ -259,14 +244,15 @@ def _columns(
     signs = macro.hardware.mapping.combine(np.eye(lines_))
     if signs.shape != (lines_, cols):
         raise must("mapping", f"give {cols} results", f"gives {signs.shape[-1]}")
-    period = times.period
-    track = Pulse(0.0, 1.0, times.start - times.t_step / 2, times.edge,
-                  times.hold - times.start, period)  # fmt: skip
     kind = type(macro.hardware.mapping).__name__
     lines = [
         dialect.note(f"{kind}: ideal current mirrors add and subtract the columns' currents"),
-        dialect.pulse("vtrack", "track", "0", track),
-    ]
+        *dialect.write(
+            "pulse", name="vtrack", a="track", b="0", low=0.0, high=1.0,
+            delay=times.start - times.t_step / 2, edge=times.edge, width=times.hold - times.start,
+            period=times.period,
+        ),
+    ]  # fmt: skip
     c_hold = macro.c_array / 10
     hold: dict[str, float | str] = {"c": c_hold, "ron": times.t_step / (120 * c_hold)}
     for place, ramp in macro.ramps:
@@ -278,20 +264,18 @@ def _columns(
         mismatch = np.broadcast_to(np.where(np.abs(mismatch - 1) < 1e-12, 1.0, mismatch), count)
         for n, j in enumerate(range(place.start, place.stop)):
             for k in np.flatnonzero(signs[:, j]):
-                lines.append(
-                    dialect.current_copy(f"f{j}_{k}", f"i{j}", "0", f"vs{k}", float(signs[k, j]))
-                )
+                lines += dialect.write(
+                    "current copy", name=f"f{j}_{k}", a=f"i{j}", b="0", sense=f"vs{k}",
+                    gain=signs[k, j],
+                )  # fmt: skip
             own = dialect.value("c_array") if mismatch[n] == 1 else macro.c_array / mismatch[n]
             settings = _integrator(dialect, own, macro.c_array, times, gain)
-            nodes = (f"i{j}", f"u{j}", "reset")
-            lines.append(dialect.instance(f"xint{j}", nodes, integrator, settings))
-            nodes = (f"u{j}", f"hold{j}", "track")
-            lines.append(dialect.instance(f"xhold{j}", nodes, "sample_hold", hold))
-            flip: dict[str, float | str] = {"offset": float(offsets[n])}
-            if delay > 0:
-                flip["delay"] = delay
-            nodes = (f"ramp{r}", f"hold{j}", f"flip{j}")
-            lines.append(dialect.instance(f"xflip{j}", nodes, comparator, flip))
+            flip = {"offset": offsets[n], **({"delay": delay} if delay > 0 else {})}
+            nodes = f"i{j}", f"u{j}", f"hold{j}"
+            lines += dialect.instance(f"xint{j}", (*nodes[:2], "reset"), integrator, settings)
+            lines += dialect.instance(f"xhold{j}", (*nodes[1:], "track"), "sample_hold", hold)
+            ends = f"ramp{r}", nodes[2], f"flip{j}"
+            lines += dialect.instance(f"xflip{j}", ends, comparator, flip)
     return lines
 
 
@@ -299,17 +283,18 @@ def _measures(
     macro: Macro, columns: Sequence[ProgrammedRamp], times: Schedule, batch: int, dialect: Dialect
 ) -> list[str]:
     """The last level; then sampled voltages, flips and levels of the conversions."""
-    last = float(times.strobes[-1])
-    lines = [dialect.measure_at("last_level", "ramp0", last)]
-    for n in range(batch):
-        start = n * times.period
-        for j in range(macro.shape[1]):
-            lines.append(dialect.measure_at(f"u{j}_{n}", f"hold{j}", start + times.sampled))
+    outputs, strobes = range(macro.shape[1]), list(enumerate(times.strobes))
+    starts = [n * times.period for n in range(batch)]
+    found = [("last_level", "ramp0", times.strobes[-1])]
+    for n, start in enumerate(starts):
+        found += [(f"u{j}_{n}", f"hold{j}", start + times.sampled) for j in outputs]
     for r in range(len(columns)):
-        for k, strobe in enumerate(times.strobes):
-            lines.append(dialect.measure_at(f"level{r}_{k}", f"ramp{r}", float(strobe)))
-    for n in range(batch):
-        for j in range(macro.shape[1]):
-            for k, strobe in enumerate(n * times.period + times.strobes):
-                lines.append(dialect.measure_at(f"flip{j}_{n}_{k}", f"flip{j}", float(strobe)))
-    return lines
+        found += [(f"level{r}_{k}", f"ramp{r}", strobe) for k, strobe in strobes]
+    for n, start in enumerate(starts):
+        for j in outputs:
+            found += [(f"flip{j}_{n}_{k}", f"flip{j}", start + strobe) for k, strobe in strobes]
+    return [
+        line
+        for name, node, at in found
+        for line in dialect.write("measure", name=name, vector=dialect.v(node), at=at)
+    ]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from aimc.errors import ArgumentError, must
 from aimc.spice import library, lint, runners
-from aimc.spice.dialect import Dialect
+from aimc.spice.dialect import Dialect, typed
 from aimc.spice.runners import Runner
 from aimc.version import __version__
 
@@ -48,6 +48,9 @@ class Netlist:
     measures: tuple[str, ...]
     plan: Plan
 
+    def __post_init__(self) -> None:
+        typed(self, text=str, dialect=Dialect, includes=tuple, measures=tuple, plan=Plan)
+
     def __str__(self) -> str:
         return self.text
 
@@ -58,9 +61,11 @@ class Netlist:
 
     def measure(self, deck: str) -> str:
         """The text of the measure deck of a deck of that file name."""
+        if not isinstance(deck, str):
+            raise must("deck", "be the name of a file", f"is {deck!r}")
         d = self.dialect
-        lines = [*d.head(f"measures of {deck}"), d.include(deck), *self.measures, *d.end()]
-        return d.text(lines)
+        head = d.write("head", title=d.note(f"measures of {deck}"))
+        return d.text([*head, *d.write("include", path=deck), *self.measures, *d.write("end")])
 
     def write(self, path: str | Path) -> list[Path]:
         """Writes the deck at `path`, its measure deck beside it, and the models it includes.
@@ -69,6 +74,8 @@ class Netlist:
         file that stands there already as it must is left alone. Raises ArgumentError where a file
         cannot be written.
         """
+        if not isinstance(path, str | Path):
+            raise _unwritable(path, "is no path", "Name a file.")
         path = Path(path)
         if not path.name:
             raise _unwritable(path, "is a folder", "Name a file in it.")
@@ -124,7 +131,7 @@ def write_text(path: Path, text: str) -> None:
         raise _unwritable(path, said, "Choose a folder that you can write to.") from error
 
 
-def _unwritable(path: Path, came: str, hint: str) -> ArgumentError:
+def _unwritable(path: Any, came: str, hint: str) -> ArgumentError:
     return must("path", "be a file that can be written", f"`{path}` {came}", hint)
 
 
@@ -141,6 +148,11 @@ def models(dialect: Dialect, names: Sequence[str]) -> tuple[tuple[str, str], ...
 def header(dialect: Dialect, title: str, facts: Sequence[str]) -> list[str]:
     """Title and provenance."""
     status = "" if dialect.ran else " (syntax only, not run)"
-    first, *rest = dialect.head(title)
+    first, *rest = dialect.write("head", title=dialect.note(title))
     made = dialect.note(f"aimc {__version__}, written for {dialect.name}{status}")
     return [first, made, *(dialect.note(fact) for fact in facts), *rest]
+
+
+def includes(dialect: Dialect, files: Sequence[tuple[str, str]]) -> list[str]:
+    """The statements that include `models`."""
+    return [line for path, _ in files for line in dialect.write("include", path=path)]

@@ -11,7 +11,7 @@ import numpy as np
 from aimc.errors import SpiceError
 from aimc.spice import array
 from aimc.spice.dialects import Ngspice
-from aimc.spice.netlist import Netlist, Plan, header, models
+from aimc.spice.netlist import Netlist, Plan, header, includes, models
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,8 +104,7 @@ def deck(
     library = models(dialect, cell.includes)
     sweep = len(v) > 1 and dialect.sweeps and not plan.beside
     lines = header(dialect, f"{rows} x {cols} cells, operating points: {len(v)}", facts)
-    lines += array.parameters(crossbar, dialect)
-    lines += [dialect.include(path) for path, _ in library]
+    lines += array.parameters(crossbar, dialect) + includes(dialect, library)
     lines += ["", *cell.define(dialect), *array.subcircuit(nodes, dialect, cell), ""]
     lines.append(dialect.note("rows are driven; columns end at 0 V, where their currents are read"))
     sources: dict[str, Array] = {}
@@ -114,25 +113,26 @@ def deck(
         driven = _driven(nodes, volts)
         for name, (node, values) in driven.items():
             if sweep and dialect.name != "ltspice":
-                lines.append(dialect.param(f"{name}_dc", values[0]))
+                lines += dialect.write("param", name=f"{name}_dc", value=values[0])
             dc = dialect.value(f"{name}_dc") if sweep else float(values[0])
-            lines.append(dialect.voltage(name + tail, node + tail, "0", dc))
-        lines += [dialect.voltage(f"vs{j}{tail}", f"out{j}{tail}", "0", 0.0) for j in range(cols)]
+            lines += dialect.voltage(name + tail, node + tail, dc)
+        for j in range(cols):
+            lines += dialect.voltage(f"vs{j}{tail}", f"out{j}{tail}", 0.0)
         ports = [port + tail for port in nodes.ports]
-        lines.append(dialect.instance(INSTANCE + tail, ports, "crossbar", {}))
+        lines += dialect.instance(INSTANCE + tail, ports, "crossbar", {})
         kept += [dialect.v(name) for name in nodes.inside(INSTANCE + tail, tail)]
         kept += [dialect.i(f"vs{j}{tail}") for j in range(cols)]
         sources |= {name + tail: values for name, (_, values) in driven.items()}
-    lines += ["", *dialect.save(kept, "op")]
+    lines += ["", *dialect.save(kept, "dc")]
     if not cell.linear:
-        lines += dialect.tight()
+        lines += dialect.write("tight")
     # Where every row floats, a sensing source stands for those that a sweep goes over.
     sources = sources or {f"vs0{plan.tails[0]}": np.zeros(1)}
     points = 1 if plan.beside else len(v)
     lines += dialect.op(
         list(sources), [[float(values[n]) for values in sources.values()] for n in range(points)]
     )
-    return Netlist(dialect.text([*lines, *dialect.end()]), dialect, library, (), plan)
+    return Netlist(dialect.text([*lines, *dialect.write("end")]), dialect, library, (), plan)
 
 
 def _driven(nodes: array.ArrayNodes, v: Array) -> dict[str, tuple[str, Array]]:

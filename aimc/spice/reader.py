@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from aimc.parts.wires import Wires
 from aimc.spice import array, grid
 from aimc.spice.cells import GATED, LINEAR
 from aimc.spice.dialects import DIALECTS
+from aimc.spice.elements import require
 from aimc.spice.lint import statements
 
 if TYPE_CHECKING:
@@ -58,51 +59,41 @@ def _text(path: str | Path) -> str:
 
 def _exported(text: str, found: Sequence[list[str]]) -> Crossbar:
     topology = _TOPOLOGY.search(text)
-    if topology is None:
-        raise SpiceError(
-            "A netlist of aimc must tell the topology of its crossbar in a comment, as "
-            "`* rows 8, columns 4, drive left, sense bottom, idle grounded`, but has none.",
-            "import",
-        )  # fmt: skip
-    given = dict(w[1].split("=", 1) for w in found if w[0] == ".param" and "=" in "".join(w[1:2]))
-    r_row, r_col, r_source, r_sense = (
-        _number(name, given.get(name, "0")) for name in _RESISTANCES
+    require(
+        topology, "A netlist of aimc must tell the topology of its crossbar in a comment, as "
+        "`* rows 8, columns 4, drive left, sense bottom, idle grounded`, but has none."
     )  # fmt: skip
-    kinds: Any = [word.lower() for word in topology.groups()[2:]]
-    drive, sense, idle = kinds
-    cell = GATED if idle == "gated" else LINEAR
+    assert topology is not None
+    given = dict(w[1].split("=", 1) for w in found if w[0] == ".param" and "=" in "".join(w[1:2]))
+    ohms = (_number(name, given.get(name, "0")) for name in _RESISTANCES)
+    kinds = (word.lower() for word in topology.groups()[2:])
+    wires = Wires(*cast("Any", (*ohms, *kinds)))
+    cell = GATED if wires.idle == "gated" else LINEAR
     rows, cols = int(topology[1]), int(topology[2])
     ports, inside = _body(found)
-    if min(rows, cols) < 1 or ports != rows + cols + rows * (idle == "gated"):
-        raise SpiceError(
-            f"A crossbar of {rows} x {cols} cells must have its ports, but {ports} are there.",
-            "import",
-        )  # fmt: skip
+    right = min(rows, cols) > 0 and ports == rows + cols + rows * (cell is GATED)
+    require(
+        right, f"A crossbar of {rows} x {cols} cells must have its ports, but {ports} are there."
+    )
     g = np.zeros((rows, cols))
     for words in inside:
-        place = re.fullmatch(r"xcell(\d+)_(\d+)", words[0])
-        if place:
-            settings = dict(word.split("=", 1) for word in words if "=" in word)
-            if cell.subckt not in words or "g" not in settings:
-                raise SpiceError(
-                    f"A cell that is read back must be linear, but {words[0]} is no {cell.subckt}.",
-                    "import",
-                )
-            i, j = int(place[1]), int(place[2])
-            if i >= rows or j >= cols:
-                raise SpiceError(
-                    f"{words[0]} must lie in {rows} x {cols} cells, but does not.", "import"
-                )
-            g[i, j] = _number(words[0], settings["g"])
-    crossbar = Crossbar(g, Wires(r_row, r_col, r_source, r_sense, drive, sense, idle))
+        name, place = words[0], re.fullmatch(r"xcell(\d+)_(\d+)", words[0])
+        if place is None:
+            continue
+        settings = dict(word.split("=", 1) for word in words if "=" in word)
+        linear = cell.subckt in words and "g" in settings
+        require(linear, f"A cell that is read back must be linear, but {name} is no {cell.subckt}.")
+        i, j = int(place[1]), int(place[2])
+        require(i < rows and j < cols, f"{name} must lie in {rows} x {cols} cells, but does not.")
+        g[i, j] = _number(name, settings["g"])
+    crossbar = Crossbar(g, wires)
     # What was changed by hand may be no crossbar, or another one than its comment says.
     lines = array.subcircuit(array.ArrayNodes(crossbar), DIALECTS["ngspice"], cell)
     wanted = [line.split() for line in lines if not line.startswith("*")][1:-1]
-    if sorted(map(tuple, wanted)) != sorted(map(tuple, inside)):
-        raise SpiceError(
-            "The crossbar of this netlist is not as aimc writes it: its wires or cells were "
-            "changed, and it cannot be read back.", "import",
-        )  # fmt: skip
+    require(
+        sorted(wanted) == sorted(inside), "The crossbar of this netlist is not as aimc writes it: "
+        "its wires or cells were changed, and it cannot be read back."
+    )  # fmt: skip
     return crossbar
 
 
@@ -111,17 +102,14 @@ def _number(name: str, text: str) -> float:
         value = float(text)
     except ValueError:
         value = float("nan")
-    if not 0 <= value < float("inf"):
-        raise SpiceError(f"{name} must have a number of at least 0, but has {text!r}.", "import")
+    good = 0 <= value < float("inf")
+    require(good, f"{name} must have a number of at least 0, but has {text!r}.")
     return value
 
 
 def _body(found: Sequence[list[str]]) -> tuple[int, list[list[str]]]:
     """How many ports `.subckt crossbar` has, and the statements between it and its end."""
-    heads = [words[:2] for words in found]
-    first = heads.index([".subckt", "crossbar"])
+    first = [words[:2] for words in found].index([".subckt", "crossbar"])
     last = next((k for k in range(first, len(found)) if found[k][0] == ".ends"), None)
-    if last is None:
-        raise SpiceError("`.subckt crossbar` must have its `.ends`, but the netlist ends before.",
-                         "import")  # fmt: skip
+    require(last, "`.subckt crossbar` must have its `.ends`, but the netlist ends before.")
     return len(found[first]) - 2, list(found[first + 1 : last])

@@ -17,15 +17,17 @@ import subprocess
 import sys
 import tempfile
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aimc.errors import SpiceError, as_number, must
 from aimc.spice import log, raw
+from aimc.spice.dialect import typed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from aimc.spice.raw import Plot
 
@@ -52,6 +54,12 @@ class Runner(ABC):
 
         rawfile: what the deck itself writes. Raises SpiceError, whose reason says what failed.
         """
+        if not isinstance(files, Mapping) or not all(isinstance(t, str) for t in files.values()):
+            raise must("files", "be texts by their paths", f"is {files!r}")
+        if not isinstance(deck, str) or deck not in files:
+            raise must("deck", "be one of the files", f"is {deck!r}")
+        if not isinstance(rawfile, str | None):
+            raise must("rawfile", "be the name of a file, or None", f"is {rawfile!r}")
         with tempfile.TemporaryDirectory(prefix="aimc-spice-") as name:
             # Some levels down, so that a deck may keep its models in "../models".
             root = Path(name).resolve()
@@ -74,13 +82,11 @@ class Runner(ABC):
                 raise _killed(status, printed)
             answer = folder / (rawfile or "out.raw")
             if status != 0 or not answer.is_file():
-                said = printed.strip().splitlines()[-1:] or ["nothing"]
+                said = (printed.strip().splitlines() or ["nothing"])[-1][:160]
                 raise SpiceError(
                     f"ngspice must write its answer, but ended with status {status}. Its last "
-                    f"words: {said[0][:160]}",
-                    "failed",
-                    printed,
-                )
+                    f"words: {said}", "failed", printed,
+                )  # fmt: skip
             return raw.read(answer)
 
     def _process(self, command: Sequence[str], folder: Path, root: Path) -> tuple[str, int]:
@@ -175,13 +181,18 @@ def _limit(pid: int, timeout: float) -> None:
 class Ngspice(Runner):
     """The program `ngspice`. program: its name on the path, or a path of its own."""
 
-    program: str = "ngspice"
+    program: str | Path = "ngspice"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        typed(self, program=str | Path)
 
     def command(self, deck: str, rawfile: str | None) -> list[str]:
         found = shutil.which(self.program)
         if found is None:
             raise SpiceError(
-                f"ngspice must be installed, but there is no program {self.program!r}: {INSTALL}.",
+                f"ngspice must be installed, but there is no program {str(self.program)!r}: "
+                f"{INSTALL}.",
                 "missing",
             )
         return [found, "-n", "-b", *(["-r", rawfile] if rawfile else []), deck]
@@ -194,7 +205,11 @@ class NgspiceShared(Runner):
     library: file of the library; None looks for the usual names.
     """
 
-    library: str | None = None
+    library: str | Path | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        typed(self, library=str | Path | None)
 
     def command(self, deck: str, rawfile: str | None) -> list[str]:
         if importlib.util.find_spec("PySpice") is None:
@@ -213,7 +228,7 @@ class NgspiceShared(Runner):
             )
         # -P: this folder's modules must not stand in for those of the standard library.
         worker = str(Path(__file__).with_name("worker.py"))
-        return [sys.executable, "-P", "-W", "ignore", worker, library, deck, rawfile or ""]
+        return [sys.executable, "-P", "-W", "ignore", worker, str(library), deck, rawfile or ""]
 
 
 def _library() -> str | None:
