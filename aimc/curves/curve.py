@@ -15,10 +15,7 @@ from aimc.errors import as_array, as_count, as_number, must
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import ArrayLike, NDArray
-
-    Array = NDArray[np.float64]
-    Codes = NDArray[np.intp]
+    from aimc.arrays import Array, ArrayLike, Codes
 
 MAX_BITS = 16
 

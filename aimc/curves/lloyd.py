@@ -14,7 +14,7 @@ from aimc.errors import as_array, as_count, must
 from aimc.kernels.read.clusters import contiguous
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from aimc.arrays import ArrayLike, NDArray
 
 
 def lloyd_max(curve: str | Curve, bits: int, x: ArrayLike) -> Curve:

@@ -13,8 +13,9 @@ from aimc.curves.curve import Curve
 from aimc.errors import as_array, must
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
     from scipy.interpolate import PchipInterpolator
+
+    from aimc.arrays import ArrayLike
 
 # Scale and alpha of selu [Klambauer et al. 2017, arXiv 1706.02515].
 _SCALE, _ALPHA = 1.0507009873554805, 1.6732632423543772

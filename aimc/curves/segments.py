@@ -12,9 +12,8 @@ from aimc.errors import must
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
+    from aimc.arrays import Array, Codes
 
-    Array = NDArray[np.float64]
     Function = Callable[[Any], Any]
 
 SAMPLES = 4097
@@ -104,7 +103,7 @@ def turns(name: str, f: Function, first: float, last: float) -> tuple[float, ...
     return tuple(found)
 
 
-def crossings(name: str, f: Function, ends: Array, y: Array) -> tuple[Array, NDArray[np.intp]]:
+def crossings(name: str, f: Function, ends: Array, y: Array) -> tuple[Array, Codes]:
     """Where f crosses the rising outputs `y`, in the segments between `ends`, domain and turns.
 
     Gives the crossings (n,), rising, and how many of `y` lie below f in each interval, (n + 1,).

@@ -17,8 +17,7 @@ from aimc.spice.dialects import DIALECTS
 from aimc.spice.lint import statements
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from aimc.arrays import NDArray
     from aimc.parts.ivcurve import IVCurve
     from aimc.spice.dialect import Dialect
 

@@ -14,9 +14,7 @@ from aimc.spice.conversion import Conversion
 from aimc.spice.operating_point import OperatingPoint
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float64]
+    from aimc.arrays import Array
 
 # Bounds of a difference, as a share of full scale.
 OPERATING_POINT = 1e-9

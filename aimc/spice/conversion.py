@@ -13,13 +13,10 @@ from aimc.spice.netlist import Plan
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
+    from aimc.arrays import Array, Codes, NDArray
     from aimc.macro import Macro
     from aimc.spice.raw import Plot
     from aimc.spice.schedule import Schedule
-
-    Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +38,7 @@ class Conversion:
     u: Array
     levels: Array
     thermometer: NDArray[np.bool_]
-    code: NDArray[np.intp]
+    code: Codes
     y: Array
     time: Array
     waves: dict[str, Array]
@@ -102,7 +99,7 @@ class ConversionPlan(Plan):
         )  # fmt: skip
 
 
-def first_flip(thermometer: NDArray[np.bool_]) -> NDArray[np.intp]:
+def first_flip(thermometer: NDArray[np.bool_]) -> Codes:
     """Codes (...) of thermometer codes (..., levels): the levels before the first that is high."""
     high = thermometer.any(axis=-1)
     return np.where(high, thermometer.argmax(axis=-1), thermometer.shape[-1])

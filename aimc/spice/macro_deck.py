@@ -24,13 +24,10 @@ from aimc.spice.schedule import Points, Schedule, activity, inputs, schedule, tr
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
+    from aimc.arrays import Array
     from aimc.macro import Macro
     from aimc.spice.cells import CellModel
     from aimc.spice.dialect import Dialect
-
-    Array = NDArray[np.float64]
 
 RELTOL = 1e-6
 _NOT_SHOWN = (ComparatorDelay, ChargeInjection, Leakage)

@@ -16,14 +16,11 @@ from aimc.spice.netlist import Netlist, Plan, header, includes, models
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
+    from aimc.arrays import Array
     from aimc.crossbar import Crossbar
     from aimc.spice.cells import CellModel
     from aimc.spice.dialect import Dialect
     from aimc.spice.raw import Plot
-
-    Array = NDArray[np.float64]
 
 INSTANCE = "xarray"
 

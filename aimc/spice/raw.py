@@ -12,9 +12,7 @@ from aimc.errors import SpiceError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float64]
+    from aimc.arrays import Array, NDArray
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,12 +13,9 @@ from aimc.errors import must
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
+    from aimc.arrays import Array
     from aimc.converters.ramp import ProgrammedRamp
     from aimc.macro import Macro
-
-    Array = NDArray[np.float64]
 
 Points = list[tuple[float, float]]
 

@@ -10,25 +10,24 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from aimc.arrays import Array, NDArray
 
 
 class Power(NamedTuple):
     """Power of each read [W], each (reads,); what the drivers deliver is the sum of the rest."""
 
-    delivered: Floats
-    cells: Floats
-    row_wires: Floats
-    col_wires: Floats
-    source: Floats  # in the source resistances
-    sense: Floats  # in the sense resistances
+    delivered: Array
+    cells: Array
+    row_wires: Array
+    col_wires: Array
+    source: Array  # in the source resistances
+    sense: Array  # in the sense resistances
 
 
 def along_rows(
-    cell: Floats, r_row: float, r_source: float, drive: str, active: NDArray[np.bool_] | None
-) -> Floats:
+    cell: Array, r_row: float, r_source: float, drive: str, active: NDArray[np.bool_] | None
+) -> Array:
     """Currents along the rows [A], positive to the right.
 
     cell     (reads, rows, cols)      currents from the row through the cells [A]
@@ -53,7 +52,7 @@ def along_rows(
     return result
 
 
-def along_columns(cell: Floats, r_col: float, r_sense: float, sense: str) -> Floats:
+def along_columns(cell: Array, r_col: float, r_sense: float, sense: str) -> Array:
     """Currents along the columns [A], positive downwards.
 
     cell     (reads, rows, cols)      currents through the cells into the column [A]
@@ -74,7 +73,7 @@ def along_columns(cell: Floats, r_col: float, r_sense: float, sense: str) -> Flo
     return result
 
 
-def _split(inner: Floats, total: Floats, r: float, r_end: float, nodes: int) -> Floats:
+def _split(inner: Array, total: Array, r: float, r_end: float, nodes: int) -> Array:
     """Share of `total` that passes the first of two ends which are at one voltage.
 
     The drops around the loop vanish: r_end I_0 + r sum_j (I_0 - C_j) + r_end (I_0 - total) = 0.
@@ -85,11 +84,11 @@ def _split(inner: Floats, total: Floats, r: float, r_end: float, nodes: int) -> 
 
 
 def power(
-    v: Floats,
-    u: Floats,
-    cell: Floats,
-    row: Floats,
-    col: Floats,
+    v: Array,
+    u: Array,
+    cell: Array,
+    row: Array,
+    col: Array,
     wires: tuple[float, float, float, float],
 ) -> Power:
     """Where the power goes; by Tellegen's theorem the parts add up to what is delivered.
@@ -101,7 +100,7 @@ def power(
     """
     r_row, r_col, r_source, r_sense = wires
 
-    def heat(current: Floats, r: float) -> Floats:
+    def heat(current: Array, r: float) -> Array:
         return r * np.einsum("nij,nij->n", current, current)
 
     ends_of_rows = row[:, :, [0, -1]]

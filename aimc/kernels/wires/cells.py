@@ -9,17 +9,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aimc.arrays import Array, NDArray
 from aimc.kernels.base.jit import jit
 
-Floats = NDArray[np.float64]
 _CHUNK = 512  # elements whose intermediate results stay in the first cache
 
 
 @jit
 def sinh(
-    g: Floats, u: Floats, a: float, doublings: NDArray[np.int64], i: Floats, slope: Floats
+    g: Array, u: Array, a: float, doublings: NDArray[np.int64], i: Array, slope: Array
 ) -> None:
     """i = g sinh(a u) / a, slope = g cosh(a u), for |a u| <= 2^(doublings[n] - 1) in row n.
 
@@ -52,7 +51,7 @@ def sinh(
 
 
 @jit
-def cubic(g: Floats, k2: Floats, k3: Floats, u: Floats, i: Floats, slope: Floats) -> int:
+def cubic(g: Array, k2: Array, k3: Array, u: Array, i: Array, slope: Array) -> int:
     """i = g u (1 + k2 u + k3 u^2) for k2 [1/V] and k3 [1/V^2] as `g`.
 
     Returns how many elements lie where the curve does not rise on all the way from 0 to u, or
@@ -75,8 +74,8 @@ def cubic(g: Floats, k2: Floats, k3: Floats, u: Floats, i: Floats, slope: Floats
 
 @jit
 def hermite(
-    g: Floats, u: Floats, knots: Floats, values: Floats, slopes: Floats, first: NDArray[np.int64],
-    i: Floats, slope: Floats,
+    g: Array, u: Array, knots: Array, values: Array, slopes: Array, first: NDArray[np.int64],
+    i: Array, slope: Array,
 ) -> None:  # fmt: skip
     """i = g y(u), slope = g y'(u), y the cubic Hermite interpolant, linear beyond its ends.
 
@@ -154,7 +153,7 @@ def _safe_newton(
 
 @jit
 def resistor_step(
-    n: int, u: Floats, i: Floats, slope: Floats, r: float, w: Floats, low: Floats, high: Floats
+    n: int, u: Array, i: Array, slope: Array, r: float, w: Array, low: Array, high: Array
 ) -> int:
     """Newton iteration `n` of w + r i(w) = u in `w` [V], in place; how many cells are left.
 
@@ -172,7 +171,7 @@ def resistor_step(
 
 @jit
 def transistor_step(
-    n: int, u: Floats, i: Floats, slope: Floats, law: Level1, w: Floats, low: Floats, high: Floats
+    n: int, u: Array, i: Array, slope: Array, law: Level1, w: Array, low: Array, high: Array
 ) -> int:
     """As `resistor_step`, of i(w) = level1(u - w)."""
     left = 0
@@ -186,14 +185,14 @@ def transistor_step(
 
 
 @jit
-def transistor_slope(u: Floats, slope: Floats, law: Level1, w: Floats) -> None:
+def transistor_slope(u: Array, slope: Array, law: Level1, w: Array) -> None:
     """`slope` of the cell at `w` becomes that of cell and transistor in series, in place."""
     for m in range(u.size):
         rise = level1(u[m] - w[m], law)[1]
         slope[m] *= rise / (slope[m] + rise)
 
 
-def buckets(knots: Floats) -> NDArray[np.int64]:
+def buckets(knots: Array) -> NDArray[np.int64]:
     """`first` of `hermite`: four buckets an interval."""
     edges = np.linspace(float(knots[0]), float(knots[-1]), 4 * (knots.size - 1), endpoint=False)
     return np.clip(np.searchsorted(knots, edges, side="right") - 1, 0, knots.size - 2)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aimc.arrays import Array, NDArray
 from aimc.kernels.wires import reduction
 from aimc.kernels.wires.leaves import Wires
 from aimc.kernels.wires.reduction import ports
 from aimc.kernels.wires.topology import Topology
 
-Floats = NDArray[np.float64]
-
 
 def close(
-    g: Floats, driven: NDArray[np.bool_], top: Topology, wires: Wires
-) -> tuple[Floats, Floats, float]:
-    """Floats rows and closes the far ends of an array whose bottom row comes first.
+    g: Array, driven: NDArray[np.bool_], top: Topology, wires: Wires
+) -> tuple[Array, Array, float]:
+    """Array rows and closes the far ends of an array whose bottom row comes first.
 
     Gives the transfer matrix (rows, cols), with rows of zeros where they float; the admittances
     of the driven rows, (driven, driven) [S]: current into the left end of one a volt on another;

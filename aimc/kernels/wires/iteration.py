@@ -6,14 +6,13 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aimc.arrays import Array, NDArray
 from aimc.errors import NotConverged
 from aimc.kernels.base.threads import scratch, spread
 from aimc.kernels.wires import pcg
 from aimc.kernels.wires.topology import Topology
 
-Floats = NDArray[np.float64]
 _FINE = 1e-8  # tolerance from which on the sensed currents must be right, too
 _LOST = 1e-8  # error of the current law over the largest sensed current
 
@@ -28,24 +27,24 @@ class Reads(NamedTuple):
     gate    (rows,) or (1 or batch, rows)   rows whose cells are connected
     """
 
-    v: Floats
-    guess: Floats | None = None
-    e: Floats | None = None
-    source: Floats | None = None
+    v: Array
+    guess: Array | None = None
+    e: Array | None = None
+    source: Array | None = None
     gate: NDArray[np.bool_] | None = None
 
 
 class Solved(NamedTuple):
     """All voltages and sensed currents of a batch of reads."""
 
-    row_voltage: Floats  # (batch, rows, cols) [V]
-    col_voltage: Floats  # (batch, rows, cols) [V]
-    current: Floats  # (batch, cols) [A]
+    row_voltage: Array  # (batch, rows, cols) [V]
+    col_voltage: Array  # (batch, rows, cols) [V]
+    current: Array  # (batch, cols) [A]
     residual: float  # largest error of the current law over the largest source or column current
 
 
 def iterate(
-    g: Floats,
+    g: Array,
     of: Reads,
     top: Topology,
     tol: float,

@@ -19,13 +19,12 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aimc.arrays import Array, NDArray
 from aimc.kernels.base import simd
 from aimc.kernels.base.jit import inner
 from aimc.kernels.base.simd import LANES, STEP
 
-Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
 SIDE = 8  # cells along a leaf
 
@@ -33,7 +32,7 @@ SIDE = 8  # cells along a leaf
 class Wires(NamedTuple):
     """Resistances [ohm] of an array whose bottom row comes first."""
 
-    first: Floats  # (rows,) from the source to the first node
+    first: Array  # (rows,) from the source to the first node
     r_row: float
     last: float
     r_col: float
@@ -55,9 +54,9 @@ class _Scratch(NamedTuple):
     """Of a join: z (size, size, LANES), t (pairs, size, LANES), pivot (8, LANES), the last four
     rows zero."""
 
-    z: Floats
-    t: Floats
-    pivot: Floats
+    z: Array
+    t: Array
+    pivot: Array
 
 
 def ports(height: int, width: int) -> tuple[Index, Index, Index, Index]:
@@ -134,7 +133,7 @@ def _two_rows(out: _Pair, source: _Pair, x: _Pair, y: _Pair, count: int, width: 
 
 @inner
 def _pair(
-    one: Floats, two: Floats, sources: Index, size: int, stay: int, scratch: _Scratch, out: Floats
+    one: Array, two: Array, sources: Index, size: int, stay: int, scratch: _Scratch, out: Array
 ) -> None:
     """Joins blocks `one` and `two` (ports, ports, LANES) into `out`, each lower triangle only.
 
@@ -194,7 +193,7 @@ def _pair(
 
 
 @inner
-def _cells(g: Floats, wires: Wires, places: Index, out: Floats) -> None:
+def _cells(g: Array, wires: Wires, places: Index, out: Array) -> None:
     """Single cells of up to LANES leaves, `out` (64, 4, 4, LANES), cell = 8 row + column."""
     first, r_row, last, r_col = wires
     rows, cols = g.shape
@@ -231,7 +230,7 @@ def _cells(g: Floats, wires: Wires, places: Index, out: Floats) -> None:
 
 @inner
 def leaves(
-    g: Floats, wires: Wires, places: Index, schedule: Schedule, work: Floats,
+    g: Array, wires: Wires, places: Index, schedule: Schedule, work: Array,
     result: NDArray[np.floating],
 ) -> None:  # fmt: skip
     """Hybrid matrices `result` (leaves, 32, 32) of the leaves at `places`, bottom row first.

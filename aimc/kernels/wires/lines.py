@@ -13,11 +13,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aimc.arrays import Array
 from aimc.kernels.base.jit import inner
-
-Floats = NDArray[np.float64]
 
 ROWS = 4  # rows in one sweep
 
@@ -25,24 +23,24 @@ ROWS = 4  # rows in one sweep
 class Rows(NamedTuple):
     """The row lines: cells g (rows, cols) [S], ladders q, sources b, r [ohm] from node to node."""
 
-    g: Floats
-    q: Floats
-    b: Floats
+    g: Array
+    q: Array
+    b: Array
     r: float
 
 
 class Columns(NamedTuple):
     """The column lines, of the first `rows` of g; `last` [ohm] to the sense terminal."""
 
-    g: Floats
-    q: Floats
+    g: Array
+    q: Array
     rows: int
     last: float
     r: float
 
 
 @inner
-def factor_rows(of: Rows, first: Floats, end: float) -> None:
+def factor_rows(of: Rows, first: Array, end: float) -> None:
     """Fills in ladders `q` (rows, cols) of the rows, and `b` (rows,) of their sources.
 
     first (rows,)  ohm from the source to the first node, inf: no source; end: from the last node to
@@ -112,7 +110,7 @@ def factor_rows(of: Rows, first: Floats, end: float) -> None:
 
 
 @inner
-def solve_rows(q: Floats, b: Floats, r: float, x: Floats, c: int) -> None:
+def solve_rows(q: Array, b: Array, r: float, x: Array, c: int) -> None:
     """Overwrites the injected currents [A] of rows c ... c + 3 of `x` by their voltages [V]."""
     cols = x.shape[1]
     q0 = q[c]
@@ -156,7 +154,7 @@ def solve_rows(q: Floats, b: Floats, r: float, x: Floats, c: int) -> None:
 
 
 @inner
-def factor_columns(of: Columns, end: float, y: Floats) -> None:
+def factor_columns(of: Columns, end: float, y: Array) -> None:
     """Fills in ladders `q` of the columns, top to bottom; `end` as for rows, y (cols,) scratch."""
     g, q, rows, last, r = of
     cols = g.shape[1]
@@ -177,7 +175,7 @@ def factor_columns(of: Columns, end: float, y: Floats) -> None:
 
 
 @inner
-def rise(of: Columns, x: Floats, bottom: Floats) -> None:
+def rise(of: Columns, x: Array, bottom: Array) -> None:
     """The second half of a column solve, from the last row up.
 
     x       (rows, cols)  each node's share of the currents injected above and in it [A], as the way

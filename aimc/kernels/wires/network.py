@@ -12,8 +12,9 @@ take another set for each read), and arrays that its caller has checked: finite,
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
+from aimc.arrays import Array, NDArray
 from aimc.errors import NotConverged
 from aimc.kernels.base import blas
 from aimc.kernels.base.threads import spread
@@ -22,11 +23,10 @@ from aimc.kernels.wires.iteration import Reads, Solved, iterate
 from aimc.kernels.wires.leaves import Wires
 from aimc.kernels.wires.topology import Topology
 
-Floats = NDArray[np.float64]
 _SPAN = 1e100  # conductance times resistance up to which no product overflows
 
 
-def transfer(g: Floats, top: Topology) -> Floats:
+def transfer(g: Array, top: Topology) -> Array:
     """The matrix with which `v @ transfer` are the sensed currents, exactly.
 
     g        (rows, cols)  conductances [S], >= 0; 0 is an open cell
@@ -37,7 +37,7 @@ def transfer(g: Floats, top: Topology) -> Floats:
         return _transfer(g, top).astype(np.float64, copy=False)
 
 
-def _transfer(g: Floats, top: Topology, dtype: DTypeLike = np.float64) -> NDArray[np.floating]:
+def _transfer(g: Array, top: Topology, dtype: DTypeLike = np.float64) -> NDArray[np.floating]:
     driven = top.driven
     if top.ideal:
         return np.where(driven[top.rows, None], g, 0.0).astype(dtype, copy=False)
@@ -51,14 +51,14 @@ def _transfer(g: Floats, top: Topology, dtype: DTypeLike = np.float64) -> NDArra
     return np.ascontiguousarray(result[top.rows, top.cols])
 
 
-def _bottom_up(g: Floats, top: Topology) -> tuple[Floats, Wires]:
+def _bottom_up(g: Array, top: Topology) -> tuple[Array, Wires]:
     """The mirrored array as elimination takes it, the bottom row first."""
     first = np.ascontiguousarray(np.where(top.driven, top.first, 0.0)[::-1])
     wires = Wires(first, top.r_row, top.last, top.r_col)
     return np.ascontiguousarray(g[top.rows, top.cols][::-1]), wires
 
 
-def admittances(g: Floats, top: Topology) -> Floats:
+def admittances(g: Array, top: Topology) -> Array:
     """Current into the source of one row a volt on another, all others at 0 V, exactly.
 
     g        (rows, cols)  conductances [S], >= 0
@@ -74,7 +74,7 @@ def admittances(g: Floats, top: Topology) -> Floats:
 
 
 def _check(
-    g: Floats, result: NDArray[np.floating], top: Topology, miss: float, limit: float
+    g: Array, result: NDArray[np.floating], top: Topology, miss: float, limit: float
 ) -> None:
     """Every inverse on the way must hold, and the array be passive: no current comes from nowhere,
     and none exceeds what the cells would carry without wires.
@@ -96,7 +96,7 @@ def _check(
         )
 
 
-def transfers(g: Floats, top: Topology, dtype: DTypeLike = np.float64) -> NDArray[np.floating]:
+def transfers(g: Array, top: Topology, dtype: DTypeLike = np.float64) -> NDArray[np.floating]:
     """`transfer` of many arrays, one a thread: g (arrays, rows, cols) [S] -> the same shape [S].
 
     dtype    float64, or float32: the joins of blocks above 8 x 8 cells then run in single precision
@@ -113,7 +113,7 @@ def transfers(g: Floats, top: Topology, dtype: DTypeLike = np.float64) -> NDArra
     return result
 
 
-def solve(g: Floats, v: Floats, top: Topology, gate: NDArray[np.bool_] | None = None) -> Solved:
+def solve(g: Array, v: Array, top: Topology, gate: NDArray[np.bool_] | None = None) -> Solved:
     """Every node voltage for a batch of inputs.
 
     g        (rows, cols)   conductances [S], >= 0
@@ -125,13 +125,13 @@ def solve(g: Floats, v: Floats, top: Topology, gate: NDArray[np.bool_] | None = 
 
 
 def reads(
-    g: Floats,
-    v: Floats,
+    g: Array,
+    v: Array,
     top: Topology,
     gate: NDArray[np.bool_] | None = None,
     tol: float = 1e-9,
-    guess: Floats | None = None,
-) -> tuple[Floats, float]:
+    guess: Array | None = None,
+) -> tuple[Array, float]:
     """Sensed currents without a transfer matrix: for single reads, or noise in every read.
 
     g        (batch, rows, cols) or (rows, cols)  conductances [S], >= 0
@@ -151,7 +151,7 @@ def reads(
 _FIELDS = 32  # solutions with all their voltages that are held at once
 
 
-def noise_gain(g: Floats, top: Topology, tol: float = 1e-4, columns: slice = slice(None)) -> Floats:
+def noise_gain(g: Array, top: Topology, tol: float = 1e-4, columns: slice = slice(None)) -> Array:
     """How much of a cell's excess current reaches the sense terminal of its own column.
 
     To first order a change dg of the conductances changes the current of column j by
@@ -177,8 +177,8 @@ def noise_gain(g: Floats, top: Topology, tol: float = 1e-4, columns: slice = sli
 
 
 def noise_std(
-    g: Floats, v: Floats, sigma: Floats, gain: Floats, top: Topology, tol: float = 1e-3
-) -> Floats:
+    g: Array, v: Array, sigma: Array, gain: Array, top: Topology, tol: float = 1e-3
+) -> Array:
     """Standard deviation of the sensed currents under independent read noise, to first order.
 
         sigma_j^2 = sum_i (sigma_ij A_ij U_ij(v))^2

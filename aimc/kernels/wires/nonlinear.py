@@ -18,16 +18,15 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aimc.arrays import Array, Codes, NDArray
 from aimc.errors import NotConverged
 from aimc.kernels.base.jit import jit, reduction
 from aimc.kernels.wires.iteration import Reads, iterate
 from aimc.kernels.wires.sums import total
 from aimc.kernels.wires.topology import Topology
 
-Floats = NDArray[np.float64]
-Cells = Callable[[Floats, NDArray[np.intp]], tuple[Floats, Floats]]
+Cells = Callable[[Array, Codes], tuple[Array, Array]]
 AT_ONCE = 2**20  # cells that are solved together
 _STEPS = 100
 _STEEP = 1e3  # tangents times wires, in multiples of one
@@ -37,54 +36,54 @@ _FINE, _FINEST = 1e-10, 1e-13  # tolerances of the linear network in the last st
 class Curve(Protocol):
     """What cells of conductance `g` at 0 V carry [A] at `u` volts, and its slope >= 0 [S]."""
 
-    def evaluate(self, g: Floats, u: Floats) -> tuple[Floats, Floats]: ...
+    def evaluate(self, g: Array, u: Array) -> tuple[Array, Array]: ...
 
 
 class Newton(NamedTuple):
     """A batch of reads of an array of nonlinear cells."""
 
-    row_voltage: Floats  # (reads, rows, cols) [V]
-    col_voltage: Floats  # (reads, rows, cols) [V]
-    current: Floats  # (reads, cols) [A]
+    row_voltage: Array  # (reads, rows, cols) [V]
+    col_voltage: Array  # (reads, rows, cols) [V]
+    current: Array  # (reads, cols) [A]
     residual: float  # largest error of the current law over the largest source or column current
-    cell_current: Floats  # (reads, rows, cols) [A]
+    cell_current: Array  # (reads, rows, cols) [A]
     history: tuple[float, ...]  # the residual after each step, the largest of the reads
 
 
 class _State(NamedTuple):
     """Voltages whose wires obey Kirchhoff's law while they carry `wanted` into the cells."""
 
-    row: Floats
-    col: Floats
-    current: Floats
-    u: Floats
-    wanted: Floats
-    i: Floats  # what the cells carry at `u`
-    slope: Floats
-    miss: Floats  # (reads,) largest |i - wanted| over the largest source or column current
-    linear: Floats  # (reads,) by how much the wires miss Kirchhoff's law, in the same measure
+    row: Array
+    col: Array
+    current: Array
+    u: Array
+    wanted: Array
+    i: Array  # what the cells carry at `u`
+    slope: Array
+    miss: Array  # (reads,) largest |i - wanted| over the largest source or column current
+    linear: Array  # (reads,) by how much the wires miss Kirchhoff's law, in the same measure
 
     @property
-    def error(self) -> Floats:
+    def error(self) -> Array:
         return self.miss + self.linear
 
 
 @jit
-def _beside(i: Floats, slope: Floats, u: Floats, out: Floats) -> None:
+def _beside(i: Array, slope: Array, u: Array, out: Array) -> None:
     """The tangents' currents at 0 V: i - s u."""
     for k in range(len(out)):
         out[k] = i[k] - slope[k] * u[k]
 
 
 @jit
-def _tangent(slope: Floats, beside: Floats, u: Floats, out: Floats) -> None:
+def _tangent(slope: Array, beside: Array, u: Array, out: Array) -> None:
     """The tangents' currents at `u`."""
     for k in range(len(out)):
         out[k] = slope[k] * u[k] + beside[k]
 
 
 @reduction
-def _along(i: Floats, wanted: Floats, u: Floats, before: Floats) -> float:
+def _along(i: Array, wanted: Array, u: Array, before: Array) -> float:
     """sum (i - wanted) (u - before)"""
     total = 0.0
     for k in range(len(u)):
@@ -93,7 +92,7 @@ def _along(i: Floats, wanted: Floats, u: Floats, before: Floats) -> float:
 
 
 @jit
-def _rises(i: Floats, wanted: Floats, u: Floats, before: Floats, out: Floats) -> None:
+def _rises(i: Array, wanted: Array, u: Array, before: Array, out: Array) -> None:
     """d(co-content)/dt of each read, times the step."""
     for n in range(len(out)):
         rise = 0.0
@@ -103,7 +102,7 @@ def _rises(i: Floats, wanted: Floats, u: Floats, before: Floats, out: Floats) ->
 
 
 @jit
-def _misses(i: Floats, wanted: Floats, current: Floats, worst: Floats, out: Floats) -> None:
+def _misses(i: Array, wanted: Array, current: Array, worst: Array, out: Array) -> None:
     """Largest |i - wanted| of each read over its largest source or column current."""
     for n in range(len(out)):
         scale, error = 0.0, 0.0
@@ -124,8 +123,8 @@ def _misses(i: Floats, wanted: Floats, current: Floats, worst: Floats, out: Floa
 
 def solve(
     curve: Curve,
-    g: Floats,
-    v: Floats,
+    g: Array,
+    v: Array,
     top: Topology,
     gate: NDArray[np.bool_] | None = None,
     tol: float = 1e-12,
@@ -158,10 +157,10 @@ def solve(
     )
 
 
-def _cells(curve: Curve, g: Floats, on: NDArray[np.bool_] | None) -> Cells:
+def _cells(curve: Curve, g: Array, on: NDArray[np.bool_] | None) -> Cells:
     """Currents and slopes of the cells of some reads; those of rows that are off are zero."""
 
-    def cells(u: Floats, which: NDArray[np.intp]) -> tuple[Floats, Floats]:
+    def cells(u: Array, which: Codes) -> tuple[Array, Array]:
         i, slope = curve.evaluate(g if g.ndim == 2 else g[which], u)
         if on is not None:
             i, slope = i * on[which], slope * on[which]
@@ -170,7 +169,7 @@ def _cells(curve: Curve, g: Floats, on: NDArray[np.bool_] | None) -> Cells:
     return cells
 
 
-def _solve(cells: Cells, v: Floats, cols: int, top: Topology, tol: float) -> Newton:
+def _solve(cells: Cells, v: Array, cols: int, top: Topology, tol: float) -> Newton:
     reads, rows = v.shape
     every = np.arange(reads, dtype=np.intp)
     driven = np.broadcast_to(np.atleast_2d(top.driven), (reads, rows))[:, top.rows]
@@ -214,14 +213,14 @@ def _solve(cells: Cells, v: Floats, cols: int, top: Topology, tol: float) -> New
     return Newton(now.row, now.col, now.current, history[-1], now.i, tuple(history))
 
 
-def _some(top: Topology, which: NDArray[np.intp]) -> Topology:
+def _some(top: Topology, which: Codes) -> Topology:
     alone = top.first.ndim == 1 or len(top.first) == 1
     return top if alone else top._replace(first=top.first[which])
 
 
 def _state(
-    cells: Cells, which: NDArray[np.intp], row: Floats, col: Floats, current: Floats,
-    linear: Floats, wanted: Floats | None, tangent: tuple[Floats, Floats] | None = None,
+    cells: Cells, which: Codes, row: Array, col: Array, current: Array,
+    linear: Array, wanted: Array | None, tangent: tuple[Array, Array] | None = None,
 ) -> _State:  # fmt: skip
     u = row - col
     if wanted is None:
@@ -235,8 +234,8 @@ def _state(
 
 
 def _linear(
-    cells: Cells, v: Floats, top: Topology, which: NDArray[np.intp],
-    at: tuple[Floats, Floats, Floats], guess: Floats | None, tol: float,
+    cells: Cells, v: Array, top: Topology, which: Codes,
+    at: tuple[Array, Array, Array], guess: Array | None, tol: float,
 ) -> _State:  # fmt: skip
     """The network of the cells' tangents at voltages, currents and slopes `at`."""
     u, i, slope = at
@@ -258,10 +257,10 @@ def _linear(
     return _state(cells, which, row, col, current, linear, None, (slope, beside))
 
 
-def _shorten(before: _State, after: _State, cells: Cells, which: NDArray[np.intp]) -> _State:
+def _shorten(before: _State, after: _State, cells: Cells, which: Codes) -> _State:
     """`after`, or a point on the way there where the co-content no longer rises."""
 
-    def rise(at: _State, i: Floats, wanted: Floats) -> Floats:
+    def rise(at: _State, i: Array, wanted: Array) -> Array:
         result = np.empty(len(i))
         _rises(i, wanted, at.u, before.u, result)
         return result

@@ -24,8 +24,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aimc.arrays import Array
 from aimc.kernels.base.jit import inner, jit, reduction
 from aimc.kernels.wires.lines import (
     ROWS,
@@ -38,7 +38,6 @@ from aimc.kernels.wires.lines import (
 )
 from aimc.kernels.wires.sums import dot, total
 
-Floats = NDArray[np.float64]
 ARRAYS = 7  # arrays of the padded size that a read works in
 _DEPTH = 1e-20  # of z'Tz in one go: beyond, rounding of z shows, and the residual is found anew
 
@@ -60,12 +59,12 @@ class Problem(NamedTuple):
     ladder   (r_row, row_end, last, r_col, col_end)  resistances [ohm], see `Topology`
     """
 
-    g: Floats
-    v: Floats
-    first: Floats
-    e: Floats
-    s: Floats
-    guess: Floats
+    g: Array
+    v: Array
+    first: Array
+    e: Array
+    s: Array
+    guess: Array
     ladder: tuple[float, float, float, float, float]
 
 
@@ -79,23 +78,23 @@ class Found(NamedTuple):
     lost      (batch,)                 the same error over the largest sensed current
     """
 
-    current: Floats
-    row: Floats
-    col: Floats
-    residual: Floats
-    lost: Floats
+    current: Array
+    row: Array
+    col: Array
+    residual: Array
+    lost: Array
 
 
 class _Given(NamedTuple):
     """One read: v (rows,), e (cols,), s (0 or 1, rows, cols)."""
 
-    v: Floats
-    e: Floats
-    s: Floats
+    v: Array
+    e: Array
+    s: Array
 
 
 @reduction
-def _power(g: Floats, v: float, e: Floats) -> float:
+def _power(g: Array, v: float, e: Array) -> float:
     total = 0.0
     for j in range(len(g)):
         total += g[j] * (v - e[j]) * (v - e[j])
@@ -103,7 +102,7 @@ def _power(g: Floats, v: float, e: Floats) -> float:
 
 
 @inner
-def _into_rows(lines: Rows, given: _Given, w: Floats, x: Floats) -> None:
+def _into_rows(lines: Rows, given: _Given, w: Array, x: Array) -> None:
     """x = T^-1 (D (w - v + e) - s): drops of the rows for column voltages `w`."""
     g, q, b, r = lines
     v, e, s = given
@@ -125,8 +124,8 @@ def _into_rows(lines: Rows, given: _Given, w: Floats, x: Floats) -> None:
 
 @inner
 def _through_columns(
-    lines: Columns, given: _Given, d: Floats, y: Floats, bottom: Floats, carry: Floats,
-    scratch: Floats,
+    lines: Columns, given: _Given, d: Array, y: Array, bottom: Array, carry: Array,
+    scratch: Array,
 ) -> None:  # fmt: skip
     """y = A^-1 (D (v - e + d) + s), and the currents `bottom` (cols,) into the sense resistances.
 
@@ -160,7 +159,7 @@ def _through_columns(
 
 
 @inner
-def _direction(lines: Columns, beta: float, z: Floats, p: Floats, y: Floats, acc: Floats) -> float:
+def _direction(lines: Columns, beta: float, z: Array, p: Array, y: Array, acc: Array) -> float:
     """p = z + beta p, y = A^-1 D p; returns p'Dy."""
     g, q, rows, _, _ = lines
     cols = y.shape[1]
@@ -196,7 +195,7 @@ def _direction(lines: Columns, beta: float, z: Floats, p: Floats, y: Floats, acc
 
 @inner
 def _step(
-    lines: Rows, alpha: float, p: Floats, y: Floats, w: Floats, z: Floats, x: Floats, acc: Floats
+    lines: Rows, alpha: float, p: Array, y: Array, w: Array, z: Array, x: Array, acc: Array
 ) -> float:
     """w += alpha y, u = T^-1 D y, z -= alpha (p - u); returns u'Dy. `x` (4, cols) is scratch."""
     g, q, b, r = lines
@@ -226,7 +225,7 @@ def _step(
 
 
 @inner
-def _residual(lines: Rows, w: Floats, y: Floats, z: Floats, acc: Floats) -> float:
+def _residual(lines: Rows, w: Array, y: Array, z: Array, acc: Array) -> float:
     """z = T^-1 D (y - w), w = y; returns z'Tz."""
     g, q, b, r = lines
     rows, cols = y.shape
@@ -254,7 +253,7 @@ def _residual(lines: Rows, w: Floats, y: Floats, z: Floats, acc: Floats) -> floa
 
 @jit
 def reads(
-    of: Problem, tol: float, limit: int, start: int, stop: int, work: Floats, found: Found
+    of: Problem, tol: float, limit: int, start: int, stop: int, work: Array, found: Found
 ) -> None:
     """Solves reads `start` to `stop`; the others are left as they are.
 

@@ -12,8 +12,8 @@ from itertools import count
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aimc.arrays import NDArray
 from aimc.kernels.wires.leaves import SIDE
 
 Runs = NDArray[np.int64]

@@ -16,8 +16,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
+from aimc.arrays import NDArray
 from aimc.kernels.base import blas
 from aimc.kernels.base.jit import inner, jit
 from aimc.kernels.base.threads import scratch, spread

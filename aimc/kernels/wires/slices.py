@@ -11,27 +11,26 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
+from aimc.arrays import Array, ArrayLike, Codes, NDArray
 from aimc.errors import ArgumentError, as_array
 from aimc.kernels.base.jit import jit
 from aimc.kernels.base.threads import spread
 from aimc.kernels.wires.sums import dot
 
-Floats = NDArray[np.float64]
-Read = Callable[[Floats, NDArray[np.bool_], NDArray[np.intp]], Floats]
+Read = Callable[[Array, NDArray[np.bool_], Codes], Array]
 AT_ONCE = 4096  # slices that are read together
 
 
 class Slices(NamedTuple):
     """Time slices of a batch of reads, read after read."""
 
-    read: NDArray[np.intp]  # (slices,) which read
-    share: Floats  # (slices,) of the window
+    read: Codes  # (slices,) which read
+    share: Array  # (slices,) of the window
     on: NDArray[np.bool_]  # (slices, rows) rows whose pulse lasts
 
 
-def as_pulses(duration: ArrayLike, v: ArrayLike, rows: int) -> tuple[Floats, Floats]:
+def as_pulses(duration: ArrayLike, v: ArrayLike, rows: int) -> tuple[Array, Array]:
     """Checked pulses: duration (reads, rows), a share of the window in [0, 1]; v of that shape."""
     duration = as_array("duration", duration, (None, rows), minimum=0.0, maximum=1.0)
     v = as_array("v", v, (None, rows))
@@ -42,7 +41,7 @@ def as_pulses(duration: ArrayLike, v: ArrayLike, rows: int) -> tuple[Floats, Flo
     return duration, v
 
 
-def slices(duration: Floats) -> Slices:
+def slices(duration: Array) -> Slices:
     """The slices in which at least one row has a pulse."""
     ends = np.sort(duration, axis=1)
     widths = np.diff(ends, axis=1, prepend=0.0)
@@ -51,7 +50,7 @@ def slices(duration: Floats) -> Slices:
     return Slices(read, widths[read, place], on)
 
 
-def mean_current(duration: Floats, v: Floats, cols: int, read: Read) -> Floats:
+def mean_current(duration: Array, v: Array, cols: int, read: Read) -> Array:
     """Currents over the window (reads, cols) [A], by `read` of the slices.
 
     read  takes voltages (slices, rows) [V], the rows that are on, and of which read each slice is;
@@ -67,7 +66,7 @@ def mean_current(duration: Floats, v: Floats, cols: int, read: Read) -> Floats:
     return result
 
 
-def floating(duration: Floats, v: Floats, y: Floats) -> Floats:
+def floating(duration: Array, v: Array, y: Array) -> Array:
     """Mean voltages that the rows take when silent ones float: `result @ transfer` is the current.
 
     A floating row draws no current: 0 = Y_FF v_F + Y_FA v_A, with Y the rows' admittances. Rows
@@ -91,8 +90,8 @@ def floating(duration: Floats, v: Floats, y: Floats) -> Floats:
 
 @jit
 def _floating(
-    duration: Floats, v: Floats, y: Floats, order: NDArray[np.intp], work: Floats, lo: int, hi: int,
-    result: Floats,
+    duration: Array, v: Array, y: Array, order: Codes, work: Array, lo: int, hi: int,
+    result: Array,
 ) -> None:  # fmt: skip
     rows = len(y)
     p = work[0]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aimc.arrays import NDArray
 from aimc.kernels.base.jit import reduction
 
 

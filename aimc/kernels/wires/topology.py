@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from aimc.arrays import Array, NDArray
+
 _OPEN = -1.0
 
 
@@ -19,7 +19,7 @@ class Topology(NamedTuple):
 
     rows: slice
     cols: slice
-    first: Floats  # (rows,) or (reads, rows) from source to first node; inf: the row floats [ohm]
+    first: Array  # (rows,) or (reads, rows) from source to first node; inf: the row floats [ohm]
     r_row: float
     row_end: float  # from the last node of a driven row to its second source; < 0: there is none
     last: float
