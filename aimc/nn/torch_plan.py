@@ -56,9 +56,8 @@ class Buffers:
 
     def __call__(self, z: Tensor, draws: Tensor) -> Tensor:
         """Outputs (batch, cols) of z (batch, driven), with draws (batch, groups * drawn)."""
-        plan, most = self.plan, self.plan.x_max
-        x = torch.clamp(z / self.scale, -most, most)
-        x = torch.round(x * plan.grid) * (1 / plan.grid) if plan.grid else x
+        plan = self.plan
+        x = rounded(torch.clamp(z / self.scale, -plan.x_max, plan.x_max), plan.grid)
         still = x.new_full((len(x), len(self.matrix) - x.shape[1]), plan.v_still)
         v = torch.cat([x * plan.v_read, still], dim=1)
         groups = len(plan.edges) - 1
@@ -99,6 +98,11 @@ class Buffers:
                 spread + lift * (here @ cross[at]) + torch.einsum("bjp,pj->bj", own, weights[a])
             )
         return torch.clamp(spread, min=0)
+
+
+def rounded(x: Tensor, grid: float) -> Tensor:
+    """Activations as rows carry them: whole multiples of 1 / grid, half to even; 0: as they are."""
+    return torch.round(x * grid) * (1 / grid) if grid else x
 
 
 def _convert(u: Tensor, levels: Tensor, outputs: Tensor) -> Tensor:

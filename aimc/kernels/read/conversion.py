@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from aimc.kernels.base.jit import exact_inner, inner
+from aimc.kernels.base.jit import exact, exact_inner, inner
 
 Floats = NDArray[np.floating]
 Codes = NDArray[np.uint32]
@@ -118,6 +118,13 @@ def convert(
         _place(u, low, high, group, t, code, y, add)
     else:
         _search(u, low, high, group, t, code, y, add)
+
+
+@exact
+def converted(u: Floats, t: Levels, code: Codes, y: Floats) -> None:
+    """y (batch, cols) = the outputs for u (batch, cols), by the first row of columns in `t`; code
+    (cols,): scratch."""
+    convert(u, 0, u.shape[0], 0, t, code, y, False)
 
 
 @inner

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from aimc.converters.base import Converter
     from aimc.curves import Curve
     from aimc.macro import Macro
+    from aimc.nn.training.twin import Twin
 
     Matrices = Callable[[], dict[str, Matrix]]
 
@@ -42,7 +43,8 @@ class AnalogLayer(torch.nn.Module, OnArrays):
     x_scale: the input that drives a row fully: inputs are divided by it, the weights of their rows
     multiplied. y_range: linear conversions span +-y_range. Where None, both come from
     `aimc_ranges`, which `nn.calibrate` fills; failing that, inputs must stay within +-1 and the
-    span follows from the weights (see `linear_range`).
+    span follows from the weights (see `linear_range`). twins: what training reads where there are
+    no chips yet, by the names of arrays.
     """
 
     x_scale: float | None
@@ -51,6 +53,7 @@ class AnalogLayer(torch.nn.Module, OnArrays):
     hardware: Hardware | None
     dtype: torch.dtype
     chips: dict[str, Chip]
+    twins: dict[str, Twin]
     observing: bool
 
     def _start(self, x_scale: float | None, y_range: float | None) -> None:
@@ -62,7 +65,7 @@ class AnalogLayer(torch.nn.Module, OnArrays):
         self.aimc_ranges = {}
         self.hardware = None
         self.dtype = torch.float64
-        self.chips = {}
+        self.chips, self.twins = {}, {}
         self.probes = ()
         self.observing = False
 
@@ -175,6 +178,8 @@ class AnalogLayer(torch.nn.Module, OnArrays):
         if self.chips:
             self.show(name, z)
             return self.chips[name](lambda: matrices()[name], z)
+        if self.twins:
+            return self.twins[name](z)
         matrix = matrices()[name]
         y = matrix.activate(z, matrix.curves)
         if self.observing and matrix.curves == ("linear",):
@@ -205,7 +210,8 @@ class AnalogLayer(torch.nn.Module, OnArrays):
             raise must("input", "be finite", "holds NaN or infinity")
         if self.observing:
             self._observe("x", x)
-        if self.chips and self.x_scale is None and "x" not in self.aimc_ranges and largest > 1:
+        held = self.chips or self.twins
+        if held and self.x_scale is None and "x" not in self.aimc_ranges and largest > 1:
             raise must(
                 "input",
                 "be within [-1, 1] for a layer that was not calibrated",

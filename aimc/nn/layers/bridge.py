@@ -47,11 +47,7 @@ class Matrix:
 
     def activate(self, z: Tensor, curves: tuple[str | Curve, ...]) -> Tensor:
         """f(z @ weight.T + bias), (batch, cols), with the curves given."""
-        u = F.linear(z, self.weight, self.bias)
-        if len(curves) == 1:
-            return _apply(curves[0], u)
-        parts = u.chunk(len(curves), dim=1)
-        return torch.cat([_apply(f, part) for f, part in zip(curves, parts, strict=True)], dim=1)
+        return activated(curves, F.linear(z, self.weight, self.bias))
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,6 +200,14 @@ class _Curve(torch.autograd.Function):
 
 def _clipped(curve: Curve, u: np.ndarray) -> np.ndarray:
     return np.clip(curve.f(u), curve.lo, curve.hi)
+
+
+def activated(curves: tuple[str | Curve, ...], u: Tensor) -> Tensor:
+    """f(u) (batch, cols) with curves over equal ranges of the columns."""
+    if len(curves) == 1:
+        return _apply(curves[0], u)
+    parts = zip(curves, u.chunk(len(curves), dim=1), strict=True)
+    return torch.cat([_apply(f, part) for f, part in parts], dim=1)
 
 
 def _apply(function: str | Curve, u: Tensor) -> Tensor:

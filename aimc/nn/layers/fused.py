@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
-from aimc.nn.layers.bridge import Chip
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from aimc.kernels.read.plan import Read
+    from aimc.nn.layers.bridge import Chip
 
     Floats = NDArray[np.floating]
 
@@ -41,7 +40,7 @@ class Stretch(NamedTuple):
 
 def sweep(
     kernel: Callable[[Stretch], None],
-    chips: Sequence[object],
+    chips: Sequence[Chip],
     x: Tensor,
     state: Sequence[Tensor],
     kept: int = 0,
@@ -53,8 +52,8 @@ def sweep(
     """
     plans = []
     for chip in chips:
-        found = chip.plan(x.dtype) if isinstance(chip, Chip) else None
-        if found is None or not isinstance(chip, Chip):
+        found = chip.plan(x.dtype)
+        if found is None:
             return None
         plans.append((found, chip.rng))
     steps, batch = x.shape[:2]

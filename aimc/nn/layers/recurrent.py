@@ -208,7 +208,7 @@ class Recurrent(AnalogLayer, torch.nn.RNNBase):
         if not all(torch.isfinite(part).all() for part in parts):
             raise must("hx", "be finite", "holds NaN or infinity")
         rows = [self.cast(part if batched else part.unsqueeze(1)) for part in parts]
-        if self.chips:
+        if self.chips or self.twins:
             self._check_driven(rows[0])
         return list(zip(*(part.unbind(0) for part in rows), strict=True))
 
@@ -222,8 +222,10 @@ class Recurrent(AnalogLayer, torch.nn.RNNBase):
             source = self.output_source(end)
             if source in self.aimc_ranges or (source != "h" and self.y_range is not None):
                 continue
-            chip = self.chips[next(name for name in self.chips if name.endswith(end))]
-            full, largest = float(chip.scale[-1]), float(part.detach().abs().max())
+            held = next(
+                each for name, each in (self.chips or self.twins).items() if name.endswith(end)
+            )
+            full, largest = float(held.scale[-1]), float(part.detach().abs().max())
             if largest > full * (1 + 1e-6):
                 rule = f"have an output state within +-{full:g}, which its rows carry"
                 raise must("hx", rule, f"reaches {largest:g}")

@@ -108,7 +108,7 @@ class Run:
                     log_range = torch.tensor(math.log(span), requires_grad=True)
                     self.ranges[f"{name}:{array}"] = log_range
                 twin = Twin(layer, array, hardware, self.ranges.get(f"{name}:{array}"))
-                layer.chips[array] = twin  # pyright: ignore[reportArgumentType]
+                layer.twins[array] = twin
                 self.twins.append(twin)
 
     def descend(self) -> float:

@@ -8,60 +8,69 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from aimc.errors import must
-from aimc.kernels.read.ramps import FEW, convert
+from aimc.kernels.read.conversion import Levels, converted, levels_of
 
 if TYPE_CHECKING:
-    from aimc.curves import Curve
+    from collections.abc import Iterable
+
+    from aimc.converters.base import Converter
     from aimc.macro import Stack
 
 Tensor = torch.Tensor
 
 
 @dataclass(frozen=True)
-class Converters:
-    """One ramp a column: y = first + step (number of thresholds below u), single precision.
+class Conversions:
+    """The converters of columns beside each other, for pre-activations as the cells make them.
 
-    ideal, built (2^bits - 1, cols): thresholds as meant, and as cells and comparators make them.
+    which (1, cols): the table of each column. tables: of neighbouring columns, levels as their
+    curve has them (k,), as parts make them (1 or cols, k), both rising, and outputs (k + 1,). low,
+    high (cols,): the range of each column's curve. variance (cols,): of what is drawn in a read.
     """
 
-    ideal: Tensor
-    built: Tensor
-    first: Tensor
-    step: Tensor
+    which: Any
+    tables: list[tuple[Any, Any, Any]]
+    low: Tensor
+    high: Tensor
+    variance: Tensor
 
     @classmethod
-    def of(cls, ramps: list[tuple[int, Curve, int, Any, Any]]) -> Converters:
-        """ramps: for neighbouring columns their count, curve, bits, thresholds (k,) or (k, count),
-        and offsets."""
-        parts: list[list[np.ndarray]] = [[], [], [], []]
-        for count, function, bits, thresholds, offset in ramps:
-            y = function.outputs(bits)
-            if not np.allclose(np.diff(y), y[1] - y[0]):
-                raise must("curve", "rise or fall all along", f"{function.name} does not")
-            each = thresholds[:, None] if np.ndim(thresholds) == 1 else thresholds
-            built = np.maximum.accumulate(each) + np.broadcast_to(offset, count)
-            parts[0].append(np.tile(function.thresholds(bits)[:, None], count))
-            parts[1].append(built)
-            parts[2].append(np.full(count, y[0]))
-            parts[3].append(np.full(count, y[1] - y[0]))
-        return cls(*(torch.from_numpy(np.concatenate(part, axis=-1)).float() for part in parts))
+    def of(cls, ramps: Iterable[tuple[slice, Converter]]) -> Conversions:
+        """ramps: ranges of columns and their converters, of one chip or side by side."""
+        which: list[Any] = []
+        tables: list[tuple[Any, Any, Any]] = []
+        count, sides = 0, []
+        for place, ramp in ramps:
+            quiet, cols = ramp.quiet, place.stop - place.start
+            volts = ramp.gain * ramp.common / ramp.retained  # of cells as they stand, not as meant
+            gain, offset = (np.reshape(each, (-1, 1)) for each in (quiet.gain, quiet.offset))
+            built = (quiet.levels + offset) / (gain * volts)
+            which.append(count + np.arange(cols) * (len(built) > 1))
+            count += len(built)
+            tables.append((ramp.curve.steps(ramp.bits)[0], built, quiet.outputs))
+            side = (ramp.curve.lo, ramp.curve.hi, ramp.variance / volts**2)
+            sides.append([np.broadcast_to(each, cols) for each in side])
+        wide = (np.concatenate(each) for each in zip(*sides, strict=True))
+        return cls(np.concatenate(which)[None], tables, *(torch.tensor(w).float() for w in wide))
 
-    def __call__(self, u: Tensor, strength: float) -> Tensor:
-        """Outputs (batch, cols) for u (batch, cols), thresholds `strength` away from ideal."""
-        table = torch.lerp(self.ideal, self.built, strength)
-        if len(table) > FEW:
-            across = table.T.contiguous(), u.T.contiguous()
-            code = torch.searchsorted(*across, right=True, out_int32=True)
-            return torch.addcmul(self.first, self.step, code.T.float())
-        y = torch.empty_like(u)
-        convert(*(part.numpy() for part in (u.contiguous(), table, self.first, self.step, y)))
-        return y
+    def at(self, strength: float) -> Levels:
+        """In single precision, with levels `strength` times their errors away from the curve's."""
+        found: list[tuple[Any, Any]] = []
+        for meant, built, outputs in self.tables:
+            found += [(row, outputs) for row in np.sort(meant + strength * (built - meant))]
+        return levels_of(found, self.which, np.float32)
+
+
+def convert(u: Tensor, levels: Levels) -> Tensor:
+    """Outputs (batch, cols) for u (batch, cols), single precision; no gradient."""
+    y, code = torch.empty_like(u), np.empty(u.shape[1], np.uint32)
+    converted(u.detach().contiguous().numpy(), levels, code, y.numpy())
+    return y
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One array of a matrix: where it lies, what its wires do to each cell, its converters.
+    """One array of a matrix: where it lies, and what its wires do to each cell.
 
     The wires make share g + rest of a conductance g, exact for the cells of `macro`.
     """
@@ -90,29 +99,6 @@ class Tile:
         g = device.write(mapping.to_conductance(part, device, w_max), rng)
         g = device.age(g, hardware.age, rng)
         return mapping.to_weight(g * self.share + self.rest, device, w_max)
-
-    @property
-    def ramps(self) -> list[tuple[int, Curve, int, Any, Any]]:
-        """As `Converters.of` takes them; each column's capacitor, charge and comparator count."""
-        found = []
-        for place, ramp in self.macro.ramps:
-            columns, volts = ramp.columns, ramp.gain * ramp.common
-            thresholds = ramp.thresholds[:, None] / np.atleast_1d(columns.ratio)
-            offset = (columns.offset / columns.ratio - columns.shift) / volts
-            found.append((place.stop - place.start, ramp.curve, ramp.bits, thresholds, offset))
-        return found
-
-    @property
-    def drawn(self) -> np.ndarray:
-        """Variance of a pre-activation in one read that the converters add, (cols,)."""
-        found = []
-        for place, ramp in self.macro.ramps:
-            noise, cols = ramp.noise, place.stop - place.start
-            steps = np.cumsum(np.broadcast_to(np.square(noise.steps), len(ramp.thresholds) - 1))
-            level = noise.start**2 + steps.sum() / len(ramp.thresholds)  # of the average one
-            variance = noise.decision**2 + np.square(noise.sample) + level
-            found.append(np.broadcast_to(variance / (ramp.gain * ramp.common) ** 2, cols))
-        return np.concatenate(found)
 
     @property
     def noise(self) -> np.ndarray:

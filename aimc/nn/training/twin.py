@@ -1,11 +1,11 @@
 """What arrays do, as torch computes it for training: single precision, gradients straight through.
 
-A `Twin` stands where a layer has its `Chip`. Nothing of the hardware is modelled a second time: the
+A `Twin` is what a layer reads in training. Nothing of the hardware is modelled a second time: the
 weights are what the mapping and the device make of the layer's present parameters, drawn anew for
-every step; converters, offsets and the wires' share are those of arrays that are programmed now and
-then. What the wires do to a write error is taken to first order, read noise is that of the average
-column, a converter's noise is one draw of each column's voltage a read, nonlinear cells are taken
-at their slope at 0 V.
+every step; activations are rounded as the driver does, levels, outputs and the wires' share are
+those of arrays that are programmed now and then. What the wires do to a write error is taken to
+first order, read noise is that of the average column, a converter's noise is one draw of each
+column's voltage a read, nonlinear cells are taken at their slope at 0 V.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from aimc.curves import Curve, curve, linear
-from aimc.nn.layers.bridge import Chip, _apply, straight_through
-from aimc.nn.training.tiles import Converters, Tile
+from aimc.curves import curve, linear
+from aimc.kernels.read.conversion import Levels, levels_of
+from aimc.nn.layers.bridge import Chip, activated, straight_through
+from aimc.nn.torch_plan import rounded
+from aimc.nn.training.tiles import Conversions, Tile, convert
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from aimc.macro import Hardware
     from aimc.nn.layers.base import AnalogLayer
     from aimc.nn.layers.bridge import Matrix
@@ -40,6 +40,7 @@ class Twin:
     ) -> None:
         self.layer, self.name, self.hardware, self.log_range = layer, name, hardware, log_range
         self.strength = 1.0
+        self.levels: list[Levels] = []  # of each row block
         self.generator = torch.Generator()
 
     def draw(
@@ -53,6 +54,8 @@ class Twin:
         scale = self.layer._scale(matrix, matrices, hardware)
         if fresh:
             self._program(matrix, scale, matrices, rng)
+        if fresh or strength != self.strength:
+            self.levels = [conversions.at(strength) for _, conversions, _ in self.blocks]
         self.strength = strength
         self.generator.manual_seed(int(rng.integers(2**62)))
         self.scale = torch.from_numpy(scale).float()
@@ -87,60 +90,54 @@ class Twin:
             for macro in line:
                 tiles.append(Tile.of(macro, row, col))
                 col += macro.shape[1]
-            converters = Converters.of([ramp for tile in tiles for ramp in tile.ramps])
+            conversions = Conversions.of(ramp for macro in line for ramp in macro.ramps)
             noise = torch.from_numpy(np.mean([tile.noise for tile in tiles], axis=0)).float()
-            drawn = torch.from_numpy(np.concatenate([tile.drawn for tile in tiles])).float()
             row += line[0].shape[0]
             self.tiles += tiles
-            self.blocks.append((tiles[0].rows, converters, noise, drawn))
-        bits, count = self.hardware.adc.bits, matrix.weight.shape[0] // len(curves)
-        functions = [curve(c) for c in curves]
-        self.digital = Converters.of([(count, f, bits, f.thresholds(bits), 0.0) for f in functions])
+            self.blocks.append((tiles[0].rows, conversions, noise))
+        steps = [curve(each).steps(self.hardware.adc.bits) for each in curves]
+        which = np.arange(len(curves)).repeat(matrix.weight.shape[0] // len(curves))
+        self.digital = levels_of(steps, which[None], np.float32)
 
-    def __call__(self, matrix: Callable[[], Matrix], z: Tensor) -> Tensor:
+    def __call__(self, z: Tensor) -> Tensor:
         """As `Chip`: (batch, rows) -> (batch, cols)."""
         x = z.float() / self.scale
         if self.bias_rows:
             x = torch.cat([x, x.new_full((len(x), self.bias_rows), self.x_max)], dim=1)
-        duration, pulse = self.hardware.driver.pulses(x.detach().double().numpy())
-        carried = torch.from_numpy(duration * pulse / self.hardware.driver.v_read).float()
-        x = straight_through(x.clamp(-self.x_max, self.x_max), carried)
+        x = self._carried(x)
         if len(self.blocks) == 1:
-            y = self._convert(self._product(x, 0), self.blocks[0][1], self.strength)
-        else:
-            parts = []
-            for k, (_, converters, *_) in enumerate(self.blocks):
-                u = self._product(x, k)
-                low, high = converters.ideal[0], converters.ideal[-1]
-                ideal = torch.minimum(torch.maximum(u, low), high)
-                parts.append(straight_through(ideal, converters(u.detach(), self.strength)))
-            y = self._convert(torch.stack(parts).sum(0), self.digital, 0.0)
-        return y.to(z.dtype)
+            return self._activated(self._product(x, 0), self.levels[0]).to(z.dtype)
+        parts = []
+        for k, (_, conversions, _) in enumerate(self.blocks):
+            u = self._product(x, k)
+            ideal = u.clamp(conversions.low, conversions.high)
+            parts.append(straight_through(ideal, convert(u, self.levels[k])))
+        return self._activated(torch.stack(parts).sum(0), self.digital).to(z.dtype)
+
+    def _carried(self, x: Tensor) -> Tensor:
+        """Activations as the rows carry them."""
+        driver, limited = self.hardware.driver, x.clamp(-self.x_max, self.x_max)
+        grid = driver.grid()
+        if grid is not None:
+            return straight_through(limited, rounded(limited.detach(), grid[1]))
+        duration, pulse = driver.pulses(x.detach().double().numpy())
+        return straight_through(limited, torch.from_numpy(duration * pulse / driver.v_read).float())
 
     def _product(self, x: Tensor, block: int) -> Tensor:
-        rows, _, noise, drawn = self.blocks[block]
+        rows, conversions, noise = self.blocks[block]
         x = x[:, rows]
         u = x @ self.w[rows]
-        if self.strength and (noise.any() or drawn.any()):
-            variance = (x.detach().square() @ noise)[:, None] + drawn
+        if self.strength and (noise.any() or conversions.variance.any()):
+            variance = (x.detach().square() @ noise)[:, None] + conversions.variance
             draws = torch.randn(u.shape, generator=self.generator)
             u = u + self.strength * variance.sqrt() * draws
         return u
 
-    def _convert(self, u: Tensor, converters: Converters, strength: float) -> Tensor:
-        """f(u) as the converters put it out, with the slope of f; a learned range moves with R."""
-        if self.log_range is not None:
-            span = float(curve(self.curves[0]).hi)
-            stretch = self.log_range.exp() / span
-            v = u / stretch
-            return stretch * straight_through(
-                v.clamp(-span, span), converters(v.detach(), strength)
-            )
-        if len(self.curves) == 1:
-            f = self.curves[0]
-            if isinstance(f, Curve) and f.name == "linear":
-                return straight_through(u.clamp(f.lo, f.hi), converters(u.detach(), strength))
-            return straight_through(_apply(f, u), converters(u.detach(), strength))
-        parts = u.chunk(len(self.curves), dim=1)
-        ideal = torch.cat([_apply(f, p) for f, p in zip(self.curves, parts, strict=True)], dim=1)
-        return straight_through(ideal, converters(u.detach(), strength))
+    def _activated(self, u: Tensor, levels: Levels) -> Tensor:
+        """f(u) as converters put it out, with the slope of f; a learned range moves with R."""
+        f = self.curves[0]
+        if isinstance(f, str) or f.name != "linear":
+            return straight_through(activated(self.curves, u), convert(u, levels))
+        stretch = 1.0 if self.log_range is None else self.log_range.exp() / f.hi
+        v = u / stretch
+        return stretch * straight_through(v.clamp(f.lo, f.hi), convert(v, levels))
