@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 import operator
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -175,3 +177,17 @@ def as_count(name: str, value: Any, minimum: int = 1, maximum: int | None = None
     if maximum is not None and count > maximum:
         raise must(name, f"be at most {maximum}", f"is {count}")
     return count
+
+
+def as_path(name: str, value: Any) -> Path:
+    """`value`, a text or a path, as a Path."""
+    if not isinstance(value, str | os.PathLike):
+        raise must(name, "be a path", f"is {value!r}")
+    return Path(value)
+
+
+def as_flag(name: str, value: Any) -> bool:
+    """`value` itself; ArgumentError where it is neither True nor False."""
+    if not isinstance(value, bool):
+        raise must(name, "be True or False", f"is {value!r}")
+    return value

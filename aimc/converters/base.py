@@ -82,6 +82,9 @@ class ADC(Part, ABC):
     def calibrated(self, made: Any, rng: Generator, method: str | None) -> Any:
         """`made`, a converter of this description, calibrated again by `method`, None for its own;
         itself where there is no calibration."""
+        if method is not None:
+            raise must("method", f"be None for {type(self).__name__}, which is not calibrated",
+                       f"is {method!r}")  # fmt: skip
         return made
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,7 +15,7 @@ from aimc.nn.layers.linear import Linear
 from aimc.nn.layers.rnn import GRU, LSTM, RNN
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
     Model = TypeVar("Model", bound=torch.nn.Module)
 
@@ -49,12 +50,15 @@ def check(model: object) -> None:
     """ArgumentError where `model` is no float model."""
     if not isinstance(model, torch.nn.Module):
         raise must("model", "be a torch.nn.Module", f"is {type(model).__name__}")
+    for name, value in model.named_parameters():
+        if value.is_meta:
+            raise must("model", "hold values", f"{name} is on the device meta")
 
 
 def named(model: torch.nn.Module, digital: Collection[str]) -> None:
     """ArgumentError where `digital` names what is no module of `model`."""
-    if isinstance(digital, str):
-        raise must("digital", "be a collection of names", f"is the string {digital!r}")
+    if isinstance(digital, str) or not isinstance(digital, Collection):
+        raise must("digital", "be a collection of names", f"is {digital!r}")
     names = dict(model.named_modules())
     for name in digital:
         if name not in names:
@@ -114,6 +118,8 @@ def _replacement(name: str, module: torch.nn.Module, cell_tanh: str) -> AnalogLa
             f" {type(module).__name__}, which may compute something else. Replace it, or name it in"
             f" `digital`."
         )
+    if any(value.numel() == 0 for value in module.parameters()):
+        raise must(label, "have inputs and outputs to go on an array", f"is {module}")
     _unwatched(label, module)
     # Without storage: parameters are adopted, and torch's generator stays where it is.
     with torch.device("meta"):

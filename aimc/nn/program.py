@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import torch
 
-from aimc.errors import as_rng, must
+from aimc.errors import as_flag, as_rng, must
 from aimc.macro import Condition, trim
-from aimc.nn.convert import check, converted, copied, layers
+from aimc.nn.convert import check, converted, copied, layers, named
+from aimc.nn.layers.rnn import CELL_TANH
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -47,6 +48,8 @@ def program(
     gives what `macro` gives, float32 is faster.
     """
     check(model)
+    if cell_tanh not in CELL_TANH:
+        raise must("cell_tanh", f"be one of {', '.join(CELL_TANH)}", f"is {cell_tanh!r}")
     chip = converted(copied(model), digital, cell_tanh)
     reprogram(chip, rng, hardware, digital=digital, dtype=dtype)
     return chip
@@ -65,6 +68,8 @@ def reprogram(
     For training with the chips in the loop: after each optimiser step, or each few.
     hardware, dtype: None takes what each layer was programmed into before.
     """
+    check(model)
+    named(model, digital)
     written = [layer for _, layer in layers(model, digital)]
     if not written:
         raise must(
@@ -101,6 +106,7 @@ def under(
     if compensation not in (None, "global"):
         raise must("compensation", "be 'global' or None", f"is {compensation!r}")
     as_rng(rng)
+    as_flag("recalibrate", recalibrate)
     copy = copied(model)
     programmed = [layer for _, layer in layers(copy) if layer.chips]
     if not programmed:
@@ -138,6 +144,8 @@ def calibrate(model: Model, *inputs: Any, digital: Collection[str] = ()) -> Mode
         raise must(
             "model", "be in floating point", "is programmed", "Calibrate before programming."
         )
+    if not inputs:
+        raise must("inputs", "be a batch of what the model takes", "are none")
     twin = converted(copied(model), digital)
     observed = dict(layers(twin))
     for layer in observed.values():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aimc.nn.convert import layers
+from aimc.nn.convert import check, layers
 from aimc.nn.layers.base import AnalogLayer
 from aimc.nn.layers.rnn import LSTM
 
@@ -19,6 +19,7 @@ def macros(model: torch.nn.Module) -> list[Macro]:
 
     One evaluation of the model (one time step of a recurrent layer) reads each of them once.
     """
+    check(model)
     return [
         macro
         for _, layer in layers(model)
@@ -29,6 +30,7 @@ def macros(model: torch.nn.Module) -> list[Macro]:
 
 def report(model: torch.nn.Module) -> str:
     """What of a programmed model stands on arrays, and what stayed digital, as text."""
+    check(model)
     head: tuple[str, ...] = (
         "layer",
         "array",

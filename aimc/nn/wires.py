@@ -53,7 +53,7 @@ def transfers(
     """
     if not isinstance(wires, Wires):
         raise must("wires", "be a Wires", f"is {wires!r}")
-    if dtype not in _TOLERANCE:
+    if dtype not in tuple(_TOLERANCE):
         raise must("dtype", "be torch.float64 or torch.float32", f"is {dtype!r}")
     limit = as_count("limit", limit)
     where = _device(device, dtype)
@@ -86,6 +86,8 @@ def _device(device: torch.device | str | None, dtype: torch.dtype) -> torch.devi
 
 def _conductances(g: Any) -> Tensor:
     """`g` as a tensor, once it is known to hold finite conductances."""
+    if isinstance(g, Tensor) and g.is_meta:
+        raise must("g", "hold values", "is on the device meta")
     if not isinstance(g, Tensor):
         return torch.from_numpy(as_array("g", g, (None, None, None), minimum=0.0))
     real = not g.is_complex()

@@ -11,7 +11,7 @@ import torch
 
 from aimc.cost import OnArrays
 from aimc.curves import linear
-from aimc.errors import as_number, must
+from aimc.errors import as_number, as_rng, must
 from aimc.macro import Hardware
 from aimc.nn.layers.bridge import Chip, Matrix
 
@@ -93,8 +93,7 @@ class AnalogLayer(torch.nn.Module, OnArrays):
             raise must(
                 "hardware", "be a Hardware", f"is {hardware!r}", "`aimc.load(name)` gives one."
             )
-        if not isinstance(rng, np.random.Generator):
-            raise must("rng", "be a numpy.random.Generator", f"is {rng!r}")
+        as_rng(rng)
         for name, parameter in self.named_parameters(recurse=False):
             if not torch.isfinite(parameter).all():
                 raise must(name, "be finite", "holds NaN or infinity")
@@ -198,6 +197,8 @@ class AnalogLayer(torch.nn.Module, OnArrays):
         if not isinstance(x, Tensor) or not x.is_floating_point():
             what = f"dtype {x.dtype}" if isinstance(x, Tensor) else type(x).__name__
             raise must("input", "be a tensor of real numbers", f"is {what}")
+        if x.is_meta:
+            raise must("input", "hold values", "is on the device meta")
         if x.ndim == 0 or x.shape[-1] != features or x.numel() == 0:
             raise must(
                 "input",

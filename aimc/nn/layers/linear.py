@@ -8,6 +8,7 @@ import torch
 
 from aimc import curves
 from aimc.cost import Description, Reads
+from aimc.errors import as_count
 from aimc.nn.layers.base import AnalogLayer
 from aimc.nn.layers.bridge import Matrix
 
@@ -34,7 +35,8 @@ class Linear(AnalogLayer, torch.nn.Linear):
         x_scale: float | None = None,
         y_range: float | None = None,
     ) -> None:
-        super().__init__(in_features, out_features, bias)
+        sizes = (as_count("in_features", in_features), as_count("out_features", out_features))
+        super().__init__(*sizes, bias)
         self._start(x_scale, y_range)
         curves.curve(curve)
         self.curve = curve

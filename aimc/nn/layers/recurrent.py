@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from aimc.cost import Description, Reads
-from aimc.errors import must
+from aimc.errors import as_count, must
 from aimc.kernels.base.blas import one_thread
 from aimc.nn.layers.base import AnalogLayer
 from aimc.nn.layers.bridge import Matrix
@@ -32,6 +32,25 @@ class Recurrent(AnalogLayer, torch.nn.RNNBase):
     Input and state weights share the rows of an array; each row block is driven by the digital
     code of the layer's input or of the state, the bias rows by a constant.
     """
+
+    def __init__(
+        self,
+        *args: Any,
+        x_scale: float | None = None,
+        y_range: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        sizes = ("input_size", "hidden_size", "num_layers")
+        for name, value in {**dict(zip(sizes, args, strict=False)), **kwargs}.items():
+            if name in sizes:
+                as_count(name, value)
+        try:
+            super().__init__(*args, **kwargs)
+        except (TypeError, ValueError) as error:
+            given = ", ".join([*map(repr, args), *(f"{k}={v!r}" for k, v in kwargs.items())])
+            rule, kind = "be given what torch's takes", type(self).__name__
+            raise must(kind, rule, f"is given {given}", f"torch: {error}") from error
+        self._start(x_scale, y_range)
 
     def cell_matrices(self, end: str, inputs: tuple[tuple[str, int], ...]) -> dict[str, Matrix]:
         """The matrices of the cell whose parameters end in `end` ("_l0", "_l0_reverse").

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Tensor = torch.Tensor
 Sources = tuple[tuple[str, int], ...]
+CELL_TANH = ("digital", "ramp")
 
 
 class RNN(Recurrent, torch.nn.RNN):
@@ -39,8 +40,7 @@ class RNN(Recurrent, torch.nn.RNN):
     """
 
     def __init__(self, *args: Any, x_scale: float | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._start(x_scale, None)
+        super().__init__(*args, x_scale=x_scale, **kwargs)
         if self.nonlinearity != "tanh":
             raise must("nonlinearity", "be 'tanh'", f"is {self.nonlinearity!r}")
 
@@ -78,13 +78,10 @@ class LSTM(Recurrent, torch.nn.LSTM):
         self,
         *args: Any,
         cell_tanh: str = "digital",
-        x_scale: float | None = None,
-        y_range: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self._start(x_scale, y_range)
-        if cell_tanh not in ("digital", "ramp"):
+        if cell_tanh not in CELL_TANH:
             raise must("cell_tanh", "be 'digital' or 'ramp'", f"is {cell_tanh!r}")
         self.cell_tanh = cell_tanh
         self.ramps: dict[str, Converter] = {}
@@ -190,12 +187,9 @@ class GRU(Recurrent, torch.nn.GRU):
         self,
         *args: Any,
         reset: str = "after",
-        x_scale: float | None = None,
-        y_range: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self._start(x_scale, y_range)
         if reset not in ("after", "before"):
             raise must("reset", "be 'after' or 'before'", f"is {reset!r}")
         self.reset = reset

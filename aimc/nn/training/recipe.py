@@ -9,11 +9,12 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
-from aimc.errors import as_count, as_number
+from aimc.errors import as_count, as_flag, as_number, as_path
 
 State = tuple[Tensor, ...]
 
 
+@runtime_checkable
 class Course(Protocol):
     """What a task gives to learn from; `steps` batches are an epoch."""
 
@@ -55,6 +56,7 @@ class Checkpoint:
     every: int = 100
 
     def __post_init__(self) -> None:
+        as_path("checkpoint", self.path)
         as_count("every", self.every)
 
 
@@ -95,6 +97,7 @@ class Recipe:
     weight_noise: float = 0.0
 
     def __post_init__(self) -> None:
+        as_flag("ranges", self.ranges)
         as_count("epochs", self.epochs)
         as_count("refresh", self.refresh)
         for name in ("rate", "clip", "weight_limit", "temperature"):

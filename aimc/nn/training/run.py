@@ -17,6 +17,7 @@ from aimc.cards import digest
 from aimc.errors import DataError, as_count, must
 from aimc.nn import checkpoint as files
 from aimc.nn.convert import converted, copied, layers, named, on_arrays
+from aimc.nn.training.recipe import Course
 from aimc.nn.training.twin import Twin
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class Run:
         self.model, self.hardware, self.seed, self.recipe = model, hardware, seed, recipe
         self.task, self.digital = task, digital
         self.course = task.course(model, seed)
+        if not isinstance(self.course, Course):
+            raise must("course", "have steps, batch and forward", f"is {self.course!r}")
         self.step, self.total = 0, recipe.epochs * as_count("course.steps", self.course.steps)
         self.states: list[State | None] = [None, None]
         self.student = copied(model).train()
@@ -86,7 +89,7 @@ class Run:
         task, teacher = self.task, self.teacher
         found = {
             "task": task.label,
-            "data": [getattr(task, "digest", None), files.hashed(*self.course.batch(0))],
+            "data": [getattr(task, "digest", None), files.hashed(*self._batch(0))],
             "seed": self.seed,
             "recipe": dataclasses.asdict(self.recipe),
             "hardware": None if self.hardware is None else digest(self.hardware),
@@ -111,19 +114,37 @@ class Run:
                 layer.twins[array] = twin
                 self.twins.append(twin)
 
+    def _batch(self, step: int) -> tuple[Tensor, Tensor]:
+        match self.course.batch(step):
+            case (Tensor() as inputs, Tensor() as classes):
+                return inputs, classes
+            case other:
+                rule = "give inputs and classes, two tensors"
+                raise must("course.batch", rule, f"gives {other!r}")
+
+    def _forward(
+        self, model: torch.nn.Module, inputs: Tensor, state: State | None
+    ) -> tuple[Tensor, State | None]:
+        match self.course.forward(model, inputs, state):
+            case (Tensor() as scores, (None | tuple()) as after):
+                return scores, after
+            case other:
+                rule = "give scores, a tensor, and a state, a tuple of tensors or None"
+                raise must("course.forward", rule, f"gives {other!r}")
+
     def descend(self) -> float:
         """One step; its loss."""
         recipe, done = self.recipe, self.step / self.total
         rng = np.random.default_rng((self.seed, self.step))
         if self.step % self.course.steps == 0:
             self.states = [None, None]
-        inputs, classes = self.course.batch(self.step)
+        inputs, classes = self._batch(self.step)
         undo = self._disturb(rng, done)
         # What the model draws by itself, as dropout does, follows from the seed and the step too.
         with torch.random.fork_rng(devices=[]):
             (own,) = np.random.SeedSequence((self.seed, self.step, 1)).generate_state(1)
             torch.default_generator.manual_seed(int(own))
-            scores, state = self.course.forward(self.student, inputs, self.states[0])
+            scores, state = self._forward(self.student, inputs, self.states[0])
         loss = self._loss(scores, classes, inputs)
         if not torch.isfinite(loss):
             raise must("model", "have a finite loss", f"has {loss.item()} at step {self.step}")
@@ -182,7 +203,7 @@ class Run:
         if self.teacher is None:
             return loss
         with torch.no_grad():
-            wanted, state = self.course.forward(self.teacher, inputs, self.states[1])
+            wanted, state = self._forward(self.teacher, inputs, self.states[1])
         self.states[1] = state
         t = self.recipe.temperature
         wanted = F.log_softmax(wanted.flatten(0, -2) / t, dim=1)

@@ -65,6 +65,8 @@ def train(
     if any(layer.chips for _, layer in layers(model)):
         raise must("model", "be in floating point", "is programmed", "Train before programming.")
     recipe = recipe or Recipe()
+    if not isinstance(teacher, torch.nn.Module | None):
+        raise must("teacher", "be a torch.nn.Module or None", f"is {teacher!r}")
     as_count("seed", seed, minimum=0)
     path, every = None, 1
     if checkpoint is not None:
