@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,31 +9,22 @@ import typer
 
 from aimc import cards, plots
 from aimc.cli import show
+from aimc.cli.options import Simulate
 from aimc.curves import curve as named_curve
 from aimc.macro import Macro
 
 
-def simulate(
-    card: str,
-    rows: int | None,
-    cols: int | None,
-    curve: str,
-    batch: int,
-    seed: int,
-    bits: int | None,
-    json: bool,
-    out: Path | None,
-) -> None:
+def simulate(given: Simulate) -> None:
     """Programs, reads, compares, prints; figures and JSON into `out`."""
-    hardware = cards.load(card)
-    if bits is not None:
-        hardware = hardware.replace(bits=bits)
-    rows, cols = rows or hardware.rows, cols or hardware.cols
-    function = named_curve(curve)
+    hardware = cards.load(given.card)
+    if given.bits is not None:
+        hardware = hardware.replace(bits=given.bits)
+    rows, cols = given.rows or hardware.rows, given.cols or hardware.cols
+    function, out = named_curve(given.curve), given.out
     if out is not None:
         show.folder(out)
-    rng = np.random.default_rng(seed)
-    w, x = drawn(rng, rows, cols, batch, curve)
+    rng = np.random.default_rng(given.seed)
+    w, x = drawn(rng, rows, cols, given.batch, given.curve)
     macro = hardware.program(w, rng, function)
     error = (macro(x, rng) - function.f(x @ w)) / macro.lsb
 
@@ -47,17 +37,23 @@ def simulate(
         "rms_quantisation_lsb": _rms(alone),
         "rms_weight_error": _rms(macro.w - w) / float(np.abs(w).max()),
         "current_lost": _lost(macro.macros[0]),
-        "ramps_of": "linear partial sums" if len(macro.stacks) > 1 else curve,
+        "ramps_of": "linear partial sums" if len(macro.stacks) > 1 else given.curve,
         "max_inl_lsb": max(float(np.abs(r.inl()).max(initial=0.0)) for r in ramps),
         "max_dnl_lsb": max(float(np.abs(r.dnl()).max(initial=0.0)) for r in ramps),
         "arrays": macro.arrays,
         "cells": macro.cells,
     }
     settings = show.settings(
-        hardware, rows=rows, cols=cols, curve=curve, batch=batch, seed=seed, bits=levels
+        hardware,
+        rows=rows,
+        cols=cols,
+        curve=given.curve,
+        batch=given.batch,
+        seed=given.seed,
+        bits=levels,
     )
     text = show.as_json({**settings, **result})
-    if json:
+    if given.json:
         typer.echo(text)
     else:
         _print(str(macro), result)

@@ -60,18 +60,18 @@ class Run:
 
     def begin(
         self, title: str, name: str, task: Any, start: Any, recipe: Any, fitted: nn.Recipe,
-        settings: dict[str, Any], **fields: Any,
+        **fields: Any,
     ) -> None:  # fmt: skip
         """The record, before any work. Raises DataError where files of another run would be lost.
 
         name: of the float model's file, with which those of the others begin. start: the float
         model as it is now; recipe (None: it is not trained), fitted: how it and those for hardware
-        are trained. settings, fields: join those of the record.
+        are trained. fields: of the record; its `settings` join those of the options.
         """
         options, self.name, self.task, self.fitted = self.options, name, task, fitted
         digests = {f"{c}, {b} bits": cards.digest(each) for (c, b), each in self.chosen.items()}
-        settings = {**options.settings, **settings}
-        self.record = results.record(title, data=task.label, **fields, settings=settings)
+        fields["settings"] = {**options.settings, **fields["settings"]}
+        self.record = results.record(title, data=task.label, **fields)
         self.record |= {"data digest": task.digest, "hardware": digests}
         self.path = options.out / f"{options.name(name)}.json"
         keep(self.path, results.identity(self.record), options.force)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, cast
 
 import typer
 
 from aimc import cards, cost
 from aimc.cli import show
+from aimc.cli.options import Cost
 from aimc.cost.bill import as_table
 from aimc.cost.reads import CONVERTERS, CURVED, Converter, own
 from aimc.cost.stages import Kind
@@ -17,18 +17,16 @@ from aimc.plots import cost as plots_cost
 from aimc.units import show as quantity
 
 BITS = range(2, 9)
+_SETTINGS = ("model", "inputs", "hidden", "projection", "steps", "tall", "cell_tanh", "activity",
+             "processors")  # fmt: skip
 
 
-def bill(
-    card: str, model: str, inputs: int, hidden: int, projection: int, steps: int, tall: bool,
-    cell_tanh: str, activity: float, processors: int | None, costs: str, bits: int | None,
-    json: bool, out: Path | None,
-) -> None:  # fmt: skip
+def bill(given: Cost) -> None:
     """Prints the bill, the schedule and the comparison; CSV, JSON and figures into `out`."""
-    hardware = cards.load(card)
-    if bits is not None:
-        hardware = hardware.replace(bits=bits)
-    constants = cost.load(costs)
+    hardware = cards.load(given.card)
+    if given.bits is not None:
+        hardware = hardware.replace(bits=given.bits)
+    constants, out = cost.load(given.costs), given.out
     if out is not None:
         show.folder(out)
     mine = own(hardware.adc)
@@ -38,27 +36,28 @@ def bill(
 
         def layers(converter: Converter) -> cost.Layer:
             return cost.layer(
-                cast("Kind", model), h, inputs, hidden, projection=projection,
-                converter=converter, cell_tanh=cast("Any", cell_tanh),
-                usage=cost.Usage(activity=activity, tall=tall),
+                cast("Kind", given.model), h, given.inputs, given.hidden,
+                projection=given.projection, converter=converter,
+                cell_tanh=cast("Any", given.cell_tanh),
+                usage=cost.Usage(activity=given.activity, tall=given.tall),
             )  # fmt: skip
 
         known = constants.of("one_step", "bits") == with_bits
         kinds = CONVERTERS if known else CONVERTERS[:-1]
         kinds = sorted(kinds, key=lambda kind: kind != mine)  # the card's own first
-        return cost.compare(layers, constants, kinds, processors=processors, steps=steps)
+        options = {"processors": given.processors, "steps": given.steps}
+        return cost.compare(layers, constants, kinds, **options)
 
     found = bills(hardware.adc.bits)
     record = show.settings(
-        hardware, costs=constants.name, model=model, inputs=inputs, hidden=hidden,
-        projection=projection, steps=steps, tall=tall, cell_tanh=cell_tanh, activity=activity,
-        processors=processors, converter=mine, fitted_or_unverified=constants.doubts(),
+        hardware, **{name: getattr(given, name) for name in _SETTINGS}, costs=constants.name,
+        converter=mine, fitted_or_unverified=constants.doubts(),
         bills={name: each.as_dict() for name, each in found.items()},
     )  # fmt: skip
-    if json:
+    if given.json:
         typer.echo(show.as_json(record))
     else:
-        typer.echo(_text(mine, found, constants, model))
+        typer.echo(_text(mine, found, constants, given.model))
     if out is None:
         return
     swept = _swept(bills)

@@ -32,8 +32,8 @@ def bench(options: Speech) -> None:
     run.begin(
         "keyword spotting, 12 classes", name, task, model, recipe,
         QUICK_AWARE if quick or synthetic else AWARE,
-        {"kind": model.kind, "hidden": model.hidden},
         synthetic=synthetic, test_clips=len(task.labels("test")),
+        settings={"kind": model.kind, "hidden": model.hidden},
     )  # fmt: skip
     if not run.shipped:
         results.say(f"training in floating point, {recipe.epochs} epochs")

@@ -34,9 +34,9 @@ def bench(options: Text) -> None:
     run.begin(
         "character language model", name, task, model, None if epochs == 0 else recipe,
         recipes.QUICK_AWARE if quick else recipes.AWARE,
-        {"sizes": list(model.sizes), "shape": list(model.shape), "epochs": epochs,
-         "characters": characters},
         test_characters=min(characters or 2**62, len(task.split("test"))),
+        settings={"sizes": list(model.sizes), "shape": list(model.shape), "epochs": epochs,
+                  "characters": characters},
     )  # fmt: skip
     if not run.shipped:
         if epochs == 0:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import typer
 
 from aimc import cards
 from aimc.cli import show
+from aimc.cli.options import Ramp
 from aimc.converters.base import Site
 from aimc.converters.calibration import CALIBRATIONS
 from aimc.converters.ramp import Design, ProgrammedRamp, RampADC
@@ -23,35 +23,34 @@ from aimc.units import show as quantity
 MOST = 2**23  # thresholds of all chips: 64 MiB an array
 
 
-def report(
-    card: str, curve: str, bits: int | None, calibration: str | None, chips: int, seed: int,
-    json: bool, out: Path | None,
-) -> None:  # fmt: skip
+def report(given: Ramp) -> None:
     """Designs, programs, calibrates, prints; figures and JSON into `out`."""
-    hardware = cards.load(card)
+    hardware, calibration, chips = cards.load(given.card), given.calibration, given.chips
     if not isinstance(hardware.adc, RampADC):
         came = f"{hardware.name} has a {type(hardware.adc).__name__}"
         raise must("card", "have a ramp converter", came)
     if calibration is not None and calibration not in CALIBRATIONS:
         raise must("--calibration", f"be one of {', '.join(CALIBRATIONS)}", f"is {calibration!r}")
-    adc = hardware.adc if bits is None else dataclasses.replace(hardware.adc, bits=bits)
+    adc = hardware.adc
+    if given.bits is not None:
+        adc = dataclasses.replace(adc, bits=given.bits)
     if chips * 2**adc.bits > MOST:
         rule = f"be at most {max(1, MOST >> adc.bits)} at {adc.bits} bits"
         raise must("--chips", rule, f"is {chips}")
-    if out is not None:
-        show.folder(out)
-    design = adc.design(named_curve(curve), hardware.device)
+    if given.out is not None:
+        show.folder(given.out)
+    design = adc.design(named_curve(given.curve), hardware.device)
     record = show.settings(
-        hardware, curve=curve, bits=adc.bits, chips=chips, seed=seed, age=hardware.age,
+        hardware, curve=given.curve, bits=adc.bits, chips=chips, seed=given.seed, age=hardware.age,
         design=_designed(design),
     )  # fmt: skip
     if not design.fits:
-        typer.echo(show.as_json(record) if json else str(design))
+        typer.echo(show.as_json(record) if given.json else str(design))
         design.check()
     ramps, record["calibrations"] = {}, {}
     for method in CALIBRATIONS if calibration is None else (calibration,):
         described = dataclasses.replace(adc, calibration=method)
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(given.seed)
         made = described.program(design.curve, hardware.device, rng, _site(hardware, design), chips)
         stages = {"": made}
         if hardware.age:
@@ -69,17 +68,17 @@ def report(
         "periods": shown.periods, "conversion_time": shown.periods * (adc.t_step + adc.t_rest),
     }  # fmt: skip
     text = show.as_json(record)
-    if json:
+    if given.json:
         typer.echo(text)
     else:
         _print(design, record)
-    if out is not None:
+    if given.out is not None:
         figures = {
             "ramp": plots_ramp.inl_over_chips(ramps, shown.adc.calibration),
             "transfer": plots_ramp.transfer_over_chips(shown),
         }
-        files = show.figures(out, figures)
-        show.wrote(*files, show.write_text(out / "ramp.json", text + "\n"))
+        files = show.figures(given.out, figures)
+        show.wrote(*files, show.write_text(given.out / "ramp.json", text + "\n"))
 
 
 def _site(hardware: Hardware, design: Design) -> Site:

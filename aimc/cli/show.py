@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aimc import cards, reproduce
+from aimc.cli.options import Cards, Reproduce
 from aimc.errors import must
 from aimc.version import __version__
 
@@ -101,24 +102,31 @@ def wrote(*files: Path) -> None:
     typer.echo("wrote " + ", ".join(map(str, dict.fromkeys(files))), err=True)
 
 
-def reproduced(
-    name: str | None, data: Path | None, seed: int, json: bool, out: Path | None
-) -> None:
+def reproduced(given: Reproduce) -> None:
     """One reproduced table, written into `out` as JSON and as its figure; all names without one."""
+    name, out = given.name, given.out
     if name is None:
         listed = reproduce.names()
         lines = [f"{key:<14}{what}" for key, what in listed.items()]
-        typer.echo(as_json(listed) if json else "\n".join(lines))
+        typer.echo(as_json(listed) if given.json else "\n".join(lines))
         return
     if out is not None:
         folder(out)
-    table = reproduce.run(name, seed, data)
-    record = as_json({"version": __version__, "seed": seed, **table.as_dict()})
-    typer.echo(record if json else str(table))
+    table = reproduce.run(name, given.seed, given.data)
+    record = as_json({"version": __version__, "seed": given.seed, **table.as_dict()})
+    typer.echo(record if given.json else str(table))
     if out is None:
         return
     text = write_text(out / f"{name}.json", record + "\n")
     wrote(text, *figures(out, {name: table.draw()}))
+
+
+def listed(given: Cards) -> None:
+    """One card, or all."""
+    if given.name is None:
+        all_cards(given.json)
+    else:
+        one_card(given.name, given.json)
 
 
 def all_cards(json: bool) -> None:

@@ -8,7 +8,7 @@ import pytest
 import aimc
 
 PACKAGE = Path(aimc.__file__).parent
-ROOMS = [path.name for path in sorted(PACKAGE.glob("*")) if path.name != "cli"]
+ROOMS = [path.name for path in sorted(PACKAGE.glob("*"))]
 MOST = 8
 
 
