@@ -17,12 +17,13 @@ from typing import Any
 import tomli_w
 
 from aimc import shipped
-from aimc.errors import ArgumentError, CardError
+from aimc.errors import ArgumentError, CardError, as_a, as_text
 from aimc.macro import Hardware
 from aimc.parts.fields import Choice, Count, Description, Link, Quantity, descriptions
 from aimc.parts.registry import Part, Source, identity, name_of, named, path_of
 
 _NOTES = ("about", "source", "unverified")
+_SAID = ("about", "sources")  # what a part knows of its card
 # Defaults that a card may leave out, because they stand for an absence.
 _ABSENT = (0, (), (0.0, float("inf")))
 
@@ -66,16 +67,18 @@ def read(card: str | Path) -> Card:
     entries: list[Entry] = []
     table = _parse(file)
     hardware = _build(Hardware, {"name": file.stem, **table}, "", file, entries)
-    return Card(hardware, str(table.get("about", "")), tuple(entries))
+    return Card(hardware, hardware.about, tuple(entries))
 
 
 def dump(hardware: Hardware, source: str = "set by the user") -> str:
     """`hardware` as the text of a card that loads to an equal Hardware, in SI units.
 
-    A number that a card gave, and that was not changed since, keeps its source and whether it was
-    verified; source: of all others. Raises CardError where a part has no name on a card.
+    What a card says about itself stays. A number that a card gave, and that was not changed since,
+    keeps its source and whether it was verified; source: of all others. Raises CardError where a
+    part has no name on a card.
     """
-    return tomli_w.dumps(_table(hardware, source))
+    as_a("hardware", hardware, Hardware)
+    return tomli_w.dumps(_table(hardware, as_text("source", source)))
 
 
 def digest(hardware: Hardware) -> str:
@@ -84,6 +87,7 @@ def digest(hardware: Hardware) -> str:
     A class that is not registered counts by its module and name. Raises ArgumentError where a part
     holds what no digest can tell apart.
     """
+    as_a("hardware", hardware, Hardware)
     told = {k: v for k, v in identity(hardware).items() if k != "type"}
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
@@ -144,7 +148,7 @@ def _build(
 ) -> Any:
     """An instance of `cls`; each number and its source is added to `entries`."""
     at = f"{file.name}: {where}." if where else f"{file.name}: "
-    known, values = {f.name: f for f in fields(cls) if f.name != "sources"}, {}
+    known, values = {f.name: f for f in fields(cls) if f.name not in _SAID}, {}
     for key in table:
         if key not in (*known, *_NOTES):
             near = difflib.get_close_matches(key, known, n=1)
@@ -161,7 +165,7 @@ def _build(
             values |= {key: None} if what is not None and what.optional else {}
         elif not isinstance(what, Link):
             try:
-                values[key] = _text(value) if what is None else what.parse(value)
+                values[key] = value if what is None else what.parse(value)
             except ArgumentError as error:
                 raise CardError(f"{at}{key} {error}.") from error
         elif not what.many:
@@ -176,7 +180,7 @@ def _build(
     noted = _entries(cls, table, where, at)
     entries[first:first] = noted
     try:
-        made = cls(**values)
+        made = cls(**values, about=table.get("about", ""))
     except ArgumentError as error:
         raise CardError(at + str(error)) from error
     said = (Source(e.key, getattr(made, e.key), e.source, e.verified) for e in noted)
@@ -217,12 +221,6 @@ def _missing(source: Any, key: str) -> str:
     return f"source.{key} is missing or empty" if isinstance(source, dict) else f"it is {source!r}"
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ArgumentError(f"must be a text, but is {value!r}")
-    return value
-
-
 def _shown(value: Any) -> str:
     return ", ".join(map(_shown, value)) if isinstance(value, list) else str(value)
 
@@ -237,8 +235,10 @@ def _table(part: Part, source: str) -> dict[str, Any]:
                 ' with @registered("its-name") of aimc.parts.registry.'
             )
         table["type"] = name_of(cls)
+    if part.about:
+        table["about"] = part.about
     known, sources, doubts = {s.key: s for s in part.sources}, {}, []
-    for item in (f for f in fields(part) if f.name != "sources"):
+    for item in (f for f in fields(part) if f.name not in _SAID):
         key, value, what = item.name, getattr(part, item.name), descriptions(cls).get(item.name)
         if value is None:
             continue

@@ -9,11 +9,13 @@ import math
 import operator
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import ArrayLike, NDArray
+
+Kind = TypeVar("Kind")
 
 
 class AimcError(Exception):
@@ -66,6 +68,29 @@ def must(name: str, rule: str, came: Any, hint: str = "") -> ArgumentError:
     return ArgumentError(f"`{name}` must {rule}, but {came}." + (f" {hint}" if hint else ""))
 
 
+def said(part: object, method: str) -> str:
+    """The name of what a method of a part gave, which may be a user's own."""
+    return f"{type(part).__name__}.{method}(...)"
+
+
+def as_a(name: str, value: Any, kind: type[Kind], hint: str = "") -> Kind:
+    """`value` itself; ArgumentError where it is not of that kind."""
+    if not isinstance(value, kind):
+        raise must(name, f"be of type {kind.__name__}", f"is {value!r}", hint)
+    return value
+
+
+def as_text(name: str, value: Any, empty: bool = False) -> str:
+    """`value` itself; ArgumentError where it is no text that a UTF-8 file can hold, or is blank."""
+    if not isinstance(value, str) or not (empty or value.strip()):
+        raise must(name, "be a text" + ("" if empty else " that is not blank"), f"is {value!r}")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise must(name, "be a text of whole characters", f"is {value!r}") from error
+    return value
+
+
 def as_array(
     name: str,
     value: ArrayLike,
@@ -109,6 +134,16 @@ def as_array(
         where = tuple(int(k) for k in np.argwhere(array > maximum)[0])
         raise must(name, f"be at most {maximum:g}", f"is {array[where]:g} at {where}")
     return array
+
+
+def as_real(name: str, value: ArrayLike) -> NDArray[Any]:
+    """`value` as float64, of any shape, whatever is not finite included; else ArgumentError."""
+    import numpy as np
+
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise must(name, "be real numbers", f"is {value!r}") from error
 
 
 def as_batch(name: str, value: ArrayLike, width: int) -> NDArray[Any]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 BOLTZMANN = 1.380649e-23
 """[J/K], exact in the SI of 2019."""
+HOTTEST = 1000.0
+"""Temperature up to which a circuit can be asked for [K]: beyond, no such circuit is left."""
 _PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 
 

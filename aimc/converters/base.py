@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
 from aimc.converters.imperfections import Circuit, Columns, Imperfection, Noise
 from aimc.converters.schedule import Schedule
 from aimc.converters.waveform import Waveform
-from aimc.curves import Curve
-from aimc.errors import as_count, as_number, as_rng, must
+from aimc.curves import Curve, curve
+from aimc.errors import as_a, as_array, as_count, as_number, as_real, as_rng, must, said
 from aimc.kernels.read.crossing import first_crossings
 from aimc.parts.condition import AS_WRITTEN, Condition
-from aimc.parts.device import branch
+from aimc.parts.device import Device, branch
 from aimc.parts.fields import count, parts, quantity
 from aimc.parts.registry import Part, described
 
 if TYPE_CHECKING:
     from aimc.arrays import Array, Codes, Generator
-    from aimc.parts.device import Device
 
 
 @dataclass(frozen=True)
@@ -79,12 +79,23 @@ class ADC(Part, ABC):
         (offsets, capacitors at the columns, the read voltage) is drawn where a macro is programmed.
         """
 
+    def _asked(
+        self, function: str | Curve, device: Device, rng: Generator, site: Site, chips: int | None
+    ) -> tuple[Curve, tuple[int, ...]]:
+        """The curve and the leading axes of what is to be programmed. Raises ArgumentError."""
+        as_a("device", device, Device)
+        as_rng(rng)
+        as_a("site", site, Site)
+        return curve(function), () if chips is None else (as_count("chips", chips),)
+
     def calibrated(self, made: Any, rng: Generator, method: str | None) -> Any:
         """`made`, a converter of this description, calibrated again by `method`, None for its own;
-        itself where there is no calibration."""
+        itself where there is no calibration. Raises ArgumentError for a method that it has not."""
+        as_a("made", made, Converter)
+        as_rng(rng)
         if method is not None:
-            raise must("method", f"be None for {type(self).__name__}, which is not calibrated",
-                       f"is {method!r}")  # fmt: skip
+            rule = f"be None for {type(self).__name__}, which is not calibrated"
+            raise must("method", rule, f"is {method!r}")
         return made
 
     @property
@@ -115,28 +126,30 @@ class ADC(Part, ABC):
         """How the integrator of a ramp answers its steps; None: one after the other."""
         wave = Waveform(schedule or Schedule(self.t_step))
         for part in self.imperfections:
-            wave = part.waveform(wave)
+            wave = as_a(said(part, "waveform"), part.waveform(wave), Waveform)
         return wave
 
     def decide(self, levels: Array, circuit: Circuit) -> Array:
         """Voltages at which the comparators flip (..., k), given where the levels stand [V]."""
         for part in self.imperfections:
-            levels = part.decide(levels, circuit)
+            made = part.decide(levels, circuit)
+            levels = as_array(said(part, "decide"), made, levels.shape, empty=True)
         return levels
 
     def noise(self, circuit: Circuit) -> Noise:
         """What all imperfections add to each read."""
-        return sum((part.noise(circuit) for part in self.imperfections), Noise())
+        parts = self.imperfections
+        return sum((as_a(said(p, "noise"), p.noise(circuit), Noise) for p in parts), Noise())
 
     def edge(self) -> float:
         """Standard deviation of the end of each input pulse [s]."""
-        return float(np.sqrt(sum(part.edge() ** 2 for part in self.imperfections)))
+        return math.hypot(*(as_number(said(p, "edge"), p.edge(), 0) for p in self.imperfections))
 
     def supply(self, rng: Generator) -> float:
         """Read voltage over its nominal value, drawn once a chip."""
         factor = 1.0
         for part in self.imperfections:
-            factor *= part.supply(rng)
+            factor *= as_number(said(part, "supply"), part.supply(rng), above=0)
         return factor
 
 
@@ -181,6 +194,9 @@ class Converter(ABC):
     draws: Generator | None = field(default=None, kw_only=True)
     compensation: float = field(default=1.0, kw_only=True)
 
+    apart: ClassVar[bool] = False
+    """Whether each column has levels of its own, the first axis of `decisions`."""
+
     @cached_property
     def decisions(self) -> Array:
         """Voltages at which the comparators flip, one after the other, (..., k) [V]."""
@@ -194,7 +210,12 @@ class Converter(ABC):
     @cached_property
     def noise(self) -> Noise:
         """What is drawn anew in each read."""
-        return Noise()
+        return self.adc.noise(self._circuit)
+
+    @cached_property
+    def _circuit(self) -> Circuit:
+        """What its noise depends on; of what has no ramp."""
+        return self.adc.circuit(self.site, self.g_columns, np.zeros(0), math.inf)
 
     @property
     def c_fb(self) -> float:
@@ -291,56 +312,51 @@ class Converter(ABC):
         codes = np.asarray(self.curve.codes(self.bits), np.intp)
         return None if np.array_equal(codes, np.arange(codes.size)) else codes
 
-    @property
-    def counts_up(self) -> bool:
-        """Whether each crossing adds one to the code, as it does unless the curve turns."""
-        return self._counter is None
-
     def convert(self, u: Any, rng: Generator | None = None) -> Codes:
         """Codes of sampled voltages `u` (..., cols) [V]: the steps made before the first level that
         exceeds what the comparator sees. First crossing, not nearest level; for a curve that
         turns, the counter's value after them. With `rng` the converter's noise is drawn. Raises
         ArgumentError where `u` holds NaN or no numbers.
         """
-        return self._codes(_numbers("u", u), rng, self.columns.offset)
+        return self._codes("u", as_real("u", u), rng, self.columns.offset)
 
     def __call__(self, x: Any, rng: Generator | None = None) -> Array:
         """Outputs for pre-activations `x` (..., cols), behind an ideal column: f as built."""
-        x = _numbers("x", x)
-        return self.outputs[self._codes(x * (self.site.gain * self.common), rng)]
+        volts = as_real("x", x) * (self.site.gain * self.common)
+        return self.outputs[self._codes("x", volts, rng)]
 
-    def _codes(self, seen: Array, rng: Generator | None, offset: Any = 0.0) -> Codes:
+    def _codes(self, name: str, seen: Array, rng: Generator | None, offset: Any = 0.0) -> Codes:
         """Codes of what the comparators see, less their offsets."""
-        if self.decisions.ndim > 1:
-            chips = self.decisions.shape[:-1]
-            raise must("ramp", "be of one chip to convert", f"is of {chips} chips")
-        cols = max(1, seen.shape[-1]) if seen.ndim else 1
-        if np.size(offset) not in (1, cols):
-            raise must("u", f"have {np.size(offset)} columns", f"has shape {seen.shape}")
+        own, cols = self.decisions.shape[:-1], seen.shape[-1] if seen.ndim else 1
+        if own and not self.apart:
+            raise must("ramp", "be of one chip to convert", f"is of {own} chips")
+        for known in (np.size(offset), *own):
+            if known not in (1, cols):
+                raise must(name, f"have {known} columns", f"has shape {seen.shape}")
+        if np.isnan(seen).any():
+            raise must(name, "be a number", "holds NaN")
+        if rng is not None:
+            as_rng(rng)
         noise = Noise() if rng is None else self.noise
-        flat, chance = np.ascontiguousarray(seen).reshape(-1, cols), np.empty((1, 1))
-        levels = np.ascontiguousarray(self.decisions - self._tie)[None]
-        if noise:
-            flat, levels, chance = self._noisy(flat, levels, noise, as_rng(rng))
-        offsets, code = np.empty(cols), np.empty(flat.shape, np.int64)
-        offsets[:] = offset
-        if not first_crossings(flat, offsets, levels, noise.decision, chance, code):
-            raise must("u", "be a number", "holds NaN")
-        count = code.reshape(seen.shape)
+        if rng is not None and np.any(noise.sample):
+            seen = seen + noise.sample * rng.standard_normal(seen.shape)
+        count = self._count(seen, offset, noise, rng)
         return count if self._counter is None else self._counter[count]
 
-    @staticmethod
-    def _noisy(
-        flat: Array, levels: Array, noise: Noise, rng: Generator
-    ) -> tuple[Array, Array, Array]:
-        """Voltages (n, cols), levels (1 or n, k) and uniform draws of conversions with noise."""
-        if np.any(noise.sample):
-            flat = flat + noise.sample * rng.standard_normal(flat.shape)
+    def _count(self, seen: Array, offset: Any, noise: Noise, rng: Any) -> Codes:
+        """Crossings in each conversion; `rng` draws the noise of the ramp and of decisions."""
+        cols = max(1, seen.shape[-1]) if seen.ndim else 1
+        flat, offsets = np.ascontiguousarray(seen).reshape(-1, cols), np.empty(cols)
+        levels, chance = np.ascontiguousarray(self.decisions - self._tie)[None], np.empty((1, 1))
         if noise.start or np.any(noise.steps):
             sigma = np.broadcast_to(noise.steps, (levels.shape[-1] - 1,))
             sigma = np.concatenate(([noise.start], sigma))
             levels = levels + np.cumsum(sigma * rng.standard_normal((len(flat), sigma.size)), 1)
-        return flat, levels, rng.random(flat.shape) if noise.decision else np.empty((1, 1))
+        if noise.decision:
+            chance = rng.random(flat.shape)
+        offsets[:], code = offset, np.empty(flat.shape, np.int64)
+        first_crossings(flat, offsets, levels, noise.decision, chance, code)
+        return code.reshape(seen.shape)
 
     @property
     def quiet(self) -> Table:
@@ -366,6 +382,7 @@ class Converter(ABC):
 
     def decode(self, code: Any) -> Array:
         """Outputs of codes, in the curve's unit. Raises ArgumentError outside 0 to 2^bits - 1."""
+        as_real("code", code)
         code = np.asarray(code)
         if not np.issubdtype(code.dtype, np.integer):
             raise must("code", "be whole numbers", f"has dtype {code.dtype}")
@@ -399,9 +416,12 @@ class Converter(ABC):
 
         g_columns (cols,): conductance at each column's virtual ground [S].
         """
+        as_count("cols", cols)
+        as_rng(rng)
         made = Columns()
         for part in self.adc.imperfections:
-            made = part.columns(made, cols, self.site.c_array, rng)
+            drawn = part.columns(made, cols, self.site.c_array, rng)
+            made = as_a(said(part, "columns"), drawn, Columns)
         return dataclasses.replace(self, columns=made, g_columns=g_columns)
 
     def under(
@@ -414,10 +434,17 @@ class Converter(ABC):
 
         rng: draws its cells' ageing; None: as it was drawn before. retained: what the array before
         it conducts over what was meant; None: what `Device.retained` says of cells like its own,
-        one where it has none. Raises ArgumentError for bits that it cannot be read with.
+        one where it has none. Raises ArgumentError for bits that it cannot be read with, and for a
+        temperature that neither its cells nor `retained` follow.
         """
+        as_a("condition", condition, Condition)
         if condition.bits is not None:
             self._resolve(condition.bits)
+        if retained is not None:
+            as_number("retained", retained, above=0)
+        elif condition.temperature is not None and not self.cells:
+            rule = f"be None for {type(self.adc).__name__}, which has no cells that follow it"
+            raise must("temperature", rule, f"is {condition.temperature!r} K")
         drawn = copy.deepcopy(self.draws) if rng is None else as_rng(rng)
         draws = self.draws
         if rng is not None:
@@ -431,7 +458,9 @@ class Converter(ABC):
     def _resolve(self, bits: int) -> None:
         """Raises ArgumentError for bits that it cannot be read with."""
         if bits != self.adc.bits:
-            raise must("bits", f"be {self.adc.bits}", f"is {bits}", "Only a ramp has several.")
+            kind = type(self.adc).__name__
+            hint = "Only a ramp of cells, RampADC, can be read with fewer bits than it has."
+            raise must("bits", f"be {self.adc.bits} or None for {kind}", f"is {bits}", hint)
 
     def _cells_under(self, condition: Condition, rng: Any) -> tuple[float, dict[str, Any]]:
         """What cells like its own retain, and the fields that hold its cells."""
@@ -440,6 +469,7 @@ class Converter(ABC):
     def recalibrated(self, rng: Generator, method: str | None = None) -> Self:
         """Calibrated again at its age, at the nominal read voltage and temperature and with all of
         its bits, by the method of its description or another; itself without calibration."""
+        as_rng(rng)
         at = self.condition
         if at.temperature is None and self.supply == 1.0 and self.bits == self.adc.bits:
             return self.adc.calibrated(self, rng, method)
@@ -447,15 +477,3 @@ class Converter(ABC):
         retained = self.retained if at.temperature is None else None
         done = self.adc.calibrated(self.under(nominal, retained=retained), rng, method)
         return done.under(at, retained=self.retained)
-
-
-def lead(chips: int | None) -> tuple[int, ...]:
-    """The leading axes of what is programmed for so many chips at once."""
-    return () if chips is None else (as_count("chips", chips),)
-
-
-def _numbers(name: str, value: Any) -> Array:
-    try:
-        return np.asarray(value, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise must(name, "be real numbers", f"is {value!r}") from error

@@ -12,7 +12,7 @@ import numpy as np
 
 from aimc.converters.base import Converter
 from aimc.converters.design import bias_design
-from aimc.converters.imperfections import Circuit, Noise
+from aimc.converters.imperfections import Circuit
 from aimc.converters.schedule import Schedule
 from aimc.crossbar import Crossbar
 from aimc.errors import as_count
@@ -209,10 +209,6 @@ class ProgrammedRamp(Converter):
     @cached_property
     def decisions(self) -> Array:
         return self.adc.decide(self.levels, self._circuit)
-
-    @cached_property
-    def noise(self) -> Noise:
-        return self.adc.noise(self._circuit)
 
     @property
     def schedule(self) -> Schedule:

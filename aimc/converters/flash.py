@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
-from aimc.converters.base import ADC, ALONE, Converter, Site, lead
+from aimc.converters.base import ADC, ALONE, Converter, Site
 from aimc.converters.imperfections import Circuit, Columns, ComparatorOffset, Noise
-from aimc.curves import curve
-from aimc.errors import must
 from aimc.parts.device import Written
 from aimc.parts.fields import choice
 from aimc.parts.registry import registered
@@ -52,11 +50,10 @@ class FlashADC(ADC):
 
         Level k is G_k = g_min + (g_max - g_min) (theta_k - theta_1) / (theta_n - theta_1).
         """
-        c = curve(function)
+        c, first = self._asked(function, device, rng, site, chips)
         theta = c.thresholds(self.bits)
         span = float(np.ptp(theta)) or 1.0
         scale = (device.g_max - device.g_min) / span
-        first = lead(chips)
         targets = device.g_min + scale * (theta - theta[0])
         g = device.write(np.broadcast_to(targets, (*first, theta.size)), rng)
         zero = device.g_min - scale * float(theta[0])
@@ -85,6 +82,8 @@ class Flash(Converter):
     zero: float
     columns: Comparators = field(default_factory=Comparators, kw_only=True)
     written: Written | None = field(default=None, kw_only=True)
+
+    apart = True
 
     @property
     def periods(self) -> int:
@@ -142,10 +141,6 @@ class Flash(Converter):
         """The levels in rising order, at which the number of those exceeded changes."""
         return np.sort(self.levels, axis=-1)
 
-    @cached_property
-    def noise(self) -> Noise:
-        return self.adc.noise(self._circuit)
-
     @property
     def _wander(self) -> float:
         return float(np.mean(np.square(self.noise.steps)))
@@ -159,25 +154,20 @@ class Flash(Converter):
             circuit, sigma_steps=sigma, volts=self.site.gain / self.scale
         )  # fmt: skip
 
-    def _codes(self, seen: Array, rng: Generator | None, offset: Any = 0.0) -> Codes:
-        """Comparators exceeded. A read draws each column's voltage, each level's memristor for all
-        columns, and each comparator."""
-        if np.isnan(seen).any():
-            raise must("u", "be a number", "holds NaN")
+    def _count(self, seen: Array, offset: Any, noise: Noise, rng: Any) -> Codes:
+        """Comparators exceeded. A read draws each level's memristor for all columns, and each
+        comparator."""
         seen = seen - offset
-        noise = Noise() if rng is None else self.noise
         reads = np.broadcast_to(noise.steps, self.g.shape)
-        if rng is not None and np.any(noise.sample):
-            seen = seen + noise.sample * rng.standard_normal(seen.shape)
         count = np.zeros(seen.shape, np.intp)
         for k, sigma in enumerate(reads):
             level = self.levels[..., k] - self._tie
-            if rng is not None and sigma:
+            if sigma:
                 level = level + sigma * rng.standard_normal((*seen.shape[:-1], 1)[: seen.ndim])
-            if rng is not None and noise.decision:
+            if noise.decision:
                 level = level + noise.decision * rng.standard_normal(seen.shape)
             count += seen >= level
-        return count if self._counter is None else self._counter[count]
+        return count
 
     def _cells_under(self, condition: Condition, rng: Any) -> tuple[float, dict[str, Any]]:
         written = self.written or Written.at(0.0, self.g)

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aimc.converters.base import ADC, ALONE, Converter, Site, lead
-from aimc.curves import curve
+from aimc.converters.base import ADC, ALONE, Converter, Site
 from aimc.errors import as_count
 from aimc.parts.fields import count
 from aimc.parts.registry import described, registered
 
 if TYPE_CHECKING:
     from aimc.arrays import Array, Codes, Generator
-    from aimc.converters.imperfections import Circuit, Noise
+    from aimc.converters.imperfections import Circuit
     from aimc.curves import Curve
     from aimc.parts.device import Device
 
@@ -61,7 +60,8 @@ class LinearRampADC(TableADC):
         chips: int | None = None,
     ) -> LinearRamp:
         """The converter; it has no memristors, so nothing is written and all chips are alike."""
-        return LinearRamp(self, curve(function), site, lead(chips))
+        c, first = self._asked(function, device, rng, site, chips)
+        return LinearRamp(self, c, site, first)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,10 +146,6 @@ class LinearRamp(TableConverter):
         rise = self.adc.waveform().levels(np.zeros(1), current, np.zeros(()), c)
         levels = self.adc.decide(self.grid[0] * self.site.gain + rise, self._circuit)
         return np.broadcast_to(levels, (*self.lead, levels.size))
-
-    @cached_property
-    def noise(self) -> Noise:
-        return self.adc.noise(self._circuit)
 
     @cached_property
     def _circuit(self) -> Circuit:

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from aimc.errors import as_array, as_count, as_number, must
+from aimc.converters.base import Converter
+from aimc.errors import as_a, as_array, as_count, as_number, must
 from aimc.kernels.read.crossing import first_crossings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from aimc.arrays import Array, Codes, Generator, NDArray
-    from aimc.converters.base import Converter
     from aimc.curves import Curve
 
 Fit = Literal["none", "end-point", "best"]
@@ -63,7 +63,7 @@ def dnl(ramp: Converter, fit: Fit = "none", refer: Refer = "output") -> Array:
 
 def _errors(ramp: Converter, refer: Refer) -> tuple[Array, Array]:
     """Ideal places of the thresholds (k,) and what they are off (..., k), in one LSB [LSB]."""
-    curve, bits = ramp.curve, ramp.bits
+    curve, bits = as_a("ramp", ramp, Converter).curve, ramp.bits
     if refer == "output":
         return curve.edges(bits) / ramp.lsb, ramp.inl()
     if refer != "input":
@@ -76,6 +76,7 @@ def _errors(ramp: Converter, refer: Refer) -> tuple[Array, Array]:
 def transfer(ramp: Converter, x: Array) -> Array:
     """What every chip puts out for pre-activations `x` (points,), behind an ideal column, without
     noise, (..., points)."""
+    as_a("ramp", ramp, Converter)
     x = as_array("x", x, (None,))
     codes = np.asarray(ramp.curve.codes(ramp.bits))
     rows = [ramp.outputs[codes[block]] for block in _blocks(ramp, _volts(ramp, x))]
@@ -85,12 +86,14 @@ def transfer(ramp: Converter, x: Array) -> Array:
 def missing_codes(ramp: Converter) -> NDArray[np.int64]:
     """How many codes no voltage gives (...): between levels of which the next is not higher than
     the highest before, so that the ramp never shows them first."""
+    as_a("ramp", ramp, Converter)
     return np.sum(np.diff(ramp.transitions, axis=-1) <= 0.0, axis=-1)
 
 
 def monotone(ramp: Converter) -> NDArray[np.bool_]:
     """Whether the ramp never turns back (...). Codes rise with the voltage even where it does,
     because the first crossing counts; what turns back is the thresholds' order."""
+    as_a("ramp", ramp, Converter)
     return np.all(np.diff(ramp.decisions, axis=-1) >= 0.0, axis=-1)
 
 
@@ -166,7 +169,7 @@ def transition_noise(ramp: Converter) -> Array:
     in quadrature; the largest column's sample. Levels are taken to be further apart than their
     noise: where they are not, the first of several crossings counts and codes fall.
     """
-    noise, count = ramp.noise, ramp.decisions.shape[-1]
+    noise, count = as_a("ramp", ramp, Converter).noise, ramp.decisions.shape[-1]
     steps = np.broadcast_to(np.asarray(noise.steps, float) ** 2, (max(0, count - 1),))
     walk = np.concatenate(([noise.start**2], steps)).cumsum()[:count]
     return np.sqrt(noise.decision**2 + float(np.max(noise.sample)) ** 2 + walk)
@@ -174,6 +177,7 @@ def transition_noise(ramp: Converter) -> Array:
 
 def share_below(ramp: Converter, limit: float = 1.0) -> float:
     """Share of the chips whose worst |INL| and worst |DNL| are both below `limit` [LSB]."""
+    as_a("ramp", ramp, Converter)
     as_number("limit", limit, above=0)
     worst = np.maximum(
         np.abs(ramp.inl()).max(axis=-1, initial=0.0), np.abs(ramp.dnl()).max(axis=-1, initial=0.0)
@@ -183,7 +187,7 @@ def share_below(ramp: Converter, limit: float = 1.0) -> float:
 
 def _rising_codes(ramp: Converter) -> Curve:
     """The converter's curve. Raises ArgumentError where it turns, so that it has no inverse."""
-    if ramp.turns:
+    if as_a("ramp", ramp, Converter).turns:
         raise must("curve", "be monotonic here", f"{ramp.curve.name} turns")
     return ramp.curve
 
@@ -197,6 +201,9 @@ def _measured(ramp: Converter, volts: Array, rng: Generator | None) -> Iterable[
     """Codes at `volts` (points,) of every chip, in blocks (n, points); with `rng` of one, noisy."""
     if rng is None:
         return _blocks(ramp, volts)
+    if ramp.decisions.ndim > 1:
+        rule = "be of one chip and column to be measured with noise"
+        raise must("ramp", rule, f"is of {ramp.decisions.shape[:-1]}")
     alone = dataclasses.replace(ramp, columns=dataclasses.replace(ramp.columns, **_IDEAL))
     return [alone.convert(volts[:, None], rng).T]
 

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from aimc.converters.base import ADC, ALONE, Site, lead
+from aimc.converters.base import ADC, ALONE, Site
 from aimc.converters.calibration import CALIBRATIONS, calibrated
 from aimc.converters.column import ProgrammedRamp
 from aimc.converters.design import Design, bias_design
 from aimc.curves import Curve, curve
-from aimc.errors import must
+from aimc.errors import as_a, as_rng, must
+from aimc.parts.device import Device
 from aimc.parts.fields import choice, count, part, quantity
 from aimc.parts.registry import registered
 from aimc.parts.wires import Wires
 
 if TYPE_CHECKING:
     from aimc.arrays import Array, Generator
-    from aimc.parts.device import Device
 
 __all__ = ["Curve", "Design", "ProgrammedRamp", "RampADC", "curve"]
 
@@ -55,6 +55,7 @@ class RampADC(ADC):
 
     def design(self, function: str | Curve, device: Device) -> Design:
         """How the steps of `function` would be made of this device's cells; writes nothing."""
+        as_a("device", device, Device)
         return Design.of(self.bits, self.ramp_cells, curve(function), device)
 
     def shares(self) -> int | None:
@@ -75,9 +76,9 @@ class RampADC(ADC):
         are for statistics (`inl`, `thresholds`) and cannot convert. Raises ArgumentError where the
         curve's steps do not fit the device's range with the cells there are.
         """
-        plan = self.design(function, device)
+        c, first = self._asked(function, device, rng, site, chips)
+        plan = self.design(c, device)
         plan.check()
-        first = lead(chips)
         targets = np.repeat(plan.steps / plan.counts, plan.counts)
         g_steps = device.write(np.broadcast_to(targets, (*first, targets.size)), rng)
         g_steps = self._repaired(g_steps, targets, device, rng)
@@ -98,6 +99,8 @@ class RampADC(ADC):
     ) -> ProgrammedRamp:
         """`made` calibrated again, to the array as it now stands: what is `retained` of it is taken
         as known."""
+        as_a("made", made, ProgrammedRamp)
+        as_rng(rng)
         method = self.calibration if method is None else method
         if method not in CALIBRATIONS:
             raise must("method", f"be one of {', '.join(CALIBRATIONS)}", f"is {method!r}")

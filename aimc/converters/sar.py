@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from aimc.converters.base import ALONE, Site, lead
-from aimc.converters.imperfections import Circuit, Columns, Noise
+from aimc.converters.base import ALONE, Site
+from aimc.converters.imperfections import Columns, Noise
 from aimc.converters.linear import TableADC, TableConverter
-from aimc.curves import curve
-from aimc.errors import must
 from aimc.parts.fields import quantity
 from aimc.parts.registry import registered
 
@@ -48,8 +46,9 @@ class SARADC(TableADC):
         chips: int | None = None,
     ) -> SAR:
         """The converter of one column, its capacitors drawn; `shared_by` draws each column's."""
-        made = SAR(self, curve(function), site)
-        return dataclasses.replace(made, columns=made.capacitors(Columns(), lead(chips), rng))
+        c, first = self._asked(function, device, rng, site, chips)
+        made = SAR(self, c, site)
+        return dataclasses.replace(made, columns=made.capacitors(Columns(), first, rng))
 
 
 @dataclass(frozen=True)
@@ -65,6 +64,8 @@ class SAR(TableConverter):
     """A successive approximation as made; `decisions` are (cols, m) once columns share it."""
 
     columns: Capacitors = field(default_factory=Capacitors, kw_only=True)
+
+    apart = True
 
     @property
     def periods(self) -> int:
@@ -117,40 +118,27 @@ class SAR(TableConverter):
             floor, roof = _woven(floor, flip), _woven(flip, roof)
         return flips
 
-    @cached_property
-    def noise(self) -> Noise:
-        return self.adc.noise(self._circuit)
-
     @property
     def _wander(self) -> float:
         return 0.0
 
-    @property
-    def _circuit(self) -> Circuit:
-        return self.adc.circuit(self.site, self.g_columns, np.zeros(0), math.inf)
-
-    def _codes(self, seen: Array, rng: Generator | None, offset: Any = 0.0) -> Codes:
-        """Codes by trials, all of the batch at once. Noise of the columns' voltages is drawn once,
-        that of the comparator in each trial."""
-        if np.isnan(seen).any():
-            raise must("u", "be a number", "holds NaN")
+    def _count(self, seen: Array, offset: Any, noise: Noise, rng: Any) -> Codes:
+        """Levels reached by trials, all of the batch at once; the comparator's noise is drawn in
+        each."""
         seen = seen - offset
         low, volts, left, late = self._scaled
-        noise = Noise() if rng is None else self.noise
-        if rng is not None and np.any(noise.sample):
-            seen = seen + noise.sample * rng.standard_normal(seen.shape)
         count = np.zeros(seen.shape, np.intp)
         base, held = np.full(seen.shape, low), np.full(seen.shape, low)
         for bit in range(volts.shape[-1]):
             trial = base + volts[..., bit]
             held = trial + (held - trial) * left
             flip = held + late[bit] - self._tie
-            if rng is not None and noise.decision:
+            if noise.decision:
                 flip = flip + noise.decision * rng.standard_normal(seen.shape)
             kept = seen >= flip
             base = np.where(kept, trial, base)
             count = 2 * count + kept
-        return self._counter[count]
+        return count
 
 
 def _woven(even: Array, odd: Array) -> Array:

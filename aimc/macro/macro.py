@@ -162,6 +162,7 @@ class Macro:
     def digital(self, total: Array) -> Array:
         """The curves applied to sums of converted results (batch, cols), on the converter's own
         codes and outputs."""
+        total = as_batch("total", total, self.shape[1])
         bits, y = self.bits, np.empty(total.shape)
         for place in curve_ranges(self.curves):
             y[:, place] = digital(self.curves[place.start], bits, total[:, place])
@@ -169,13 +170,10 @@ class Macro:
 
     def under(self, condition: Condition, rng: Generator | None = None) -> Macro:
         """All stacks under `condition` instead of the one they are under, see `Stack.under`."""
-        if not isinstance(condition, Condition):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise must("condition", "be a Condition", f"is {condition!r}")
         return self._each(lambda stack: stack.under(condition, rng))
 
     def recalibrated(self, rng: Generator, method: str | None = None) -> Macro:
         """All stacks with their converters calibrated again, see `Stack.recalibrated`."""
-        as_rng(rng)
         return self._each(lambda stack: stack.recalibrated(rng, method))
 
     def trimmed(self, columns: Sequence[Columns]) -> Macro:
@@ -297,7 +295,8 @@ class Macro:
 
     def __str__(self) -> str:
         h, (first, *others), below = self.hardware, self.stacks[0], self.stacks[1:]
-        lines = [("hardware", f"{h.name or 'unnamed'}, {self.condition}")]
+        ageless = ", cells do not age" if self.condition.age and not h.device.on_age else ""
+        lines = [("hardware", f"{h.name or 'unnamed'}, {self.condition}{ageless}")]
         if others or below:
             above = sum(len(each[0].crossbar.arrays) for each in self.stacks)
             grid = f"{above} x {1 + len(others)}"

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from aimc.converters.base import ADC, Converter, Site
+from aimc.converters.imperfections import Columns
 from aimc.crossbar import Crossbar
 from aimc.curves import Curve
-from aimc.errors import as_rng, must
+from aimc.errors import as_a, as_array, as_batch, as_count, as_number, as_rng, must, said
 from aimc.kernels.base.blas import product
 from aimc.macro.layout import curve_ranges
 from aimc.macro.trace import Trace
@@ -28,7 +29,6 @@ from aimc.units import show
 
 if TYPE_CHECKING:
     from aimc.arrays import Array, Generator
-    from aimc.converters.imperfections import Columns
 
 
 class Parts(Protocol):
@@ -83,13 +83,18 @@ class Stack:
     ) -> Stack:
         """Weights w (rows, cols) and their converters, programmed; curves: of each column; edges:
         the row at which each array ends. Raises ArgumentError."""
-        w_max = hardware.mapping.scale(w)
+        device, driver, mapping = hardware.device, hardware.driver, hardware.mapping
+        w_max = as_number(said(mapping, "scale"), mapping.scale(w), above=0)
         if not 1e-200 < w_max < 1e200:
             raise must("w", "reach between 1e-200 and 1e200", f"its scale is {w_max:g}")
-        g = hardware.device.write(hardware.mapping.to_conductance(w, hardware.device, w_max), rng)
+        full, combine = _mapped(mapping, device, w.shape[1])
+        target = mapping.to_conductance(w, device, w_max)
+        name = said(mapping, "to_conductance")
+        target = device.targeted(name, as_array(name, target, (len(w), len(combine))))
+        g = device.write(target, rng)
+        _check_driver(driver, len(w))
 
         span = max(np.ptp(c.thresholds(hardware.adc.bits)) for c in dict.fromkeys(curves)) or 1.0
-        driver, full = hardware.driver, hardware.mapping.span(hardware.device)
         volts = driver.v_read * driver.window * full / w_max
         c_array = hardware.sense.c_fb or volts * span / hardware.sense.swing
         grounded = hardware.wires.idle == "grounded"
@@ -100,14 +105,17 @@ class Stack:
         keys: list[Any] = [place.start if shares else curves[place.start] for place in places]
         for key, place in zip(keys, places, strict=True):
             if key not in made:
-                converter = hardware.adc.program(curves[place.start], hardware.device, rng, site)
+                converter = hardware.adc.program(curves[place.start], device, rng, site)
+                as_a(said(hardware.adc, "program"), converter, Converter)
                 made[key] = dataclasses.replace(converter, number=len(made))
-        attached = g.sum(axis=0) @ np.abs(hardware.mapping.combine(np.eye(g.shape[1])))
+        attached = g.sum(axis=0) @ np.abs(combine)
         ramps = tuple(
             (place, made[key].shared_by(place.stop - place.start, rng, attached[place]))
             for key, place in zip(keys, places, strict=True)
         )
-        crossbar = Crossbar(g, hardware.wires, iv=hardware.device.iv, edges=tuple(edges))
+        i = hardware.sense.integrate(np.zeros((1, w.shape[1])), driver.window, c_array)
+        as_array(said(hardware.sense, "integrate"), i, (1, w.shape[1]))
+        crossbar = Crossbar(g, hardware.wires, iv=device.iv, edges=tuple(edges))
         stack = cls(hardware, g, ramps, w_max, c_array, crossbar, driver.v_read, branch(rng, 1))
         stack = stack.under(Condition(hardware.age), rng)
         v_chip = driver.v_read * hardware.adc.supply(rng)
@@ -118,7 +126,7 @@ class Stack:
     def trace(self, x: Any, rng: Generator | None = None) -> Trace:
         """One read of activations x (batch, rows), see `Macro.trace`."""
         hardware = self.hardware
-        duration, pulse = hardware.driver.pulses(x)
+        duration, pulse = hardware.driver.pulses(as_batch("x", x, self.shape[0]))
         pulse = pulse * self.supply
         v = duration * pulse
         if rng is not None and (edge := hardware.adc.edge()):
@@ -148,6 +156,7 @@ class Stack:
         whatever its age. Raises ArgumentError for bits that its converters cannot be read with, and
         where the device's ageing does not follow what is asked.
         """
+        as_a("condition", condition, Condition)
         device = self.hardware.device
         drawn = copy.deepcopy(self.draws) if rng is None else as_rng(rng)
         draws = self.draws if rng is None or not condition.age else copy.deepcopy(rng)
@@ -168,8 +177,9 @@ class Stack:
     def _retained(self, g: Array) -> float:
         """By what factor cells at conductances `g` hold the weights that were written: of least
         squares, as reads of known activations would find it."""
+        mapping, device = self.hardware.mapping, self.hardware.device
         now, then = (
-            self.hardware.mapping.to_weight(each, self.hardware.device, self.w_max)
+            as_array(said(mapping, "to_weight"), mapping.to_weight(each, device, self.w_max))
             for each in (g, self.g_written)
         )
         kept, power = float(np.vdot(now, then)), float(np.vdot(then, then))
@@ -183,6 +193,7 @@ class Stack:
     def recalibrated(self, rng: Generator, method: str | None = None) -> Stack:
         """This stack with its converters calibrated again at its age, at the nominal read voltage
         and temperature and with all bits, by their method or another."""
+        as_rng(rng)
         at, v_read = self.condition, self.hardware.driver.v_read
         nominal = self.under(Condition(at.age, v_read=v_read, stored_at=at.stored_at))
         ramps = nominal._each(lambda ramp: ramp.recalibrated(rng, method))
@@ -190,7 +201,10 @@ class Stack:
 
     def trimmed(self, columns: Sequence[Columns]) -> Stack:
         """This stack with other `columns` at the converters of its ranges, under any condition."""
-        pairs = zip(self.ramps, columns, strict=True)
+        count = len(self.ramps)
+        if not isinstance(columns, Sequence) or len(columns) != count:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise must("columns", f"be {count} Columns, one a range", f"is {columns!r}")
+        pairs = zip(self.ramps, (as_a("columns", own, Columns) for own in columns), strict=True)
         ramps = tuple((at, dataclasses.replace(ramp, columns=own)) for (at, ramp), own in pairs)
         return dataclasses.replace(self, ramps=ramps)
 
@@ -276,3 +290,24 @@ class Stack:
         for place, ramp in self.ramps:
             said.append((f"ramp, columns {place.start}-{place.stop - 1}", str(ramp)))
         return said
+
+
+def _mapped(mapping: Mapping, device: Device, cols: int) -> tuple[float, Array]:
+    """The span [S] of a mapping, which may be a user's own, and what it makes of the current of
+    each of its lines (lines, cols). Raises ArgumentError."""
+    full = as_number(said(mapping, "span"), mapping.span(device), above=0)
+    lines = as_count(said(mapping, "lines"), mapping.lines(cols))
+    made = mapping.combine(np.eye(lines))
+    return full, as_array(said(mapping, "combine"), made, (lines, cols))
+
+
+def _check_driver(driver: Driver, rows: int) -> None:
+    """Whether a driver, which may be a user's own, answers for what it does. Raises
+    ArgumentError."""
+    as_number(said(driver, "window"), driver.window, above=0)
+    x = np.linspace(-1.0, 1.0, 3)[:, None].repeat(rows, axis=1)
+    as_array(said(driver, "quantise"), driver.quantise(x), x.shape)
+    v = as_array(said(driver, "drive"), driver.drive(x), x.shape)
+    as_array(said(driver, "lengths"), driver.lengths(v), x.shape, 0)
+    lasts, _ = as_array(said(driver, "pulses"), driver.pulses(x), (2, *x.shape))  # pyright: ignore[reportArgumentType]
+    as_array(said(driver, "pulses"), lasts, x.shape, 0, 1)

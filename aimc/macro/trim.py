@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aimc.errors import as_array, as_batch, as_number, must
+from aimc.converters.base import Converter
+from aimc.errors import as_a, as_array, as_batch, as_count, as_number, as_rng, must
 from aimc.kernels.base.blas import one_thread, product
+from aimc.macro.macro import Macro
 from aimc.parts.condition import Condition
 
 if TYPE_CHECKING:
     from aimc.arrays import Array, Generator
-    from aimc.converters.base import Converter
     from aimc.converters.imperfections import Columns
-    from aimc.macro import Macro, Stack
+    from aimc.macro import Stack
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def columns(
     with fewer than 4 reads inside its range, or with reads that are too alike to tell its gain from
     its offset.
     """
-    stack = macro.only
+    stack = as_a("macro", macro, Macro).only
     w = as_array("w", w, macro.shape)
     x = as_batch("x", x, macro.shape[0])
     for name, step in (("offset_step", offset_step), ("gain_step", gain_step)):
@@ -110,6 +111,9 @@ def compensated(macro: Macro, rng: Generator, reads: int = 64) -> Macro:
     [global drift compensation: Joshi et al. 2020, Nat. Commun. 11, 2473, there of summed currents].
     The factor holds until the condition changes. Raises ArgumentError for a curve that turns.
     """
+    as_a("macro", macro, Macro)
+    as_rng(rng)
+    as_count("reads", reads)
     stacks = tuple(
         tuple(_compensated(stack, rng, reads) for stack in beside) for beside in macro.stacks
     )
@@ -133,7 +137,7 @@ def _compensated(stack: Stack, rng: Generator, reads: int) -> Stack:
 @one_thread()
 def converter(ramp: Converter) -> Converter:
     """`compensated` for a converter by itself, of digital pre-activations."""
-    theta = ramp.curve.thresholds(ramp.bits)
+    theta = as_a("ramp", ramp, Converter).curve.thresholds(ramp.bits)
     x: Array = 0.25 * np.linspace(float(theta[0]), float(theta[-1]), 8 * theta.size)[:, None]
     first = ramp.under(Condition(bits=ramp.condition.bits), retained=ramp.retained)
     codes = [each.convert(x * (each.gain * each.common)) for each in (first, ramp)]

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aimc.errors import as_array, as_number, as_rng, must
+from aimc.errors import as_a, as_array, as_number, as_real, as_rng, must, said
+from aimc.parts.condition import Condition
 from aimc.parts.effects import (
     Drift,
     Effect,
@@ -29,12 +30,12 @@ from aimc.parts.fields import part, parts, quantity
 from aimc.parts.ivcurve import IVCurve
 from aimc.parts.registry import Part, registered
 from aimc.parts.temperature import Arrhenius, TemperatureCoefficient
+from aimc.units import HOTTEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aimc.arrays import Array, Generator
-    from aimc.parts.condition import Condition
 
 
 __all__ = [
@@ -82,16 +83,13 @@ class Device(Part):
 
         g_target: any shape [S], within [g_min, g_max]; ArgumentError otherwise.
         """
+        return self._apply(self.on_write, self.targeted("g_target", g_target), rng, 0.0)
+
+    def targeted(self, name: str, g: Any) -> Array:
+        """Conductances of any shape [S] as they can be written; ArgumentError outside the range."""
         slack = 1e-9 * self.g_max
-        g_target = as_array(
-            "g_target",
-            g_target,
-            (None,) * np.ndim(g_target),
-            self.g_min - slack,
-            self.g_max + slack,
-            empty=True,
-        )
-        return self._apply(self.on_write, np.maximum(g_target, 0.0), rng, 0.0)
+        g = as_array(name, g, _shape(name, g), self.g_min - slack, self.g_max + slack, empty=True)
+        return np.maximum(g, 0.0)
 
     def rewrite(self, g_target: Any, rng: Generator) -> Array:
         """`write` for cells that are known to be sound: stuck cells are drawn once, not again."""
@@ -104,13 +102,14 @@ class Device(Part):
         The same `rng` state at two times gives the same cells' drift exponents.
         """
         as_number("t", t, minimum=0)
-        g = as_array("g", g, (None,) * np.ndim(g), minimum=0, empty=True)
+        g = _conductances(g)
         return self._apply(self.on_age, g, rng, t) if t else g.copy()
 
     def equivalent_age(self, condition: Condition) -> float:
         """The age [s], at the temperature that its ageing is given for, which the condition's makes
         where the chip was stored. Raises ArgumentError for a device whose retention is not known.
         """
+        as_a("condition", condition, Condition)
         if condition.stored_at is None:
             return condition.age
         if self.retention is None:
@@ -121,14 +120,19 @@ class Device(Part):
         return self.retention.equivalent(condition.age, condition.stored_at)
 
     def heated(self, g: Any, temperature: float | None) -> Array:
-        """Conductances `g` [S] at `temperature` [K]; unchanged for None, or a device without a
-        coefficient."""
-        g = as_array("g", g, (None,) * np.ndim(g), minimum=0, empty=True)
-        if temperature is not None:
-            as_number("temperature", temperature, above=0)
-            if self.temperature is not None:
-                return self.temperature(g, self.g_max, temperature)
-        return g.copy()
+        """Conductances `g` [S] at `temperature` [K]; unchanged for None. Raises ArgumentError for a
+        device that is not said how it follows the temperature."""
+        g = _conductances(g)
+        if temperature is None:
+            return g.copy()
+        as_number("temperature", temperature, maximum=HOTTEST, above=0)
+        if self.temperature is None:
+            raise must(
+                "temperature", "be None for a device without a temperature coefficient",
+                f"is {temperature!r} K", "Give the device a TemperatureCoefficient(off, on).",
+            )  # fmt: skip
+        made = self.temperature(g, self.g_max, temperature)
+        return as_array(said(self.temperature, "__call__"), made, g.shape, 0, empty=True)
 
     def retained(self, condition: Condition) -> float:
         """What cells spread evenly over the range conduct under `condition`, over what they did
@@ -139,21 +143,37 @@ class Device(Part):
 
     def read(self, g: Any, rng: Generator, t: float = 0.0) -> Array:
         """Conductances `g` [S] as one read at age `t` [s] sees them."""
-        g = as_array("g", g, (None,) * np.ndim(g), minimum=0, empty=True)
+        g = _conductances(g)
+        as_number("t", t, minimum=0)
         return self._apply(self.on_read, g, rng, t)
 
     def read_sigma(self, g: Array, t: float = 0.0) -> Array:
         """Standard deviation of one read of `g` at age `t` [S]; the parts add in quadrature."""
+        g = _conductances(g)
+        as_number("t", t, minimum=0)
         variance = np.zeros_like(g)
         for effect in self.on_read:
-            variance += effect.sigma(g, self.g_max, t) ** 2
+            sigma = effect.sigma(g, self.g_max, t)
+            variance += as_array(said(effect, "sigma"), sigma, g.shape, 0, empty=True) ** 2
         return np.sqrt(variance)
 
     def _apply(self, effects: Sequence[Effect], g: Array, rng: Generator, t: float) -> Array:
         as_rng(rng)
         for effect in effects:
-            g = np.maximum(effect(g, rng, self.g_max, t), 0.0)
+            made = as_array(
+                said(effect, "__call__"), effect(g, rng, self.g_max, t), g.shape, empty=True
+            )
+            g = np.maximum(made, 0.0)
         return g
+
+
+def _shape(name: str, value: Any) -> tuple[None, ...]:
+    """Any shape of so many dimensions as `value` has."""
+    return (None,) * as_real(name, value).ndim
+
+
+def _conductances(g: Any) -> Array:
+    return as_array("g", g, _shape("g", g), minimum=0, empty=True)
 
 
 def branch(rng: Generator, key: int) -> Generator:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from aimc.errors import as_real
 from aimc.parts.fields import count, quantity
 from aimc.parts.registry import Part, described, registered
 
@@ -39,7 +40,7 @@ class Driver(Part, ABC):
 
     def quantise(self, x: Array) -> Array:
         """Activations as the rows carry them: rounded to the driver's grid, saturated."""
-        x = np.clip(x, -self.x_max, self.x_max)
+        x = np.clip(as_real("x", x), -self.x_max, self.x_max)
         return x if self.bits is None else np.rint(x * 2.0**self.bits) * 2.0**-self.bits
 
     def drive(self, x: Array) -> Array:

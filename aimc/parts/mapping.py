@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from aimc.errors import as_number, as_real
 from aimc.parts.fields import quantity
 from aimc.parts.registry import Part, described, registered
 
@@ -31,7 +32,9 @@ class Mapping(Part, ABC):
 
     def scale(self, w: Array) -> float:
         """The w_max that `w` is mapped with; 1 for a matrix of zeros."""
-        return self.w_max if self.w_max is not None else float(np.abs(w).max()) or 1.0
+        if self.w_max is not None:
+            return self.w_max
+        return float(np.abs(as_real("w", w)).max(initial=0.0)) or 1.0
 
     @abstractmethod
     def lines(self, cols: int) -> int:
@@ -40,6 +43,11 @@ class Mapping(Part, ABC):
     @abstractmethod
     def span(self, device: Device) -> float:
         """Conductance difference that stands for w_max [S]."""
+
+    def steps(self, w: Array, device: Device, w_max: float) -> Array:
+        """Signed conductances [S] that weights `w`, clipped to w_max, ask for, of its shape."""
+        share = as_real("w", w) / as_number("w_max", w_max, above=0)
+        return np.clip(share, -1.0, 1.0) * self.span(device)
 
     @abstractmethod
     def to_conductance(self, w: Array, device: Device, w_max: float) -> Array:
@@ -68,7 +76,7 @@ class DifferentialPair(Mapping):
         return device.g_max - device.g_min
 
     def to_conductance(self, w: Array, device: Device, w_max: float) -> Array:
-        step = np.clip(w / w_max, -1.0, 1.0) * self.span(device)
+        step = self.steps(w, device, w_max)
         g = np.empty((w.shape[0], 2 * w.shape[1]))
         g[:, 0::2] = device.g_min + np.maximum(step, 0.0)
         g[:, 1::2] = device.g_min + np.maximum(-step, 0.0)
@@ -93,7 +101,7 @@ class OffsetColumn(Mapping):
 
     def to_conductance(self, w: Array, device: Device, w_max: float) -> Array:
         g = np.full((w.shape[0], w.shape[1] + 1), (device.g_max + device.g_min) / 2)
-        g[:, :-1] += np.clip(w / w_max, -1.0, 1.0) * self.span(device)
+        g[:, :-1] += self.steps(w, device, w_max)
         return g
 
     def combine(self, i: Array) -> Array:

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
 
 import numpy as np
 
-from aimc.errors import must
+from aimc.errors import as_text, must
 from aimc.parts.fields import choice, count, descriptions, part, parts, quantities, quantity
 
 Class = TypeVar("Class", bound=type)
@@ -32,19 +32,26 @@ class Source:
     text: str
     verified: bool = True
 
+    def __post_init__(self) -> None:
+        as_text("source", self.text)
+
 
 @dataclass(frozen=True)
 class Part:
     """What stands on a card. The classes right below it are the kinds of parts.
 
-    sources: of its numbers, as far as a card states them. folder: where cards of this kind alone
-    are. Raises ArgumentError where a field is not as it is described.
+    sources: of its numbers, as far as a card states them. about: what its card says of it. folder:
+    where cards of this kind alone are. Raises ArgumentError where a field is not as it is
+    described.
     """
 
     folder: ClassVar[str | None] = None
     sources: tuple[Source, ...] = field(default=(), compare=False, repr=False, kw_only=True)
+    about: str = field(default="", compare=False, repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
+        for name in {"about", "name"} & {f.name for f in dataclasses.fields(self)}:
+            as_text(name, getattr(self, name), empty=True)
         for name, what in descriptions(type(self)).items():
             value = getattr(self, name)
             if value is not None or not what.optional:
@@ -132,7 +139,8 @@ def identity(of: Part) -> dict[str, Any]:
             f'Decorate it with @registered("name"), and write `{hidden[0]}: float = quantity(...)`.'
         )
         raise must(cls.__name__, rule, f"has {', '.join(sorted(hidden))} besides", hint)
-    table: dict[str, Any] = {"type": name_of(cls) or path_of(cls)}
+    own = cls.__module__.split(".")[0] != "aimc"
+    table: dict[str, Any] = {"type": path_of(cls) if own else name_of(cls) or path_of(cls)}
     for each in dataclasses.fields(of):
         value = getattr(of, each.name)
         if each.compare and value is not None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aimc.errors import as_number
+from aimc.errors import as_number, must
 from aimc.parts.fields import quantity
 from aimc.parts.registry import Part, registered
-from aimc.units import BOLTZMANN
+from aimc.units import BOLTZMANN, HOTTEST
 
 if TYPE_CHECKING:
     from aimc.arrays import Array
@@ -26,11 +26,19 @@ class TemperatureCoefficient(Part):
 
     off: float = quantity("1/K", "coefficient at g = 0")
     on: float = quantity("1/K", "coefficient at g_max")
-    t_ref: float = quantity("K", "temperature of the writing", default=300.0, above=0)
+    t_ref: float = quantity(
+        "K", "temperature of the writing", default=300.0, above=0, maximum=HOTTEST
+    )
 
     def __call__(self, g: Array, g_max: float, temperature: float) -> Array:
+        """Conductances of cells `g` [S] at `temperature` [K]. Raises ArgumentError where the law
+        leaves a cell none."""
         alpha = self.off + (self.on - self.off) * np.minimum(g / g_max, 1.0)
-        return np.maximum(g * (1.0 + alpha * (temperature - self.t_ref)), 0.0)
+        kept = 1.0 + alpha * (temperature - self.t_ref)
+        if np.any(kept <= 0.0, where=g > 0.0):
+            rule = "leave each cell a conductance by its coefficient"
+            raise must("temperature", rule, f"leaves none at {temperature:g} K")
+        return np.maximum(g * kept, 0.0)
 
 
 @registered("arrhenius")
@@ -40,11 +48,13 @@ class Arrhenius(Part):
     """
 
     activation_energy: float = quantity("J", "E_a", minimum=0)
-    t_ref: float = quantity("K", "that the device's ageing is given for", default=300.0, above=0)
+    t_ref: float = quantity(
+        "K", "that the device's ageing is given for", default=300.0, above=0, maximum=HOTTEST
+    )
 
     def equivalent(self, t: float, temperature: float) -> float:
         """As long as `t` [s] at `temperature` [K], at the reference temperature [s]."""
         as_number("t", t, minimum=0)
-        as_number("temperature", temperature, above=0)
+        as_number("temperature", temperature, maximum=HOTTEST, above=0)
         barrier = self.activation_energy / BOLTZMANN
         return t * math.exp(min(barrier * (1.0 / self.t_ref - 1.0 / temperature), 700.0))

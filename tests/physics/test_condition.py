@@ -100,8 +100,31 @@ def test_fewer_bits_are_those_of_the_condition():
     assert coarse.lsb == 4 * macro.lsb
     with pytest.raises(ArgumentError, match="bits"):
         macro.under(Condition(bits=6))
-    with pytest.raises(ArgumentError, match="Only a ramp has several"):
-        chip(SARADC()).under(Condition(bits=3))
+    for adc in ADCS[2:]:
+        message = f"be 5 or None for {type(adc).__name__}, but is 3. Only a ramp of cells, RampADC,"
+        with pytest.raises(ArgumentError, match=message):
+            chip(adc).under(Condition(bits=3))
+
+
+@pytest.mark.parametrize("adc", ADCS, ids=lambda adc: type(adc).__name__)
+def test_a_temperature_that_nothing_follows_is_refused(adc):
+    macro = chip(adc, temperature=None)
+    with pytest.raises(ArgumentError, match=r"`temperature` must be None for a device .* Give the"):
+        macro.under(Condition(temperature=350.0))
+    with pytest.raises(ArgumentError, match="`temperature` must be None for"):
+        macro.converters[0].under(Condition(temperature=350.0))
+    assert macro.converters[0].under(Condition(v_read=0.1), retained=1.0).supply == 0.5
+
+
+def test_a_temperature_at_which_the_law_has_no_cells_left_is_refused():
+    with pytest.raises(ArgumentError, match="`temperature` must leave each cell a conductance"):
+        chip(temperature=TemperatureCoefficient(-2e-3, -2e-3)).under(Condition(temperature=900.0))
+
+
+def test_a_macro_says_that_its_cells_do_not_age():
+    assert "cells do not age" in str(chip(on_age=()).under(Condition(1e3)))
+    assert "cells do not age" not in str(chip().under(Condition(1e3)))
+    assert "cells do not age" not in str(chip(on_age=()))
 
 
 def test_a_converter_by_itself_is_told_who_draws_its_ageing():
@@ -120,6 +143,7 @@ def test_a_converter_by_itself_is_told_who_draws_its_ageing():
     [
         ("age", -1.0), ("age", float("nan")), ("temperature", 0.0), ("v_read", -0.1),
         ("v_read", float("nan")), ("bits", 0), ("bits", 2.5), ("stored_at", -3.0),
+        ("temperature", 1e6), ("stored_at", 1e6),
     ],
 )  # fmt: skip
 def test_what_is_no_condition_is_refused(field, value):

@@ -322,7 +322,7 @@ def test_an_array_that_fades_is_a_gain_for_a_fixed_reference_only(kind):
 def test_age_of_a_flash_counts_from_programming():
     flash = made(FlashADC, device=Device(150e-6, on_age=(Drift(0.05, 0.01),)))
     aged = [flash.under(Condition(t), np.random.default_rng(0)) for t in (1e3, 1e6)]
-    again = aged[0].under(Condition(1e3, temperature=350.0)).under(Condition(1e6))
+    again = aged[0].under(Condition(1e3, v_read=0.1)).under(Condition(1e6))
     np.testing.assert_array_equal(again.g, aged[1].g)
 
 

@@ -17,7 +17,7 @@ from aimc.converters.ramp import ProgrammedRamp
 from aimc.cost.watch import Watched
 from aimc.errors import ArgumentError
 from aimc.parts import ivcurve
-from aimc.parts.device import Device
+from aimc.parts.device import Device, TemperatureCoefficient
 from aimc.parts.driver import Driver, PulseDriver, VoltageDriver
 from aimc.parts.mapping import DifferentialPair
 
@@ -47,7 +47,9 @@ def spent(macro, x, v_read):
 
 @given(volts, st.sampled_from([None, 250.0, 300.0, 360.0]))
 def test_cells_pay_for_the_voltage_and_temperature_that_they_are_read_at(v_read, temperature):
-    hardware = aimc.load("taox-1t1r-128").replace(rows=16, cols=8, wires=Wires())
+    hardware = aimc.load("taox-1t1r-128").replace(
+        rows=16, cols=8, wires=Wires(), temperature=TemperatureCoefficient(1e-3, -1e-3)
+    )
     macro = build(hardware).under(Condition(v_read=v_read, temperature=temperature))
     x = np.random.default_rng(3).uniform(-1, 1, (50, 16))
     told = cost.bill(macro, trace=macro.trace(x)).part("cells").energy

@@ -1,11 +1,17 @@
 """Laws of parts that describe themselves: every registered one, and strangers of each kind."""
 
 import dataclasses
+import subprocess
+import sys
+import tempfile
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import aimc
 from aimc import cards, cost, spice
@@ -18,7 +24,7 @@ from aimc.parts.driver import PulseDriver
 from aimc.parts.fields import Choice, Count, Link, Quantity, count, descriptions, quantity
 from aimc.parts.ivcurve import Cubic, IVCurve, Tabulated
 from aimc.parts.mapping import DifferentialPair, Mapping
-from aimc.parts.registry import Part, kind_of, named, registered
+from aimc.parts.registry import Part, Source, kind_of, named, registered
 from aimc.parts.sense import Integrator
 from aimc.parts.wires import Wires
 
@@ -297,6 +303,33 @@ def test_opposite_effects_of_equal_fields_differ_in_digest():
     assert cards.digest(up) != cards.digest(down)
 
 
+MODULE = """
+import aimc
+from aimc.parts.device import Device, Effect
+from aimc.parts.registry import registered
+
+@registered("test-shift")
+class Shift(Effect):
+    def __call__(self, g, rng, g_max, t):
+        return g + {step}
+
+if __name__ != "__main__":
+    base = aimc.load("taox-1t1r-128")
+    print(aimc.cards.digest(base.replace(device=Device(1e-4, on_age=(Shift(),)))))
+"""
+
+
+def test_equal_classes_of_other_modules_differ_in_digest(tmp_path):
+    """As two processes would register them: the same name on cards, the same fields."""
+    told = []
+    for name, step in (("mine", 1e-6), ("yours", -1e-6), ("mine", 1e-6)):
+        (tmp_path / f"{name}.py").write_text(MODULE.format(step=step))
+        run = [sys.executable, "-c", f"import sys; sys.path.insert(0, '.'); import {name}"]
+        told.append(subprocess.check_output(run, cwd=tmp_path, text=True))
+    assert told[0] != told[1]
+    assert told[0] == told[2]
+
+
 def test_what_no_digest_can_tell_apart_is_refused():
     @dataclass(frozen=True)
     class Odd(Effect):
@@ -331,6 +364,57 @@ def test_a_dumped_card_keeps_its_sources_and_its_doubts(name, tmp_path):
     told = [[(e.table, e.key, e.source, e.verified) for e in c.entries] for c in (first, second)]
     assert sorted(told[0]) == sorted(told[1])
     assert sum(not e.verified for e in second.entries) == sum(not e.verified for e in first.entries)
+
+
+@pytest.mark.parametrize("name", [*cards.names(), *STRANGERS])
+def test_what_is_dumped_is_what_was_loaded(name, tmp_path):
+    """Names, sources, doubts and what a card says of itself, of its parts too, are none lost."""
+    first = cards.read(name) if name in cards.names() else again(STRANGERS[name], tmp_path)
+    second = again(first.hardware, tmp_path)
+    assert second.about == first.about
+    assert cards.dump(second.hardware) == cards.dump(first.hardware)
+    for one, other in zip(parts_of(first.hardware), parts_of(second.hardware), strict=True):
+        assert (one, one.about, {*one.sources}) == (other, other.about, {*other.sources})
+        assert getattr(one, "name", "") == getattr(other, "name", "")
+
+
+def parts_of(part):
+    yield part
+    for key, what in descriptions(type(part)).items():
+        value = getattr(part, key)
+        if isinstance(what, Link) and value is not None:
+            for each in value if what.many else (value,):
+                yield from parts_of(each)
+
+
+@given(st.text(), st.text(), st.text())
+def test_what_a_user_writes_is_dumped_to_be_loaded_or_refused(name, about, source):
+    def dumped():
+        hardware = replace(BASE.replace(g_max=1e-4), name=name, about=about)
+        return hardware, cards.dump(hardware, source)
+
+    if not source.strip():
+        with pytest.raises(ArgumentError, match="`source` must be a text"):
+            dumped()
+        return
+    hardware, text = dumped()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mine.toml"
+        path.write_bytes(text.encode())
+        card = cards.read(path)
+    assert (card.hardware, card.hardware.name, card.about) == (hardware, name, about)
+    assert {e.source for e in card.entries if e.key == "g_max"} == {source}
+
+
+@pytest.mark.parametrize("bad", [None, 3, "", "  ", "\ud800"])
+def test_a_source_is_a_text(bad):
+    with pytest.raises(ArgumentError, match="`source` must be a text"):
+        cards.dump(BASE, bad)
+    with pytest.raises(ArgumentError, match="`source` must be a text"):
+        Source("g_max", 1e-4, bad)
+    if bad is None or not str(bad).isascii():
+        with pytest.raises(ArgumentError, match="`name` must be a text"):
+            replace(BASE, name=bad)
 
 
 def test_a_number_that_was_changed_loses_its_source_and_has_it_again(tmp_path):
