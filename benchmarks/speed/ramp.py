@@ -5,8 +5,9 @@
 `Converter.convert` of a sigmoid ramp as its cells were written, ideal, with comparator noise and
 with a noisy ramp, against `numpy.searchsorted` and, where torch is installed, `torch.bucketize` of
 the same voltages in the same levels, and `convert` of CrossSim's ramp converter (1000 x 64 only:
-it holds every difference) where a checkout is given. Medians of so many runs, taken in turn, after
-one that is not counted; `ratio` is numpy's time over each. Codes must be numpy's.
+it holds every difference) where a checkout is given; that takes the nearest of as many levels, not
+the first crossing. Medians of so many runs, taken in turn, after one that is not counted; `ratio`
+is numpy's time over each. Codes must be those that numpy finds by the same rule.
 """
 
 from __future__ import annotations
@@ -58,13 +59,19 @@ def medians_ms(work: dict[str, Callable[[], Any]], repeat: int) -> dict[str, flo
 def crosssim(folder: Path, ramp: ProgrammedRamp, u: np.ndarray) -> Callable[[], Any]:
     """CrossSim's conversion of `u` by levels that are the same but for one more."""
     sys.path.insert(0, str(folder))
+    from simulator.backend import ComputeBackend  # type: ignore[import-not-found]
     from simulator.circuits.adc.ramp_adc import RampADC as Peer  # type: ignore[import-not-found]
 
+    ComputeBackend(use_gpu=False)
     peer = Peer.__new__(Peer)
     levels = ramp.crossings
     peer.bits, peer.dac_levels = ramp.bits, np.append(levels, 2 * levels[-1] - levels[-2])
     peer.min, peer.max = peer.dac_levels[[0, -1]]
     peer.Vref, peer.comparator_offsets = peer.max, np.zeros(u.shape[1])
+    step = 2 * peer.Vref / 2**peer.bits
+    middle = (peer.dac_levels[1:] + peer.dac_levels[:-1]) / 2
+    codes = np.rint((peer.convert(u.T) - peer.convert(np.full((1, 1), peer.min))) / step)
+    assert np.array_equal(codes.T, np.searchsorted(middle, u))
     return lambda: peer.convert(u.T)
 
 

@@ -115,24 +115,22 @@ def _ngspice() -> Read | None:
     return read
 
 
-def _crosssim(folder: Path) -> Read:
-    """As its manual describes, one product after the other, to its own default tolerance.
-
-    Written without a checkout at hand: not run.
-    """
+def _crosssim(folder: Path, tolerance: float) -> Read:
+    """The positive half of its balanced core, whose other half holds nothing, one product after the
+    other, until an iteration changes no voltage by more than `tolerance` of the largest."""
     sys.path.insert(0, str(folder))
     from simulator import AnalogCore, CrossSimParameters
 
     def read(g: np.ndarray, v: np.ndarray) -> np.ndarray:
         largest = float(g.max())
         p = CrossSimParameters()
-        p.core.style = "OFFSET"
-        p.core.offset.style = "UNIT_COLUMN_SUBTRACTION"
+        p.core.style = "BALANCED"
         p.core.rows_max, p.core.cols_max = g.shape
-        p.core.mapping.weights.min, p.core.mapping.weights.max = 0.0, 1.0
+        p.core.mapping.weights.min, p.core.mapping.weights.max = -1.0, 1.0
         p.xbar.device.Rmin, p.xbar.device.infinite_on_off_ratio = 1.0 / largest, True
         p.xbar.array.parasitics.enable = True
         p.xbar.array.parasitics.Rp_row = p.xbar.array.parasitics.Rp_col = 1.0
+        p.simulation.Verr_th_mvm, p.simulation.Niters_max_parasitics = tolerance, 100_000
         core = AnalogCore((g / largest).T, p)
         return np.stack([core.matvec(each) for each in v]) * largest
 
@@ -150,7 +148,8 @@ def found(crosssim: Path | None) -> dict[str, Peer]:
         have["ngspice"] = Peer(read, largest=64, many=False, repeat=1)
     if crosssim is not None:
         try:
-            have["crosssim"] = Peer(_crosssim(crosssim), repeat=1)
+            for name, tolerance in (("crosssim", 1e-3), ("crosssim, 1e-6", 1e-6)):
+                have[name] = Peer(_crosssim(crosssim, tolerance), largest=256, repeat=1)
         except ImportError as error:
             raise SystemExit(f"--crosssim must be a CrossSim checkout, but {error}") from error
     return have
