@@ -14,19 +14,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from aimc.cli import options
 from aimc.cli.many import Many
-from aimc.cli.options import (
-    Cards,
-    Check,
-    Cost,
-    Netlist,
-    Ramp,
-    Reproduce,
-    Simulate,
-    Speech,
-    Text,
-    calling,
-)
 from aimc.errors import AimcError
 from aimc.version import __version__
 
@@ -98,17 +87,17 @@ def about(
 
 
 for kind, path in (
-    (Cards, "show.listed"),
-    (Simulate, "array.simulate"),
-    (Ramp, "ramp.report"),
-    (Netlist, "circuit.write"),
-    (Check, "circuit.check"),
-    (Cost, "costs.bill"),
-    (Reproduce, "show.reproduced"),
+    (options.Cards, "show.listed"),
+    (options.Simulate, "array.simulate"),
+    (options.Ramp, "ramp.report"),
+    (options.Netlist, "circuit.write"),
+    (options.Check, "circuit.check"),
+    (options.Cost, "costs.bill"),
+    (options.Reproduce, "show.reproduced"),
 ):
-    app.command(kind.__name__.lower())(calling(kind, path))
-bench.command("kws", cls=Many)(calling(Speech, "keywords.bench"))
-bench.command("lm", cls=Many)(calling(Text, "language.bench"))
+    app.command(kind.__name__.lower())(options.calling(kind, path))
+bench.command("kws", cls=Many)(options.calling(options.Speech, "keywords.bench"))
+bench.command("lm", cls=Many)(options.calling(options.Text, "language.bench"))
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ _FORMULAS = {
 
 
 class Account:
-    """Adds up what stages use, and the time they take."""
+    """Adds up what stages use, and the time they take. data: whether moving and keeping count."""
 
     def __init__(self, card: CostCard, data: bool) -> None:
         self.card = card
@@ -47,6 +47,18 @@ class Account:
             self.now += latency
             self.latency[busy[0]] += times * latency
 
+    def use(self, component: str, energy: float, area: float) -> None:
+        """A component takes so much energy [J], and stands on so much area [m^2]."""
+        self.energy[component] += energy
+        self.area[component] += area
+
+    def buffer(self, times: float, touched: float, moved: float = 0, kept: float = 0) -> None:
+        """Bits that are read or written, moved over the chip, and kept."""
+        if self.data:
+            energy, area = (self.card.of("buffer", what) for what in ("energy", "area"))
+            self.use("buffers", times * touched * energy, kept * area)
+            self.bits_moved += times * moved
+
     def product(self, stage: Product, times: float) -> None:
         """A product: rows driven and currents integrated, then the columns converted."""
         c = self.card
@@ -61,40 +73,34 @@ class Account:
                    *_CONVERTERS[slowest.converter], "integrators", "sample and hold")  # fmt: skip
         if stage.splits > 1:
             sums = (stage.splits - 1) * stage.outputs
-            self.energy["partial sums"] += times * sums * c.of("adder", "energy")
-            self.area["partial sums"] += stage.outputs * c.of("adder", "area")
+            self.use("partial sums", times * sums * c.of("adder", "energy"),
+                     stage.outputs * c.of("adder", "area"))  # fmt: skip
             self.phase(f"{stage.name}: add", (stage.splits - 1) * c.period, times, "partial sums")
         bits_in, bits = slowest.bits_in, slowest.bits
         moved = stage.inputs * bits_in + stage.outputs * stage.splits * bits
-        self._touch(moved, times)
-        self._move(moved, times)
-        self._keep(stage.inputs * bits_in + stage.outputs * bits)
+        self.buffer(times, moved, moved, stage.inputs * bits_in + stage.outputs * bits)
 
     def _array(self, read: Read, times: float) -> None:
-        c, n = self.card, read.count * times
+        c, count, n = self.card, read.count, read.count * times
         rows, cols, lines = read.array
         on = read.window + read.conversion(c)
-        e, a = self.energy, self.area
-        e["cells"] += n * read.cells
-        a["cells"] += read.count * rows * lines * c.of("cell", "area")
-        if read.pulsed:
-            e["drivers"] += n * read.rows * c.of("driver", "power") * read.window
-            a["drivers"] += read.count * rows * c.of("driver", "area")
-        else:
-            e["DACs"] += n * read.rows * read.bits_in * c.of("dac", "power") * read.window
-            a["DACs"] += read.count * rows * read.bits_in * c.of("dac", "area")
-        e["integrators"] += n * read.cols * c.of("integrator", "power") * on
-        a["integrators"] += read.count * cols * c.of("integrator", "area")
-        e["sample and hold"] += n * read.lines * c.of("sample_hold", "power") * on
-        a["sample and hold"] += read.count * lines * c.of("sample_hold", "area")
+        self.use("cells", n * read.cells, count * rows * lines * c.of("cell", "area"))
+        driver, bits = ("drivers", 1) if read.pulsed else ("DACs", read.bits_in)
+        element = COMPONENTS[driver]
+        self.use(driver, n * read.rows * bits * c.of(element, "power") * read.window,
+                 count * rows * bits * c.of(element, "area"))  # fmt: skip
+        self.use("integrators", n * read.cols * c.of("integrator", "power") * on,
+                 count * cols * c.of("integrator", "area"))  # fmt: skip
+        self.use("sample and hold", n * read.lines * c.of("sample_hold", "power") * on,
+                 count * lines * c.of("sample_hold", "area"))  # fmt: skip
         deciding, *levels = _CONVERTERS[read.converter]
         element = COMPONENTS[deciding]
-        e[deciding] += n * read.cols * read.uses * c.of(element, "energy")
         stand = read.converters(c, whole=True) * read.parallel
-        a[deciding] += read.count * stand * c.of(element, "area")
+        self.use(deciding, n * read.cols * read.uses * c.of(element, "energy"),
+                 count * stand * c.of(element, "area"))  # fmt: skip
         for component in levels:
-            e[component] += n * read.reference
-            a[component] += read.count * read.reference_cells * c.of("cell", "area")
+            self.use(component, n * read.reference,
+                     count * read.reference_cells * c.of("cell", "area"))  # fmt: skip
         self.ops += n * 2 * read.rows * read.cols
 
     def look_up(
@@ -110,8 +116,7 @@ class Account:
         self.area["look-up units"] = max(self.area["look-up units"], area)
         turns = math.ceil(count / processors)
         self.phase(name, turns * cycles * c.period, times, "look-up units", "buffers")
-        self._touch(2 * count * bits, times)
-        self._move(moved * count * bits, times)
+        self.buffer(times, 2 * count * bits, moved * count * bits)
 
     def element_wise(
         self, stage: ElementWise, bits: int, processors: int | None, times: float
@@ -125,19 +130,7 @@ class Account:
         self.area["element-wise units"] = max(self.area["element-wise units"], area)
         turns = math.ceil(done / (ALUS * n))
         self.phase(stage.name, turns * c.period, times, "element-wise units", "buffers")
-        self._touch((stage.ops + 2) * stage.units * bits, times)
-
-    def _touch(self, bits: float, times: float) -> None:
-        if self.data:
-            self.energy["buffers"] += times * bits * self.card.of("buffer", "energy")
-
-    def _move(self, bits: float, times: float) -> None:
-        if self.data:
-            self.bits_moved += times * bits
-
-    def _keep(self, bits: float) -> None:
-        if self.data:
-            self.area["buffers"] += bits * self.card.of("buffer", "area")
+        self.buffer(times, (stage.ops + 2) * stage.units * bits)
 
     def settle(self, name: str, bits: int) -> Bill:
         """The bill. What is moved travels once over the side of the chip, sqrt(area)."""

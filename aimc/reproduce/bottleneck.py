@@ -26,15 +26,9 @@ def bills(cycles: int = 1, processors: int = PROCESSORS, **options: Any) -> dict
     card = cost.load().replace("look_up", cycles=float(cycles))
 
     def describe(converter: Converter) -> cost.Layer:
-        return cost.layer(
-            "lstm",
-            hardware,
-            HIDDEN,
-            HIDDEN,
-            converter=converter,
-            cell_tanh="ramp",
-            usage=cost.Usage(tall=True),
-        )
+        tall = cost.Usage(tall=True)
+        options: dict[str, Any] = {"cell_tanh": "ramp", "usage": tall}
+        return cost.layer("lstm", hardware, HIDDEN, HIDDEN, converter=converter, **options)
 
     return cost.compare(describe, card, processors=processors, **options)
 

@@ -61,28 +61,18 @@ class Column:
 
         usage: others of `cost.Usage`, to see what depends on them.
         """
-        hardware = cards.load(CARD).replace(bits=bits or self.bits)
-        sizes = self.inputs, self.hidden
-        projection = self.projection
-        used = cost.Usage(tall=tall, **usage)
         return cost.layer(
-            "lstm", hardware, *sizes, projection=projection, cell_tanh=cell_tanh, usage=used
-        )
+            "lstm", cards.load(CARD).replace(bits=bits or self.bits), self.inputs, self.hidden,
+            projection=self.projection, cell_tanh=cell_tanh, usage=cost.Usage(tall=tall, **usage),
+        )  # fmt: skip
 
 
-_KWS, _NLP = ("KWS", 40, 32, 0, 1.125, 0.003), ("NLP", 129, 2016, 504, 623, 0.71)
-
-
-def _column(network: tuple, bits: int, *published: float) -> Column:
-    name, *rest = network
-    return Column(name, bits, *rest, *published)
-
-
+_KWS, _NLP = (40, 32, 0, 1.125, 0.003), (129, 2016, 504, 623, 0.71)
 COLUMNS = (
-    _column(_KWS, 5, 3.7, 0.11, 31.0, 39.48),
-    _column(_KWS, 8, 4.6, 0.02, 4.0, 6.1),
-    _column(_NLP, 5, 406.5, 19.5, 47.9, 27.6),
-    _column(_NLP, 8, 766.8, 5.5, 7.2, 7.8),
+    Column("KWS", 5, *_KWS, 3.7, 0.11, 31.0, 39.48),
+    Column("KWS", 8, *_KWS, 4.6, 0.02, 4.0, 6.1),
+    Column("NLP", 5, *_NLP, 406.5, 19.5, 47.9, 27.6),
+    Column("NLP", 8, *_NLP, 766.8, 5.5, 7.2, 7.8),
 )
 
 
@@ -167,17 +157,13 @@ def run(seed: int) -> Table:
         rows.append(
             Row(f"KWS, {bits} bits: step (derived law, a prediction)", latency, derived, "ns")
         )
-    half = fit(COLUMNS[::2])
-    bare = unfitted(card)
-    for c in COLUMNS:
-        if c.bits == 8:
-            bill = cost.bill_of(c.layer(), half)
-            what = f"{c.label}: efficiency, fitted at 5 bits alone"
-            rows.append(Row(what, efficiency(c, bill), c.tops_per_watt, "TOPS/W"))
-    for c in COLUMNS:
-        bill = cost.bill_of(c.layer(), bare)
-        what = f"{c.label}: efficiency, without the two fitted energies"
-        rows.append(Row(what, efficiency(c, bill), c.tops_per_watt, "TOPS/W"))
+    for what, with_, columns in (
+        ("fitted at 5 bits alone", fit(COLUMNS[::2]), COLUMNS[1::2]),
+        ("without the two fitted energies", unfitted(card), COLUMNS),
+    ):
+        for c in columns:
+            found = efficiency(c, cost.bill_of(c.layer(), with_))
+            rows.append(Row(f"{c.label}: efficiency, {what}", found, c.tops_per_watt, "TOPS/W"))
     return Table(
         "table1",
         "Two LSTMs at 16 nm and 1 GHz, one cost card for all four columns",
