@@ -43,6 +43,12 @@ class Case:
     hardware: Hardware
     model: Any
 
+    @property
+    def label(self) -> dict[str, Any]:
+        """What tells it from others, as a row of the record has it."""
+        names = ("card", "bits", "training", "effects", "hours")
+        return {name: getattr(self, name) for name in names}
+
 
 class Run:
     """A run of a benchmark: its models, the chips that they are programmed into, and its record.
@@ -238,11 +244,7 @@ def measure(
                     at = "" if case.hours is None else f", {case.hours:g} h"
                     say(f"{what}{at}: chip {len(values)} of {count}, {value:.4f}")
             row = {
-                "card": case.card,
-                "bits": case.bits,
-                "training": case.training,
-                "effects": case.effects,
-                "hours": case.hours,
+                **case.label,
                 "digest": cards.digest(case.hardware),
                 "seeds": list(range(seed, seed + count)),
                 "values": values,

@@ -53,18 +53,6 @@ def _slices(crossbar: Crossbar, duration: Array, pulse: Array) -> Array:
     return result
 
 
-def row_powers(crossbar: Crossbar, v_read: float) -> Array:
-    """Power of each row alone at v_read (rows,) [W]."""
-    if len(crossbar.arrays) > 1:
-        return np.concatenate([row_powers(one, v_read) for _, one in crossbar.arrays])
-    if crossbar.wires.ideal and crossbar.iv is None:
-        return v_read**2 * crossbar.g.sum(axis=1)
-    if crossbar.linear and crossbar.wires.drive != "both":
-        return v_read**2 * np.diagonal(crossbar.admittances)
-    rows = crossbar.g.shape[0]
-    return _slices(crossbar, np.eye(rows), v_read * np.eye(rows))
-
-
 def energies(macro: Macro | Stack, v: Array) -> Array:
     """Energy of each read (reads,) [J], for mean row voltages v (reads, rows) [V] of a trace.
 
@@ -84,6 +72,8 @@ def average(macro: Macro, activity: float) -> float:
     different rows then vanish in the mean, and each row pays as if alone. For others it is that sum
     over rows alone, an estimate.
     """
-    driver = macro.hardware.driver
-    powers = row_powers(macro.crossbar, driver.v_read * macro.supply)
-    return driver.window * activity * float(powers.sum())
+    driver, power = macro.hardware.driver, 0.0
+    for _, one in macro.crossbar.arrays:
+        alone = np.eye(one.g.shape[0])
+        power += delivered(one, alone, driver.v_read * macro.supply * alone).sum()
+    return driver.window * activity * float(power)

@@ -64,7 +64,7 @@ def bill(
     activity = as_number("activity", activity, minimum=0, maximum=1)
     as_count("steps", steps, 1)
     every_step = several("every_step", every_step, str, "hold names of layers")
-    energy, left = _meter(trace, activity)
+    energy, ahead = _meter(trace, activity)
 
     def product(name: str, *macros: Macro) -> Product:
         reads, looked = [], 0
@@ -101,7 +101,7 @@ def bill(
             looked = sum(each.looked for each in products if each.splits == 1)
             products = [Product("arrays", reads, 0, 0, looked=looked)]
         layers = [Layer("arrays", tuple(products))]
-    if left():
+    if ahead:
         raise must("trace", "hold a trace of every macro", "holds more")
     return price(layers, card, steps=steps, data=network)
 
@@ -200,15 +200,13 @@ def _flat(macros: Any) -> Iterator[Macro]:
                    f"is a {type(macros).__name__}")  # fmt: skip
 
 
-def _meter(
-    trace: Traces | None, activity: float
-) -> tuple[Callable[[Macro], float], Callable[[], bool]]:
-    """What gives the energy of the cells in a read of one macro after the other, and what says
-    whether traces are left over."""
+def _meter(trace: Traces | None, activity: float) -> tuple[Callable[[Macro], float], list[Trace]]:
+    """What gives the energy of the cells in a read of one macro after the other, and the traces
+    that it has not used yet."""
     if trace is None:
-        return lambda macro: cells.average(macro, activity), lambda: False
+        return lambda macro: cells.average(macro, activity), []
     if isinstance(trace, Watched):
-        return trace.mean, lambda: False
+        return trace.mean, []
     rule = "be a Trace, one of each macro, or what `watch` gives"
     given = several("trace", trace, Trace, rule, "`macro.trace(x)` gives one.")
     ahead = list(reversed(given))
@@ -223,4 +221,4 @@ def _meter(
             raise must("trace", "hold a read or more", "holds none")
         return float(cells.energies(macro, v).mean())
 
-    return following, lambda: bool(ahead)
+    return following, ahead

@@ -27,8 +27,9 @@ def bills(cycles: int = 1, processors: int = PROCESSORS, **options: Any) -> dict
 
     def describe(converter: Converter) -> cost.Layer:
         tall = cost.Usage(tall=True)
-        options: dict[str, Any] = {"cell_tanh": "ramp", "usage": tall}
-        return cost.layer("lstm", hardware, HIDDEN, HIDDEN, converter=converter, **options)
+        return cost.layer(
+            "lstm", hardware, HIDDEN, HIDDEN, converter=converter, cell_tanh="ramp", usage=tall
+        )
 
     return cost.compare(describe, card, processors=processors, **options)
 

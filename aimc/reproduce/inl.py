@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from aimc.converters.calibration import CALIBRATIONS
 from aimc.converters.ramp import ProgrammedRamp, RampADC
 from aimc.parts.device import Device, Effect, StuckAt, WriteError, WriteVerify
 from aimc.plots.style import BLUE, GREEN, GREY, ORANGE, panels
@@ -18,13 +19,7 @@ Array = NDArray[np.float64]
 
 CHIPS = 3000
 G_MAX = 150e-6  # [S]
-METHODS = {
-    "none": "not calibrated",
-    "one-point": "one-point",
-    "multi-point": "multi-point",
-    "closed-loop": "closed-loop",
-}
-
+METHODS = {method: method for method in CALIBRATIONS} | {"none": "not calibrated"}
 _SIGMA = WriteError(2.67e-6)
 
 
