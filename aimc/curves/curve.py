@@ -177,11 +177,8 @@ class Curve:
         values = int(codes.max()) + 1
         bits = (values - 1).bit_length()
         if values != 2**bits or bits > MAX_BITS:
-            raise must(
-                "thresholds",
-                f"lead through 2^b codes, b up to {MAX_BITS}",
-                f"lead through {values}",
-            )
+            rule = f"lead through 2^b codes, b up to {MAX_BITS}"
+            raise must("thresholds", rule, f"lead through {values}")
         y = segments.values(self.name, self.f, x)
         if not np.isfinite(y).all():
             at = x[~np.isfinite(y)][0]
@@ -213,9 +210,9 @@ class Curve:
 
     def _ends(self) -> Array:
         """Where segments end, of a curve that turns: its domain and its turns, rising."""
-        assert self.domain is not None
-        assert self.turns is not None
-        return np.array([self.domain[0], *self.turns, self.domain[1]])
+        if self.domain is None:
+            raise must("domain", "be the x-range of a curve that turns", "is None")
+        return np.array([self.domain[0], *(self.turns or ()), self.domain[1]])
 
     def solve(self, y: Array) -> Array:
         """x with f(x) = y of a monotonic curve. Raises ArgumentError where there is none."""
@@ -227,10 +224,8 @@ class Curve:
             x = segments.roots(self.name, self.f, y, self.domain)
         bad = ~np.isfinite(x)
         if bad.any():
-            raise must(
-                "curve", f"reach every output from {self.lo:g} to {self.hi:g}",
-                f"{self.name} has no finite x for y = {y[bad][0]:g}",
-            )  # fmt: skip
+            rule = f"reach every output from {self.lo:g} to {self.hi:g}"
+            raise must("curve", rule, f"{self.name} has no finite x for y = {y[bad][0]:g}")
         return x
 
     def crossings(self, y: Array) -> tuple[Array, Codes]:
@@ -241,13 +236,11 @@ class Curve:
         """
         y, ends = as_array("y", y, (None,)), self._ends()
         x, counts = segments.crossings(self.name, self.f, ends, y)
-        for missed, which in ((counts.max() < y.size, -1), (counts.min() > 0, 0)):
-            if missed:
-                raise must(
-                    "curve", f"cross every output edge from {y[0]:g} to {y[-1]:g}",
-                    f"{self.name} does not cross {y[which]:g} between x = {ends[0]:g} "
-                    f"and {ends[-1]:g}",
-                )  # fmt: skip
+        missed = [*y[: counts.min()], *y[counts.max() :]]
+        if missed:
+            rule = f"cross every output edge from {y[0]:g} to {y[-1]:g}"
+            raise must("curve", rule, f"{self.name} does not cross {missed[-1]:g} between x = "
+                       f"{ends[0]:g} and {ends[-1]:g}")  # fmt: skip
         return x, counts
 
 

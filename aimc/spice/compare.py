@@ -142,14 +142,13 @@ def compare(reference: Trace | Solution, result: Conversion | OperatingPoint) ->
 
 
 def _solution(solved: Solution, found: OperatingPoint) -> Comparison:
-    volts = float(np.abs(found.v).max(initial=0.0))
-    amperes = float(np.abs(solved.current).max(initial=0.0))
+    volts, amperes = (float(np.abs(x).max(initial=0.0)) for x in (found.v, solved.current))
     return Comparison(tuple(
-        _difference(name, unit, getattr(solved, what), getattr(found, what), scale, OPERATING_POINT)
-        for name, unit, what, scale in (
-            ("row voltages", "V", "row_voltage", volts),
-            ("column voltages", "V", "col_voltage", volts),
-            ("column currents", "A", "current", amperes),
+        _difference(name, unit, ours, theirs, scale, OPERATING_POINT)
+        for name, unit, ours, theirs, scale in (
+            ("row voltages", "V", solved.row_voltage, found.row_voltage, volts),
+            ("column voltages", "V", solved.col_voltage, found.col_voltage, volts),
+            ("column currents", "A", solved.current, found.current, amperes),
         )
     ))  # fmt: skip
 

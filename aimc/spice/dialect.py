@@ -95,6 +95,9 @@ class Dialect(ABC):
     separator: ClassVar[str] = "."
     # Several operating points are a sweep over one parameter a source, `NAME_dc`.
     sweeps: ClassVar[bool] = False
+    # Of expressions: whether parameters keep their braces, and the function of any power.
+    braces: ClassVar[bool] = True
+    power: ClassVar[str] = "pow"
     grammar: ClassVar[Mapping[str, str]] = SPICE
     models: str = "models"
 
@@ -167,12 +170,10 @@ class Dialect(ABC):
     def behaviour(self, name: str, a: str, b: str, quantity: str, expression: str) -> list[str]:
         """A voltage (quantity "v") or a current ("i") from a to b by an expression, in which
         parameters stand in braces."""
-        text = self.expression(expression)
-        return self.write(f"behaviour {quantity}", name=name, a=a, b=b, expression=text)
-
-    def expression(self, text: str) -> str:
-        """The expression of a behaviour, as this simulator writes it."""
-        return text
+        if not self.braces:
+            expression = expression.replace("{", "").replace("}", "")
+        expression = expression.replace("pow(", f"{self.power}(")
+        return self.write(f"behaviour {quantity}", name=name, a=a, b=b, expression=expression)
 
     def v(self, node: str) -> str:
         """How a node's voltage is named where it is saved or measured; `a.b` is b inside a."""

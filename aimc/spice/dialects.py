@@ -64,6 +64,7 @@ class Xyce(Dialect):
 
     name = "xyce"
     sweeps = True
+    braces = False
     separator = ":"
     grammar = SPICE | {
         "subckt with params": ".subckt {name} {ports} params: {params}",
@@ -80,9 +81,6 @@ class Xyce(Dialect):
                 ".tran {step} {stop} 0 {longest}",
     }  # fmt: skip
 
-    def expression(self, text: str) -> str:
-        return _bare(text)
-
     def ops(self, sources: Sequence[str], values: Sequence[Sequence[float]]) -> list[str]:
         names = " ".join(f"{name}_dc" for name in sources)
         return [".data inputs", f"+ {names}", *_rows(values), ".enddata", ".dc data=inputs"]
@@ -93,6 +91,8 @@ class HSPICE(Dialect):
 
     name = "hspice"
     sweeps = True
+    braces = False
+    power = "pwr"  # sign(x) |x|^y; its pow() takes whole powers only
     grammar = SPICE | {
         "include": ".include '{path}'",
         "value": "'{text}'",
@@ -108,10 +108,6 @@ class HSPICE(Dialect):
                 ".tran {step} {stop}",
     }  # fmt: skip
 
-    def expression(self, text: str) -> str:
-        # Its pow() takes whole powers only; pwr(x, y) is sign(x) |x|^y.
-        return _bare(text).replace("pow(", "pwr(")
-
     def ops(self, sources: Sequence[str], values: Sequence[Sequence[float]]) -> list[str]:
         names = " ".join(f"{name}_dc" for name in sources)
         return [f".data inputs {names}", *_rows(values), ".enddata", ".dc data=inputs"]
@@ -121,6 +117,7 @@ class Spectre(Dialect):
     """Spectre, in its own language. Syntax only, not run. It has no measure deck."""
 
     name = "spectre"
+    braces = False
     library = ".scs"
     comment = "// "
     grammar: ClassVar[Mapping[str, str]] = {
@@ -160,9 +157,6 @@ class Spectre(Dialect):
     def value(self, text: str) -> str:
         return text if text.isidentifier() else f"({text})"
 
-    def expression(self, text: str) -> str:
-        return _bare(text)
-
     def ops(self, sources: Sequence[str], values: Sequence[Sequence[float]]) -> list[str]:
         lines = ["op0 dc"]
         for n, (last, row) in enumerate(pairwise(values), start=1):
@@ -171,10 +165,6 @@ class Spectre(Dialect):
                     lines.append(f"set{n}_{k} alter dev={name} param=dc value={number(row[k])}")
             lines.append(f"op{n} dc")
         return lines
-
-
-def _bare(expression: str) -> str:
-    return expression.replace("{", "").replace("}", "")
 
 
 def _rows(values: Sequence[Sequence[float]]) -> list[str]:

@@ -482,3 +482,8 @@ def test_what_is_no_curve_is_refused_where_it_is_made(fields, says):
 def test_an_inverse_that_is_none_is_refused():
     with pytest.raises(ArgumentError, match="`inverse` must take and give an array"):
         Curve("n", np.tanh, -1, 1, lambda y: "foo").thresholds(3)
+
+
+def test_only_a_curve_with_a_domain_has_crossings():
+    with pytest.raises(ArgumentError, match="`domain` must be the x-range of a curve that turns"):
+        curve("tanh").crossings(np.array([0.1]))

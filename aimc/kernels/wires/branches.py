@@ -34,18 +34,10 @@ def along_rows(
     active   (rows,) or (reads, rows) rows with a source; None: all
     returns  (reads, rows, cols + 1)  left of each node; the last one right of the last node
     """
-    reads, rows, cols = cell.shape
-    taken = np.zeros((reads, rows, cols + 1))
-    np.cumsum(cell, axis=2, out=taken[:, :, 1:])
-    total = taken[:, :, -1]
-    start = np.zeros((reads, rows))
-    if drive == "left":
-        start = total
-    elif drive == "both":
-        start = _split(taken[:, :, 1:cols].sum(axis=2), total, r_row, r_source, cols)
+    start, taken = _along(cell, 2, drive == "left", drive == "both", r_row, r_source)
     if active is not None:
-        start = np.where(np.atleast_2d(active), start, 0.0)
-    result = start[:, :, None] - taken
+        start = np.where(np.atleast_2d(active)[:, :, None], start, 0.0)
+    result = start - taken
     # Exact zeros where nothing leads out.
     if drive == "left":
         result[:, :, -1] = 0.0
@@ -58,29 +50,33 @@ def along_columns(cell: Array, r_col: float, r_sense: float, sense: str) -> Arra
     cell     (reads, rows, cols)      currents through the cells into the column [A]
     returns  (reads, rows + 1, cols)  above each node; the last one below the last node
     """
-    reads, rows, cols = cell.shape
-    gained = np.zeros((reads, rows + 1, cols))
-    np.cumsum(cell, axis=1, out=gained[:, 1:])
-    total = gained[:, -1]
-    start = np.zeros((reads, cols))
-    if sense == "top":
-        start = -total
-    elif sense == "both":
-        start = -_split(gained[:, 1:rows].sum(axis=1), total, r_col, r_sense, rows)
-    result = start[:, None, :] + gained
+    start, gained = _along(cell, 1, sense == "top", sense == "both", r_col, r_sense)
+    result = 0.0 - start + gained  # no -0.0 where nothing flows
     if sense == "top":
         result[:, -1] = 0.0
     return result
 
 
-def _split(inner: Array, total: Array, r: float, r_end: float, nodes: int) -> Array:
-    """Share of `total` that passes the first of two ends which are at one voltage.
+def _along(
+    cell: Array, axis: int, first: bool, both: bool, r: float, r_end: float
+) -> tuple[Array, Array]:
+    """What passes the first end of lines along `axis`, and the sum of `cell` before each segment.
 
-    The drops around the loop vanish: r_end I_0 + r sum_j (I_0 - C_j) + r_end (I_0 - total) = 0.
-    Without any resistance the split is arbitrary, and both ends get half.
+    first, both: whether the first end alone leads out, or both do, and share the total so that the
+    drops around the loop vanish: r_end I_0 + r sum_j (I_0 - C_j) + r_end (I_0 - total) = 0. Without
+    any resistance the split is arbitrary, and both ends get half.
     """
-    loop = 2.0 * r_end + r * (nodes - 1)
-    return (r * inner + r_end * total) / loop if loop > 0.0 else 0.5 * total
+    shape = list(cell.shape)
+    shape[axis] += 1
+    sums = np.zeros(shape)
+    line = np.moveaxis(sums, axis, 0)
+    np.cumsum(cell, axis=axis, out=np.moveaxis(line[1:], 0, axis))
+    total = np.expand_dims(line[-1], axis)
+    if not both:
+        return total if first else np.zeros_like(total), sums
+    inner = np.moveaxis(line[1:-1], 0, axis).sum(axis=axis, keepdims=True)
+    loop = 2.0 * r_end + r * (len(line) - 2)
+    return (r * inner + r_end * total) / loop if loop > 0.0 else 0.5 * total, sums
 
 
 def power(
