@@ -41,7 +41,7 @@ def deck(
 
     gain: of the integrators' amplifiers, None is ideal. delay: of the comparators [s].
     """
-    if macro.hardware.sense.gain(1.0, 1.0) is None:
+    if macro.hardware.sense.gain(1.0, 1.0) != 1.0:
         raise no_model(f"the integrator {type(macro.hardware.sense).__name__}")
     if not macro.only.additive:
         kind = type(macro.hardware.mapping).__name__

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 import aimc
-from aimc import Condition
+from aimc import Condition, spice
 from aimc.converters import SARADC
 from aimc.converters.imperfections import Imperfection
-from aimc.errors import ArgumentError
+from aimc.errors import ArgumentError, SpiceError
+from aimc.macro.plan import ReadPlan
 from aimc.parts.device import Effect, Noise, TemperatureCoefficient
 from aimc.parts.driver import PulseDriver
 from aimc.parts.mapping import DifferentialPair
@@ -97,6 +98,25 @@ def test_what_cannot_be_negative_is_refused(kind, method, put):
     wrong = faulty(kind, method, lambda good: -1.0 * (good + 1.0))
     with pytest.raises(ArgumentError, match=rf"`Faulty\.{method}\(\.\.\.\)` must be "):
         use(put(wrong))
+
+
+def test_a_gain_that_a_netlist_does_not_have_is_refused_there():
+    @dataclass(frozen=True)
+    class Lossy(Integrator):
+        def integrate(self, i, window, c_fb):
+            return 0.9 * i * (window / c_fb)
+
+        def gain(self, window, c_fb):
+            return 0.9 * window / c_fb
+
+    rng = np.random.default_rng(0)
+    macro = BASE.replace(sense=Lossy()).program(rng.normal(0, 0.3, (6, 4)), rng)
+    x = rng.uniform(-1, 1, (3, 6))
+    plan = ReadPlan.of(macro)
+    assert plan is not None
+    np.testing.assert_array_equal(plan.read(x), macro(x))
+    with pytest.raises(SpiceError, match="integrator Lossy"):
+        spice.netlist(macro, x)
 
 
 def test_a_target_beyond_the_range_names_the_mapping():
