@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import rich
@@ -22,11 +22,9 @@ from aimc.errors import DataError
 from aimc.macro import Hardware
 from aimc.tasks.effects import effects, levels, one_at_a_time
 
-if TYPE_CHECKING:
-    from aimc.cli.options import Chosen
-
 FOLDER = "benchmarks/checkpoints"
 
+Chosen = dict[tuple[str, int], Hardware]
 Models = dict[tuple[str, int], Any]
 Evaluate = Callable[[Any], tuple[float, Any]]
 

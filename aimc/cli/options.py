@@ -16,8 +16,6 @@ from aimc.errors import ArgumentError, as_number, must
 if TYPE_CHECKING:
     from aimc.macro import Hardware
 
-    Chosen = dict[tuple[str, int], Hardware]
-
 T = TypeVar("T")
 CARD = "taox-1t1r-128"
 CURVE = "What the converter applies: linear, sigmoid, softplus ..."
@@ -260,7 +258,7 @@ class Options(Drawn):
         ]
         return "-".join(word for word in words if word)
 
-    def hardware(self) -> Chosen:
+    def hardware(self) -> dict[tuple[str, int], Hardware]:
         """Each card with each number of bits, in and out; its own where none is given.
 
         Raises ArgumentError where an age is no time, or two cards' files would have one name.

@@ -10,10 +10,11 @@ import platform
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import typer
+from rich.table import Table
 from scipy import stats
 
 import aimc
@@ -21,9 +22,6 @@ from aimc.cli import show
 from aimc.errors import DataError
 from aimc.nn import checkpoint
 from aimc.units import show as quantity
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 
 def statistics(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 from aimc.cost.checks import one_of
@@ -169,13 +169,8 @@ class Bill:
         """The components as comma-separated values [SI], a line each."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(
-            ("component", "energy [J]", "area [m^2]", "latency [s]", "source", "doubts")
-        )
-        for p in self.parts:
-            writer.writerow(
-                (p.name, repr(p.energy), repr(p.area), repr(p.latency), p.source, p.doubts)
-            )
+        head = ("component", "energy [J]", "area [m^2]", "latency [s]", "source", "doubts")
+        writer.writerows((head, *map(astuple, self.parts)))
         return text.getvalue()
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from aimc import shipped
 from aimc.cost.checks import one_of, several
-from aimc.errors import ArgumentError, CardError, must
+from aimc.errors import ArgumentError, CardError, as_a, as_flag, must
 from aimc.parts.fields import Description, Quantity, descriptions, quantity
 
 _LARGEST = 10e-6  # the node of the first microprocessors [m]
@@ -67,8 +67,7 @@ def _check(of: Any, mapping: str, numbers: Collection[str], *doubts: str) -> Non
     for name, what in descriptions(type(of)).items():
         object.__setattr__(of, name, what.check(name, getattr(of, name)))
     for name in (mapping, "source"):
-        if not isinstance(value := getattr(of, name), Mapping):
-            raise must(name, "be a mapping", f"is {value!r}")
+        value = as_a(name, getattr(of, name), Mapping)
         object.__setattr__(of, name, MappingProxyType({**value}))
     for name in numbers:
         if not str(of.source.get(name, "")).strip():
@@ -100,8 +99,7 @@ class Element:
 
     def __post_init__(self) -> None:
         _check(self, "values", self.values, "unverified", "fitted")
-        if not isinstance(self.scales, bool):
-            raise must("scales", "be true or false", f"is {self.scales!r}")
+        as_flag("scales", self.scales)
         for name, value in self.values.items():
             one_of("values", name, QUANTITIES)
             QUANTITIES[name].check(name, value)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
+from aimc.crossbar import Crossbar
 from aimc.kernels.wires import power, slices
+from aimc.macro import Macro, Stack
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from aimc.crossbar import Crossbar
-    from aimc.macro import Macro, Stack
-
-    Array = NDArray[np.float64]
+Array = NDArray[np.float64]
 
 _AT_ONCE = 2**24  # numbers that are held together
 

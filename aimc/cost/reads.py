@@ -9,7 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,18 +17,13 @@ from aimc.converters import SARADC, FlashADC, LinearRampADC
 from aimc.converters.base import ADC, Site
 from aimc.converters.base import Converter as Made
 from aimc.converters.ramp import RampADC
+from aimc.cost.card import CostCard
+from aimc.curves import Curve
 from aimc.curves.partial import partial_sum
-from aimc.errors import ArgumentError, as_count, as_number, must
-from aimc.macro import Hardware
+from aimc.errors import ArgumentError, as_flag, as_number, must
+from aimc.macro import Hardware, Macro
 from aimc.macro.layout import ranges
 from aimc.parts.driver import Driver, PulseDriver, VoltageDriver
-
-if TYPE_CHECKING:
-    from typing import Any
-
-    from aimc.cost.card import CostCard
-    from aimc.curves import Curve
-    from aimc.macro import Macro
 
 Converter = Literal["ramp", "linear ramp", "sar", "flash", "one-step"]
 CONVERTERS: tuple[Converter, ...] = ("ramp", "linear ramp", "sar", "flash", "one-step")
@@ -111,8 +106,7 @@ class Usage:
     def __post_init__(self) -> None:
         as_number("activity", self.activity, minimum=0, maximum=1)
         as_number("fill", self.fill, minimum=0, maximum=1)
-        if not isinstance(self.tall, bool):
-            raise must("tall", "be true or false", f"is {self.tall!r}")
+        as_flag("tall", self.tall)
 
 
 TYPICAL = Usage()
@@ -149,23 +143,18 @@ def described(
     hardware: Hardware,
     rows: int,
     cols: int,
-    curves: Sequence[str | Curve] = ("linear",),
-    converter: Converter | None = None,
-    usage: Usage = TYPICAL,
+    curves: Sequence[str | Curve],
+    converter: Converter,
+    usage: Usage,
 ) -> tuple[Read, ...]:
     """Reads of a matrix that is not programmed, stack by stack, as `Hardware.program` splits it.
 
-    converter: None is the hardware's own. Wires are left out; references are those of an ideal
-    write.
+    Wires are left out; references are those of an ideal write.
     """
-    as_count("rows", rows, 1)
-    as_count("cols", cols, 1)
-    activity, fill, tall = usage.activity, usage.fill, usage.tall
-    converter = converter or own(hardware.adc)
-    h = with_converter(hardware.replace(rows=rows) if tall else hardware, converter)
+    h = with_converter(hardware.replace(rows=rows) if usage.tall else hardware, converter)
     down, across = blocks(rows, h.rows), blocks(cols, h.cols)
     down = [(sum(down[part]), len(down[part])) for part in ranges(len(down), h.stack or 1)]
-    power = activity * _cell_power(h, fill)
+    power = usage.activity * _cell_power(h, usage.fill)
     curves = curves if len(down) == 1 else (partial_sum(1.0, h.adc.bits),)
     kinds = Counter(_kinds(across, curves))
     found = []

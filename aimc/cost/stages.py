@@ -10,7 +10,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import (
-    TYPE_CHECKING,
     Any,
     Literal,
     NamedTuple,
@@ -20,6 +19,9 @@ from typing import (
     runtime_checkable,
 )
 
+import numpy as np
+
+from aimc.converters.base import Converter as Made
 from aimc.cost.checks import one_of, several
 from aimc.cost.reads import (
     CONVERTERS,
@@ -33,17 +35,10 @@ from aimc.cost.reads import (
     own,
     with_converter,
 )
-from aimc.errors import as_count, as_number, must
-from aimc.macro import Hardware
+from aimc.errors import as_a, as_count, as_number, must
+from aimc.macro import Hardware, Macro
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    from aimc.converters.base import Converter as Made
-    from aimc.macro import Macro
-
-    Probe = Callable[[Macro, np.ndarray], None]
-
+Probe = Callable[[Macro, np.ndarray], None]
 Kind = Literal["lstm", "gru", "rnn", "linear"]
 KINDS: tuple[Kind, ...] = ("lstm", "gru", "rnn", "linear")
 CURVES = {
@@ -204,10 +199,8 @@ def layer(
     or by a "ramp" of its own, as in `nn.program`; always the former where converters are linear.
     """
     one_of("kind", kind, KINDS)
-    if not isinstance(hardware, Hardware):
-        raise must("hardware", "be a Hardware", f"is {hardware!r}", "`aimc.load(name)` gives one.")
-    if not isinstance(usage, Usage):
-        raise must("usage", "be a Usage", f"is {usage!r}", "`cost.Usage(activity=0.3)` is one.")
+    as_a("hardware", hardware, Hardware, "`aimc.load(name)` gives one.")
+    as_a("usage", usage, Usage, "`cost.Usage(activity=0.3)` is one.")
     converter = own(hardware.adc) if converter is None else converter
     one_of("converter", converter, CONVERTERS)
     one_of("cell_tanh", cell_tanh, ("digital", "ramp"))

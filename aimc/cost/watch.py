@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from aimc.cost import cells
 from aimc.cost.stages import on_arrays
-from aimc.errors import must
-from aimc.macro import Macro
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from aimc.macro import Stack
+from aimc.errors import as_a, must
+from aimc.macro import Macro, Stack
 
 
 class Watched:
@@ -33,9 +30,7 @@ class Watched:
                 self._seen[stack] = energy, reads + len(x)
 
     def _of(self, macro: Macro) -> tuple[float, int]:
-        if not isinstance(macro, Macro):
-            raise must("macro", "be a Macro", f"is a {type(macro).__name__}",
-                       "`nn.macros(model)` gives those of a model.")  # fmt: skip
+        as_a("macro", macro, Macro, "`nn.macros(model)` gives those of a model.")
         return self._seen.get(macro.only, (0.0, 0))
 
     def reads(self, macro: Macro) -> int:

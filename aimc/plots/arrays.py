@@ -5,23 +5,19 @@ Nothing here touches pyplot: no global state, no window, no display.
 
 from __future__ import annotations
 
-from collections.abc import Sized
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence, Sized
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from aimc.converters.base import Converter
 from aimc.crossbar import Solution
-from aimc.errors import as_array, as_count, must
+from aimc.errors import as_a, as_array, as_count, must
+from aimc.macro import Macro
 from aimc.plots.style import BLUE, GREEN, GREY, ORANGE, around, new_figure, open_axes, panels
 from aimc.spice import Conversion
 from aimc.units import show
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from aimc.converters.base import Converter
-    from aimc.macro import Macro
 
 
 def conductance_map(macro: Macro) -> Figure:
@@ -43,8 +39,7 @@ def voltage_map(solution: Solution, read: int = 0) -> Figure:
 
     read: which read of the solution. Raises ArgumentError where there is no such read.
     """
-    if not isinstance(solution, Solution):
-        raise must("solution", "be a Solution of `Crossbar.solve`", f"is {type(solution).__name__}")
+    as_a("solution", solution, Solution, "`Crossbar.solve` gives one.")
     as_count("read", read, 0, len(solution.v) - 1)
     figure = new_figure(10.6, 3.5)
     panels = {
@@ -109,9 +104,7 @@ def conversion(result: Conversion, columns: Sequence[int] = (0,), read: int = 0)
 
     columns: outputs to show; read: which of the inputs. Raises ArgumentError where there are none.
     """
-    if not isinstance(result, Conversion):
-        hint = "Use netlist(macro, x).run()."
-        raise must("result", "be a Conversion", f"is {type(result).__name__}", hint)
+    as_a("result", result, Conversion, "Use netlist(macro, x).run().")
     times, macro = result.schedule, result.macro
     as_count("read", read, 0, len(result.x) - 1)
     if not isinstance(columns, Sized) or not len(columns):

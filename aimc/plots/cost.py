@@ -5,21 +5,18 @@ energy.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib import ticker
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from aimc.cost import Bill
 from aimc.cost.bill import COMPONENTS
 from aimc.errors import must
 from aimc.plots.style import BLUE, GREEN, GREY, ORANGE, open_axes, panels
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from aimc.cost import Bill
 
 _PURPLE, _YELLOW, _AMBER, _SKY = "#CC79A7", "#F0E442", "#E69F00", "#56B4E9"
 _COLOURS = (BLUE, ORANGE, GREEN, _PURPLE, _AMBER, _SKY, _YELLOW, GREY, "#000000")

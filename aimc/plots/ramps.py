@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from aimc.converters import metrics
+from aimc.converters.ramp import ProgrammedRamp
 from aimc.errors import must
 from aimc.plots.style import BLUE, GREEN, GREY, ORANGE, around, panels
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from matplotlib.figure import Figure
-
-    from aimc.converters.ramp import ProgrammedRamp
 
 COLOURS = (GREY, ORANGE, BLUE, GREEN)
 

@@ -6,24 +6,21 @@ The colours are those of Okabe and Ito, which the colour-blind can tell apart.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from aimc.errors import must
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from aimc.converters.base import Converter
+from aimc.converters.base import Converter
+from aimc.errors import as_path, must
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6E6E6E"
 
 
 def save(figure: Figure, path: str | Path) -> Path:
     """Writes the figure in the format of its suffix (.png, .pdf, .svg), whole or not at all."""
-    path = Path(path)
+    path = as_path("path", path)
     known = figure.canvas.get_supported_filetypes()
     if path.suffix[1:] not in known:
         raise must("path", f"end in one of .{', .'.join(sorted(known))}", f"is {str(path)!r}")

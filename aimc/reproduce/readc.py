@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aimc.errors import DataError, must
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 SOURCE = (
     "It holds source data of Nat. Commun. 2025, s41467-025-65233-w, from github.com/MIKEHHQ/ReADC "

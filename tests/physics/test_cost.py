@@ -318,7 +318,7 @@ def test_what_cannot_be_billed_is_refused(hardware):
             cost.bill(macro, costs)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ArgumentError, match="arrays alone"):
         cost.bill(macro, steps=51)
-    with pytest.raises(ArgumentError, match="`hardware` must be a Hardware"):
+    with pytest.raises(ArgumentError, match="`hardware` must be of type Hardware"):
         cost.layer("lstm", "taox-1t1r-128", 3, 4)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ArgumentError, match="`cell_tanh` must be one of digital, ramp"):
         cost.layer("lstm", hardware, 3, 4, cell_tanh="nope")  # pyright: ignore[reportArgumentType]

@@ -191,7 +191,7 @@ def test_a_figure_of_nothing_is_refused(macro, x, result):
     for read in (3, -1):
         with pytest.raises(ArgumentError, match="`read` must be at"):
             plots.conversion(result, read=read)
-    with pytest.raises(ArgumentError, match="`result` must be a Conversion"):
+    with pytest.raises(ArgumentError, match="`result` must be of type Conversion"):
         plots.conversion(macro.trace(x))
 
 

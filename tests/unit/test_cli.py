@@ -78,8 +78,8 @@ def test_a_card_shows_its_sources_and_its_doubts():
 def test_brackets_and_colons_of_a_card_are_text(tmp_path):
     about = "see [red]text[/blue] :smile: [1]"
     path = tmp_path / "mine.toml"
-    text = cards.dump(aimc.load("ideal-5bit").replace(rows=8), source="[/] of [bold]us")
-    path.write_text(f'about = "{about}"\n{text}')
+    hardware = aimc.load("ideal-5bit").replace(rows=8, about=about)
+    path.write_text(cards.dump(hardware, source="[/] of [bold]us"))
     printed = ok("cards", path).stdout
     assert about in printed
     assert "[/] of [bold]us" in printed

@@ -76,7 +76,7 @@ def test_digital_circuits_scale_and_cells_do_not():
         ('node = "16 nm"', 'node = "0 nm"', "`node` must be greater than 0"),
         ('node = "16 nm"', 'node = "16 m"', "`node` must be at most 1e-05"),
         ('node = "32 nm"', 'node = "32 mm"', "`node` must be at most 1e-05"),
-        ("scales = true", 'scales = "no"', "`scales` must be true or false"),
+        ("scales = true", 'scales = "no"', "`scales` must be True or False"),
         ("processors = 32", "processors = 0", "`processors` must be at least 1"),
         ("processors = 32", 'processors = "1.5"', "`processors` must be a whole number"),
         ("serves = 336", "serves = 0", "`serves` must be at least 1"),
