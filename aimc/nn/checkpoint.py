@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from aimc.errors import DataError, must
+from aimc.errors import DataError, as_path, must
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -45,7 +45,7 @@ def writable(path: str | Path, name: str = "path") -> Path:
     name: of the argument. Raises ArgumentError where it is a folder, or its folder cannot be made
     or written.
     """
-    target = Path(path)
+    target = as_path(name, path)
     if target.is_dir():
         raise _unwritable(name, target, "it is a folder")
     try:
@@ -68,6 +68,7 @@ def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """
     from safetensors import SafetensorError, safe_open
 
+    path = as_path("path", path)
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}

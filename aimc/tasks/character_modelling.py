@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from aimc import nn
-from aimc.errors import DataError, as_count, as_number, must
-from aimc.tasks import charnet, texts
+from aimc.errors import DataError, as_count, as_number, as_path, must
+from aimc.tasks import texts
 from aimc.tasks.charnet import CharNet, State
-from aimc.tasks.trainable import Trainable
+from aimc.tasks.trainable import Trainable, seeded
 
 SIZES = {"small": (24, 128, 96), "full": (128, 2016, 504)}
 """Embedding, cells, projection. full: the 633 x 8064 of Nat. Commun. 2025, s41467-025-56254-6."""
@@ -36,10 +36,10 @@ class CharacterModelling(Trainable[CharNet]):
     embedded text (`aimc[text]`) is not installed.
     """
 
-    load, aware = staticmethod(charnet.load), AWARE
+    aware, network = AWARE, CharNet
 
     def __init__(self, data: str | Path | None = None) -> None:
-        self.text = texts.load(data)
+        self.text = texts.load(None if data is None else as_path("data", data))
 
     @property
     def label(self) -> str:
@@ -59,26 +59,33 @@ class CharacterModelling(Trainable[CharNet]):
 
     def model(self, size: str | tuple[int, int, int] = "small", seed: int = 0) -> CharNet:
         """An untrained network; size: "small", "full", or (embedding, cells, projection)."""
-        if isinstance(size, str) and size not in SIZES:
-            raise must("size", f"be one of {', '.join(SIZES)}", f"is {size!r}")
-        with torch.random.fork_rng(devices=[]):
-            torch.random.manual_seed(seed)
-            sizes = SIZES[size] if isinstance(size, str) else size
+        sizes = SIZES.get(size) if isinstance(size, str) else size
+        if not isinstance(sizes, tuple | list) or len(sizes) != 3:
+            raise must(
+                "size", f"be one of {', '.join(SIZES)}", f"is {size!r}",
+                "Three numbers will do: embedding, cells, projection.",
+            )  # fmt: skip
+        with seeded(seed):
             return CharNet("".join(self.text.symbols), *sizes)
 
     def course(self, model: CharNet, seed: int = 0) -> "Passages":
         """What `aimc.nn.train` takes: parallel streams of the training text."""
-        self._check(model)
-        return Passages(self.split("train"), seed)
+        self.check(model)
+        return Passages(self.split("train"), as_count("seed", seed, minimum=0))
 
     def train(
         self,
         model: CharNet,
         seed: int = 0,
-        recipe: nn.Recipe = FULL,
+        recipe: nn.Recipe | None = None,
         checkpoint: str | Path | nn.Checkpoint | None = None,
     ) -> CharNet:
-        """A trained copy of `model`, calibrated for chips; the same for a seed and thread count."""
+        """A trained copy of `model`, calibrated for chips; the same for a seed and thread count.
+
+        recipe: None takes `FULL`.
+        """
+        self.check(model)
+        recipe = FULL if recipe is None else recipe
         trained = nn.train(model, self, seed=seed, recipe=recipe, checkpoint=checkpoint)
         return self.calibrate(self.note(trained, seed, recipe))
 
@@ -105,7 +112,7 @@ class CharacterModelling(Trainable[CharNet]):
         if len(codes) <= streams:
             raise must("characters", "be two or more", f"leave {len(codes)}")
         table = torch.from_numpy(_table(codes, streams))
-        self._check(model)
+        self.check(model)
         model.eval()
         total, state = 0.0, None
         with torch.no_grad():
@@ -131,7 +138,10 @@ class CharacterModelling(Trainable[CharNet]):
         """
         as_number("temperature", temperature, above=0)
         as_count("length", length)
-        self._check(model)
+        as_count("seed", seed, minimum=0)
+        if not isinstance(prompt, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise must("prompt", "be a text", f"is {prompt!r}")
+        self.check(model)
         generator = torch.Generator().manual_seed(seed)
         start = self.text.encode(prompt) if prompt else self.split("test")[:80]
         codes = torch.from_numpy(start).long()[None]
@@ -145,12 +155,10 @@ class CharacterModelling(Trainable[CharNet]):
                 scores, state = model(torch.tensor([written[-1:]]), state)
         return self.text.decode(np.array(written))
 
-    def save(self, model: CharNet, path: str | Path, **notes: Any) -> None:
-        """Write a float model to a safetensors file; `notes` join what it says of its training."""
-        model.info = {**model.info, **notes}
-        charnet.save(model, path)
-
-    def _check(self, model: CharNet) -> None:
+    def check(self, model: Any) -> None:
+        """ArgumentError where `model` is none of this task's, DataError where it knows another
+        text."""
+        super().check(model)
         symbols = "".join(self.text.symbols)
         if model.symbols != symbols:
             raise DataError(

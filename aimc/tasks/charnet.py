@@ -1,17 +1,13 @@
 """The recurrent network that predicts the next character, and its checkpoint."""
 
 import warnings
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from aimc.errors import as_count
-from aimc.nn import checkpoint
-from aimc.tasks.network import describe, rebuild
 
-FORMAT = "aimc character model 1"
 State = tuple[Tensor, ...]
 
 
@@ -22,6 +18,8 @@ class CharNet(nn.Module):
     4 cells columns; projection 0 leaves the projection out. The embedding is a table and stays
     digital. `.info`: how it was trained, kept in the checkpoint.
     """
+
+    form = "aimc character model 1"
 
     def __init__(self, symbols: str, embedding: int, cells: int, projection: int) -> None:
         super().__init__()
@@ -38,6 +36,16 @@ class CharNet(nn.Module):
             forget.fill_(1.0)  # open at first [Jozefowicz 2015]
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """What its checkpoint says beside the weights."""
+        return {"symbols": self.symbols, "sizes": self.sizes}
+
+    @classmethod
+    def of(cls, settings: dict[str, Any]) -> "CharNet":
+        """A network of these `settings`."""
+        return cls(settings["symbols"], *settings["sizes"])
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Rows, with one for the bias, and columns of the LSTM's matrix."""
         embedding, cells, projection = self.sizes
@@ -49,19 +57,3 @@ class CharNet(nn.Module):
             warnings.filterwarnings("ignore", "LSTM with projections")  # torch: a slower kernel
             outputs, state = self.recurrent(self.embed(codes), state)
         return self.readout(outputs), state  # pyright: ignore[reportReturnType]
-
-
-def save(model: CharNet, path: str | Path) -> None:
-    """Write the float model to a safetensors file, whole or not at all."""
-    settings = {"symbols": model.symbols, "sizes": model.sizes}
-    checkpoint.write(path, model.state_dict(), describe(model, FORMAT, settings))
-
-
-def load(path: str | Path) -> CharNet:
-    """The float model in a checkpoint of `save`, in evaluation mode; DataError where it is none."""
-    return rebuild(
-        path,
-        FORMAT,
-        lambda settings: CharNet(settings["symbols"], *settings["sizes"]),
-        "CharacterModelling.save",
-    )

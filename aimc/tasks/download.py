@@ -5,7 +5,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from aimc.errors import DataError, MissingExtra
+from aimc.errors import DataError, MissingExtra, as_path
 
 URL = "http://download.tensorflow.org/data/speech_commands_v0.02.tar.gz"
 # As in torchaudio (datasets/speechcommands.py) and tensorflow_datasets (checksums.tsv).
@@ -25,7 +25,7 @@ def download(folder: str | Path, url: str = URL, sha256: str = SHA256) -> Path:
         import pooch
     except ImportError as error:
         raise MissingExtra("pooch", "speech") from error
-    target = Path(folder)
+    target = as_path("folder", folder)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise DataError(f"{target} must be a new or empty folder, but holds something. Move it.")
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aimc import nn
-from aimc.errors import as_count, as_number, must
-from aimc.tasks import network, speech_commands, synthetic
+from aimc.errors import as_count, as_flag, as_number, as_path, must
+from aimc.tasks import speech_commands, synthetic
 from aimc.tasks.corpus import CLASSES, SPLITS, Split, noise_part
 from aimc.tasks.download import download
 from aimc.tasks.features import mfcc
 from aimc.tasks.network import KeywordNet
-from aimc.tasks.trainable import Trainable
+from aimc.tasks.trainable import Trainable, seeded
 from aimc.tasks.training import AWARE, FEW_VARIANTS, FULL, QUICK, VARIANTS, Lessons
 
 CALIBRATION = 512  # training clips that set the ranges of converters
@@ -33,13 +33,13 @@ class KeywordSpotting(Trainable[KeywordNet]):
     Raises DataError on a bad folder, MissingExtra where a package of `aimc[speech]` is missing.
     """
 
-    classes, aware = CLASSES, AWARE
+    classes, aware, network = CLASSES, AWARE, KeywordNet
     download = staticmethod(download)
-    load = staticmethod(network.load)
 
     def __init__(self, data: str | Path | None = None, seed: int = 0) -> None:
         as_count("seed", seed, minimum=0)
-        self.corpus = synthetic.load(seed) if data is None else speech_commands.load(data)
+        folder = None if data is None else as_path("data", data)
+        self.corpus = synthetic.load(seed) if folder is None else speech_commands.load(folder)
         self.synthetic = self.corpus.name == synthetic.NAME
         self.variants = FEW_VARIANTS if self.synthetic else VARIANTS
         self._features: dict[str, Tensor] = {}
@@ -75,12 +75,13 @@ class KeywordSpotting(Trainable[KeywordNet]):
     def model(self, kind: str = "lstm", hidden: int = 32, seed: int = 0) -> KeywordNet:
         """An untrained network of that kind ("lstm", "gru", "rnn"), normalised for this data."""
         features = self.features("train").flatten(0, 1)
-        with torch.random.fork_rng(devices=[]):
-            torch.random.manual_seed(seed)
+        with seeded(seed):
             return KeywordNet(kind, hidden, features.mean(0), features.std(0))
 
     def course(self, model: KeywordNet, seed: int = 0) -> Lessons:
         """What `aimc.nn.train` takes: augmented training clips for a model of this data."""
+        self.check(model)
+        as_count("seed", seed, minimum=0)
         statistics = (value.numpy().tobytes() for value in model.normalise.state_dict().values())
         key = (seed, *statistics)
         if key not in self._lessons:
@@ -105,7 +106,7 @@ class KeywordSpotting(Trainable[KeywordNet]):
         are learnt sooner. epochs, weight_noise: None takes the recipe's. Raises ArgumentError where
         a value is out of range.
         """
-        recipe = QUICK if (self.synthetic if quick is None else quick) else FULL
+        recipe = QUICK if (self.synthetic if quick is None else as_flag("quick", quick)) else FULL
         if epochs is not None:
             recipe = replace(recipe, epochs=as_count("epochs", epochs))
         if weight_noise is not None:
@@ -125,6 +126,7 @@ class KeywordSpotting(Trainable[KeywordNet]):
 
         epochs, quick, weight_noise: see `recipe`. checkpoint: as in `nn.train`.
         """
+        self.check(model)
         recipe = self.recipe(quick, epochs, weight_noise)
         trained = nn.train(model, self, seed=seed, recipe=recipe, checkpoint=checkpoint)
         return self.calibrate(self.note(trained, seed, recipe))
@@ -135,6 +137,7 @@ class KeywordSpotting(Trainable[KeywordNet]):
 
     def calibrate(self, model: KeywordNet) -> KeywordNet:
         """Note in `model` its ranges on training clips, by `aimc.nn.calibrate`; returns it."""
+        self.check(model)
         pick = torch.randperm(len(self.split("train")), generator=torch.Generator().manual_seed(0))
         return nn.calibrate(model, self.features("train")[pick[:CALIBRATION]])
 
@@ -146,10 +149,13 @@ class KeywordSpotting(Trainable[KeywordNet]):
         The class of the highest score gets the clip. Where k scores are the highest, as happens
         behind converters of few bits, each of their classes gets a k-th of it.
         """
+        if not callable(model):
+            raise must("model", "be a function of features", f"is {model!r}")
+        parts = self.features(split).split(as_count("batch", batch))
         if isinstance(model, torch.nn.Module):
             model.eval()
         with torch.no_grad():
-            scores = torch.cat([model(x) for x in self.features(split).split(batch)])
+            scores = torch.cat([model(x) for x in parts])
         highest = (scores == scores.amax(1, keepdim=True)).double()
         return highest / highest.sum(1, keepdim=True).clamp(min=1.0)
 
@@ -164,8 +170,3 @@ class KeywordSpotting(Trainable[KeywordNet]):
         """Clips by true class (rows) and given class (columns), (12, 12); ties as in `shares`."""
         counts = torch.zeros(len(CLASSES), len(CLASSES), dtype=torch.float64)
         return counts.index_add_(0, self.labels(split), self.shares(model, split)).numpy()
-
-    def save(self, model: KeywordNet, path: str | Path, **notes: Any) -> None:
-        """Write a float model to a safetensors file; `notes` join what it says of its training."""
-        model.info = {**model.info, **notes}
-        network.save(model, path)

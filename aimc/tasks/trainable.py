@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+import torch
+
 from aimc import nn
 from aimc.cards import digest
+from aimc.errors import DataError, as_count, must
+from aimc.macro import Hardware
+from aimc.nn import checkpoint as files
 from aimc.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
     from pathlib import Path
-
-    from aimc.macro import Hardware
-
 
 Net = TypeVar("Net", bound=Any)
 
 
 class Trainable(ABC, Generic[Net]):
-    """A task whose float models `nn.train` trains. aware: the recipe for hardware."""
+    """A task whose float models `nn.train` trains. aware: the recipe for hardware; network: the
+    class of its models, which has the `form` of their checkpoints, and `settings` and `of`."""
 
     aware: ClassVar[nn.Recipe]
+    network: ClassVar[type[Any]]
 
     @property
     @abstractmethod
@@ -57,7 +63,10 @@ class Trainable(ABC, Generic[Net]):
         recipe: None takes the task's, `aware`. digital: modules that stay in floating point, as in
         `nn.program`.
         """
-        recipe = recipe or self.aware
+        self.check(model)
+        if not isinstance(hardware, Hardware):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise must("hardware", "be a Hardware", f"is {hardware!r}")
+        recipe = self.aware if recipe is None else recipe
         adapted = nn.train(
             model, self, hardware, seed=seed, recipe=recipe, checkpoint=checkpoint, digital=digital
         )  # fmt: skip
@@ -81,3 +90,55 @@ class Trainable(ABC, Generic[Net]):
             **notes,
         }
         return model
+
+    def check(self, model: Any) -> None:
+        """ArgumentError where `model` is none of this task's."""
+        if not isinstance(model, self.network):
+            raise must("model", f"be a {self.network.__name__}", f"is a {type(model).__name__}")
+
+    def save(self, model: Net, path: str | Path, **notes: Any) -> None:
+        """Write a float model to a safetensors file, whole or not at all; `notes` join what it says
+        of its training. Raises ArgumentError where they are none that JSON has."""
+        self.check(model)
+        ranges = {
+            name: vars(layer)["aimc_ranges"]
+            for name, layer in model.named_children()
+            if "aimc_ranges" in vars(layer)
+        }
+        model.info = {**model.info, **notes}
+        said = {"settings": model.settings, "ranges": ranges, "info": model.info}
+        try:
+            text = {name: json.dumps(value) for name, value in said.items()}
+        except TypeError as error:
+            raise must("notes", "be what JSON has", f"are not: {error}") from error
+        files.write(path, model.state_dict(), {"format": self.network.form, **text})
+
+    @classmethod
+    def load(cls, path: str | Path) -> Net:
+        """The float model in a checkpoint of `save`, in evaluation mode.
+
+        Raises DataError where the file is missing, damaged or something else.
+        """
+        state, said = files.read(path)
+        try:
+            if said["format"] != cls.network.form:
+                raise ValueError(f"its format is {said['format']!r}")
+            model = cls.network.of(json.loads(said["settings"]))
+            model.load_state_dict(state)
+            for name, ranges in json.loads(said["ranges"]).items():
+                model.get_submodule(name).aimc_ranges = ranges
+            model.info = json.loads(said["info"])
+            if not isinstance(model.info, dict):
+                raise ValueError(f"its info is {model.info!r}, not a dict")
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            rule = f"must be a checkpoint written by `{cls.__name__}.save`"
+            raise DataError(f"{path} {rule}, but is not ({error}).") from error
+        return model.eval()
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """torch's random numbers are those of `seed` within, and what they were behind it."""
+    with torch.random.fork_rng(devices=[]):
+        torch.random.manual_seed(as_count("seed", seed, minimum=0))
+        yield
