@@ -86,21 +86,20 @@ def _softsign_inverse(y: Any) -> Any:
     return y / (1 - np.abs(y))
 
 
-def _elu(x: Any) -> Any:
-    return np.where(x > 0, x, np.expm1(np.minimum(x, 0.0)))
+def _elu(x: Any, alpha: float = 1.0) -> Any:
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0.0)))
 
 
-def _elu_inverse(y: Any) -> Any:
-    return np.where(y > 0, y, np.log1p(np.minimum(y, 0.0)))
+def _elu_inverse(y: Any, alpha: float = 1.0) -> Any:
+    return np.where(y > 0, y, np.log1p(np.minimum(y, 0.0) / alpha))
 
 
 def _selu(x: Any) -> Any:
-    return _SCALE * np.where(x > 0, x, _ALPHA * np.expm1(np.minimum(x, 0.0)))
+    return _SCALE * _elu(x, _ALPHA)
 
 
 def _selu_inverse(y: Any) -> Any:
-    y = y / _SCALE
-    return np.where(y > 0, y, np.log1p(np.minimum(y, 0.0) / _ALPHA))
+    return _elu_inverse(y / _SCALE, _ALPHA)
 
 
 def _hard_sigmoid(x: Any) -> Any:

@@ -88,14 +88,13 @@ class ConversionPlan(Plan):
         for place, ramp in macro.ramps:
             y[:, place] = ramp.decode(code[:, place])
         i = macro.hardware.mapping.combine(mean([f"i(vs{k})" for k in range(lines)]))
-        names = [*(f"in{k}" for k in range(rows)), *(f"ramp{r}" for r in range(len(columns)))]
-        names += [f"{kind}{j}" for kind in ("hold", "flip") for j in range(cols)]
+        volts = {name[2:-1]: v for name, v in plot.vectors.items() if name.startswith("v(")}
         return Conversion(
             macro, self.x, times,
             v=mean([f"v(in{k})" for k in range(rows)]), i=i, u=u,
             levels=stood.reshape(len(columns), *shape)[which],
             thermometer=thermometer, code=code, y=y, time=time,
-            waves={name: plot[f"v({name})"] for name in names},
+            waves=volts,
         )  # fmt: skip
 
 
@@ -106,9 +105,6 @@ def first_flip(thermometer: NDArray[np.bool_]) -> Codes:
 
 
 def _integral(time: Array, value: Array, begin: float, end: float) -> float:
-    inside = (time > begin) & (time < end)
-    t = np.concatenate(([begin], time[inside], [end]))
-    v = np.concatenate(
-        ([np.interp(begin, time, value)], value[inside], [np.interp(end, time, value)])
-    )
-    return float(np.trapezoid(v, t))
+    inside = time[(time > begin) & (time < end)]
+    t = np.concatenate(([begin], inside, [end]))
+    return float(np.trapezoid(np.interp(t, time, value), t))

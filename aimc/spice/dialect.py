@@ -7,6 +7,7 @@ deck has sources, wires and instances only. `aimc.spice.dialects` has the simula
 from __future__ import annotations
 
 import copy
+import textwrap
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from typing import Self
 
 WIDTH = 99
+_WRAPPER = textwrap.TextWrapper(
+    WIDTH, subsequent_indent="+ ", break_long_words=False, break_on_hyphens=False
+)
 
 # How most simulators write each statement. A name begins with its element's letter; v(p, n)
 # controls a current or voltage from a to b; `start` is the voltage that a capacitor starts with,
@@ -118,15 +122,7 @@ class Dialect(ABC):
         """`line` in pieces shorter than 100 columns, broken at blanks; a path may hold some."""
         if len(line) <= WIDTH or line.startswith((self.comment, "include", ".include")):
             return line
-        pieces, rest = [], line
-        while len(rest) > WIDTH:
-            # Never after the leading "+ " of a piece: its one blank is no place to break.
-            cut = rest.rfind(" ", 2, WIDTH + 1)
-            if cut < 0:
-                break
-            pieces.append(rest[:cut])
-            rest = "+ " + rest[cut + 1 :]
-        return "\n".join([*pieces, rest])
+        return "\n".join(_WRAPPER.wrap(line))
 
     def text(self, lines: Iterable[str]) -> str:
         """Statements as a file."""

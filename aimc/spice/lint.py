@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
@@ -36,9 +37,10 @@ def check(files: Mapping[str, str], deck: str = DECK) -> None:
     """
     ports: dict[str, int] = {}
     uses: list[tuple[str, str, int]] = []
-    ends: dict[str, int] = {}
+    ends: Counter[str] = Counter()
     depth = 0
     for words in _all(files, deck):
+        nodes: list[str] = []
         if words[0] == ".control":
             break
         if words[0] == ".subckt":
@@ -47,12 +49,13 @@ def check(files: Mapping[str, str], deck: str = DECK) -> None:
         elif words[0] == ".ends":
             depth -= 1
         elif words[0][0] == "x":
-            nodes = [word for word in words[1:] if "=" not in word]
-            uses.append((words[0], nodes[-1], len(nodes) - 1))
-            # An output of an instance may be left alone.
-            _count(ends, nodes[:-1] * 2, depth)
+            *nodes, subckt = (word for word in words[1:] if "=" not in word)
+            uses.append((words[0], subckt, len(nodes)))
+            nodes *= 2  # an output of an instance may be left alone
         elif words[0][0] in "rcvfi":
-            _count(ends, words[1:3], depth)
+            nodes = words[1:3]
+        if depth == 0:
+            ends.update(nodes)
     for name, subckt, count in uses:
         if subckt not in ports:
             raise SpiceError(f"{name}: subcircuit {subckt} is not defined.", "syntax")
@@ -79,9 +82,3 @@ def _all(files: Mapping[str, str], name: str) -> Iterator[list[str]]:
             yield from _all(files, inner)
         else:
             yield words
-
-
-def _count(ends: dict[str, int], nodes: list[str], depth: int) -> None:
-    if depth == 0:
-        for node in nodes:
-            ends[node] = ends.get(node, 0) + 1

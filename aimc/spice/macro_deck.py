@@ -137,6 +137,16 @@ def _column(name: str, ramp: ProgrammedRamp, model: CellModel, dialect: Dialect)
     return [*lines, *dialect.write("ends", name=name)]
 
 
+def _pulse(
+    dialect: Dialect, name: str, node: str, times: Schedule, levels: tuple[float, float],
+    delay: float, width: float,
+) -> list[str]:  # fmt: skip
+    """From the first of `levels` [V] to the second and back, once a conversion."""
+    at = {"low": levels[0], "high": levels[1], "delay": delay, "width": width}
+    each = {"edge": times.edge, "period": times.period}
+    return dialect.write("pulse", name=name, a=node, b="0", **at, **each)
+
+
 def _wave(dialect: Dialect, name: str, node: str, points: Points) -> list[str]:
     """A voltage through (time [s], voltage [V]) points; a constant where it never changes."""
     if len(points) == 1:
@@ -180,10 +190,8 @@ def _ramps(
     v_read = macro.hardware.driver.v_read * macro.supply
     t, period = times.t_step, times.period
     lines = [dialect.note("integrators are reset before each conversion")]
-    lines += dialect.write(
-        "pulse", name="vreset", a="reset", b="0", low=1.0, high=0.0, delay=times.reset,
-        edge=times.edge, width=period - times.reset - 2 * times.edge, period=period,
-    )  # fmt: skip
+    closed = period - times.reset - 2 * times.edge
+    lines += _pulse(dialect, "vreset", "reset", times, (1.0, 0.0), times.reset, closed)
     for r, ramp in enumerate(columns):
         lines.append(dialect.note("pulses of the ramp's cells; the integrator inverts"))
         pulses: dict[str, list[tuple[float, float, float]]] = {}
@@ -204,10 +212,8 @@ def _ramps(
             name, node = f"v{cell}_{r}", f"{cell}_{r}"
             if len(train) == 1:
                 ((start, length, high),) = train
-                lines += dialect.write(
-                    "pulse", name=name, a=node, b="0", low=0.0, high=high, delay=start,
-                    edge=times.edge, width=length - times.edge, period=period,
-                )  # fmt: skip
+                width = length - times.edge
+                lines += _pulse(dialect, name, node, times, (0.0, high), start, width)
             else:
                 points: Points = [(0.0, 0.0)]
                 for n in range(batch):
@@ -244,11 +250,8 @@ def _columns(
     kind = type(macro.hardware.mapping).__name__
     lines = [
         dialect.note(f"{kind}: ideal current mirrors add and subtract the columns' currents"),
-        *dialect.write(
-            "pulse", name="vtrack", a="track", b="0", low=0.0, high=1.0,
-            delay=times.start - times.t_step / 2, edge=times.edge, width=times.hold - times.start,
-            period=times.period,
-        ),
+        *_pulse(dialect, "vtrack", "track", times, (0.0, 1.0),
+                times.start - times.t_step / 2, times.hold - times.start),
     ]  # fmt: skip
     c_hold = macro.c_array / 10
     hold: dict[str, float | str] = {"c": c_hold, "ron": times.t_step / (120 * c_hold)}

@@ -72,14 +72,9 @@ class Runner(ABC):
                 place.write_text(text, encoding="utf-8")
             command = self.command(deck, None if rawfile else "out.raw")
             printed, status = self._process(command, folder, root)
-            try:
-                log.check(printed)
-            except SpiceError as error:
-                if status >= 0:
-                    raise
-                raise _killed(status, printed) from error
             if status < 0:
                 raise _killed(status, printed)
+            log.check(printed)
             answer = folder / (rawfile or "out.raw")
             if status != 0 or not answer.is_file():
                 said = (printed.strip().splitlines() or ["nothing"])[-1][:160]

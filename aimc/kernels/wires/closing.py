@@ -31,17 +31,11 @@ def close(
     # A floating row without closed cells carries nothing; its voltage would be undefined.
     unknown = np.concatenate([left[~driven & g.any(axis=1)], right, up])
     known = left[driven]
+    first = len(unknown) - len(right) - len(up)
+    ends = np.repeat([0.0, top.row_end, top.col_end], [first, len(right), len(up)])
     system = k[np.ix_(unknown, unknown)]
-    ends = np.concatenate(
-        [
-            np.zeros(len(unknown) - len(right) - len(up)),
-            np.full(len(right), top.row_end),
-            np.full(len(up), top.col_end),
-        ]
-    )
     system[np.diag_indices(len(unknown))] -= ends
     drive = -k[np.ix_(unknown, known)]
-    first = len(unknown) - len(right) - len(up)
     if len(right):
         drive[first : first + len(right)] -= np.eye(len(right))
     scale = 1.0 / np.sqrt(np.abs(np.diag(system)))

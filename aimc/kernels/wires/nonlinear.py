@@ -219,14 +219,9 @@ def _some(top: Topology, which: Codes) -> Topology:
 
 
 def _state(
-    cells: Cells, which: Codes, row: Array, col: Array, current: Array,
-    linear: Array, wanted: Array | None, tangent: tuple[Array, Array] | None = None,
+    cells: Cells, which: Codes, row: Array, col: Array, u: Array, current: Array, linear: Array,
+    wanted: Array,
 ) -> _State:  # fmt: skip
-    u = row - col
-    if wanted is None:
-        assert tangent is not None
-        wanted = np.empty_like(u)
-        _tangent(tangent[0].ravel(), tangent[1].ravel(), u.ravel(), wanted.ravel())
     i, slope = cells(u, which)
     miss = np.empty(len(u))
     _misses(i, wanted, current, np.empty_like(u[0, 0]), miss)
@@ -253,8 +248,10 @@ def _linear(
         ) from error
     current = np.ascontiguousarray(solved.current)
     row, col = np.ascontiguousarray(solved.row_voltage), np.ascontiguousarray(solved.col_voltage)
+    u, wanted = row - col, np.empty_like(row)
+    _tangent(slope.ravel(), beside.ravel(), u.ravel(), wanted.ravel())
     linear = np.full(len(u), solved.residual)
-    return _state(cells, which, row, col, current, linear, None, (slope, beside))
+    return _state(cells, which, row, col, u, current, linear, wanted)
 
 
 def _shorten(before: _State, after: _State, cells: Cells, which: Codes) -> _State:
@@ -278,10 +275,10 @@ def _shorten(before: _State, after: _State, cells: Cells, which: Codes) -> _Stat
         secant = np.nan_to_num(t * fall / np.where(far, fall + end / t, 1.0), nan=0.1)
         t = np.where(far, np.clip(secant, 0.1 * t, 0.7 * t), t)
         share = t[:, None, None]
+        row = before.row + share * (full.row - before.row)
+        col = before.col + share * (full.col - before.col)
         after = _state(
-            cells, which,
-            before.row + share * (full.row - before.row),
-            before.col + share * (full.col - before.col),
+            cells, which, row, col, row - col,
             before.current + t[:, None] * (full.current - before.current),
             before.linear + t * (full.linear - before.linear),
             before.wanted + share * (full.wanted - before.wanted),

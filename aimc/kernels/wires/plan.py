@@ -134,10 +134,10 @@ def _part(block: Block, result: int) -> tuple[Part, int]:
     leaf = count()
     tops = [0, 0]
     heights = [0, 0]
-    places: list[tuple[int, int]] = []  # of each result: stack (-1: leaf), offset
     entries: list[tuple[Block, tuple[int, int], tuple[int, int], tuple[int, int]]] = []
 
     def make(node: Block, depth: int) -> tuple[int, int]:
+        """Where a block's matrix lies: stack (-1: leaf), offset."""
         if node.parts is None:
             return -1, next(leaf) * _LEAF
         p, q = make(node.parts[0], depth + 1), make(node.parts[1], depth + 1)
@@ -148,7 +148,6 @@ def _part(block: Block, result: int) -> tuple[Part, int]:
         place = (stack, tops[stack])
         tops[stack] += node.numbers
         heights[stack] = max(heights[stack], tops[stack])
-        places.append(place)
         entries.append((node, p, q, place))
         return place
 
@@ -169,20 +168,11 @@ def _part(block: Block, result: int) -> tuple[Part, int]:
         table.append([offset(p), offset(q), offset(place), first.runs, second.runs, *starts])
         k, n, m = (SIDE * len(r) for r in (runs[0], runs[2], runs[3]))
         work = max(work, join_size(k, n, m))
+    places = np.array(block.leaves, np.int64)
+    joins = np.array(table, np.int64).reshape(-1, 10)
+    steps = Steps(places, joins, SIDE * np.concatenate([*index, _NONE]))
     total = base[1] + heights[1]
-    return (
-        Part(
-            block,
-            Steps(
-                np.array(block.leaves, np.int64),
-                np.array(table, np.int64).reshape(-1, 10),
-                SIDE * np.concatenate([*index, _NONE]),
-            ),
-            total,
-            result,
-        ),
-        total + work,
-    )
+    return Part(block, steps, total, result), total + work
 
 
 @lru_cache(32)
@@ -219,18 +209,10 @@ def plan(high: int, wide: int, right: bool, top: bool) -> Plan:
         assert block.parts is not None
         return Join(block, places[id(block.parts[0])], places[id(block.parts[1])], result)
 
-    made = [_part(block, places[id(block)]) for block in parts]
+    made, numbers = zip(*(_part(block, places[id(block)]) for block in parts), strict=True)
     joins = [tuple(joining(b, places[id(b)]) for b in level) for level in reversed(levels) if level]
     sizes = [
         join_size(*(SIDE * len(runs) for runs in (b.shared[0], *b.stay)))
         for b in [root, *(b for level in levels for b in level)]
     ]
-    return Plan(
-        root,
-        tuple(part for part, _ in made),
-        tuple(joins),
-        joining(root, -1),
-        at,
-        max(numbers for _, numbers in made),
-        max(sizes),
-    )
+    return Plan(root, made, tuple(joins), joining(root, -1), at, max(numbers), max(sizes))

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from aimc.arrays import Array, ArrayLike, Codes, NDArray
-from aimc.errors import ArgumentError, as_array
+from aimc.errors import as_array, must
 from aimc.kernels.base.jit import jit
 from aimc.kernels.base.threads import spread
 from aimc.kernels.wires.sums import dot
@@ -35,9 +35,7 @@ def as_pulses(duration: ArrayLike, v: ArrayLike, rows: int) -> tuple[Array, Arra
     duration = as_array("duration", duration, (None, rows), minimum=0.0, maximum=1.0)
     v = as_array("v", v, (None, rows))
     if v.shape != duration.shape:
-        raise ArgumentError(
-            f"`duration` must have the shape of `v`, {v.shape}, but has shape {duration.shape}."
-        )
+        raise must("duration", f"have the shape of `v`, {v.shape}", f"has shape {duration.shape}")
     return duration, v
 
 
