@@ -9,24 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from aimc.cost import cells
+from aimc.cost import cells, stages
 from aimc.cost.bill import Bill
 from aimc.cost.card import CostCard, load
 from aimc.cost.checks import several
 from aimc.cost.price import price
 from aimc.cost.reads import CONVERTERS, CURVED, Converter, held, programmed
-from aimc.cost.stages import (
-    Conversion,
-    Description,
-    ElementWise,
-    Layer,
-    LookUp,
-    Product,
-    Reads,
-    Stage,
-    is_model,
-    on_arrays,
-)
+from aimc.cost.stages import Description, Layer, Product, Reads
 from aimc.cost.watch import Watched
 from aimc.errors import as_count, as_number, must
 from aimc.macro import Macro, Trace
@@ -76,15 +65,15 @@ def bill(
         splits = max(len(macro.stacks) for macro in macros)
         return Product(name, tuple(reads), inputs, outputs, splits, looked)
 
-    def stage(said: Reads | Conversion | LookUp | ElementWise) -> Stage:
+    def stage(said: stages.Said) -> stages.Stage:
         if isinstance(said, Reads):
             return product(said.name, *_flat(said.macros))
-        if not isinstance(said, Conversion):
+        if not isinstance(said, stages.Conversion):
             return said
         n, read = said.units, held(said.hardware, said.units, said.converter)
         return Product(said.name, (read,), n, n, 1, 0 if read.converter in CURVED else n)
 
-    if network := is_model(model):
+    if network := stages.is_model(model):
         cells_ = list(_cells(model))
         layers = [Layer(name, tuple(map(stage, cell.stages))) for name, cell in cells_]
         times = _times(cells_, trace, steps, every_step)
@@ -147,7 +136,7 @@ def compare(
 
 def _cells(model: Any) -> Iterator[tuple[str, Description]]:
     """What each layer of a programmed model says that it does; a cell of a stack is a layer."""
-    for name, layer in on_arrays(model):
+    for name, layer in stages.on_arrays(model):
         said = layer.describe()
         kind = type(layer).__name__
         rule = "say what it does to be billed"
@@ -155,7 +144,7 @@ def _cells(model: Any) -> Iterator[tuple[str, Description]]:
         if said is None:
             raise must(name, rule, f"is a {kind}, which does not", hint)
         for cell in several(name, said, Description, rule, hint):
-            several(name, cell.stages, Reads | Conversion | LookUp | ElementWise, rule, hint)
+            several(name, cell.stages, stages.Said, rule, hint)
             yield name + cell.name, cell
 
 

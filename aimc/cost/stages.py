@@ -9,15 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import (
-    Any,
-    Literal,
-    NamedTuple,
-    Protocol,
-    TypeGuard,
-    TypeVar,
-    runtime_checkable,
-)
+from typing import Any, Literal, NamedTuple, Protocol, TypeGuard, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -106,6 +98,9 @@ class Conversion(NamedTuple):
     converter: Made
 
 
+Said = Reads | Conversion | LookUp | ElementWise
+
+
 class Description(NamedTuple):
     """What a programmed layer, or a cell of it, does when it runs.
 
@@ -113,7 +108,7 @@ class Description(NamedTuple):
     """
 
     name: str
-    stages: tuple[Reads | Conversion | LookUp | ElementWise, ...]
+    stages: tuple[Said, ...]
     recurrent: bool = False
 
 

@@ -9,16 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from aimc.converters import SARADC, FlashADC, LinearRampADC
+from aimc.converters import SARADC, FlashADC, LinearRampADC, imperfections
 from aimc.converters.base import ADC, Converter, Site
-from aimc.converters.imperfections import (
-    CapacitorMismatch,
-    ComparatorDelay,
-    ComparatorNoise,
-    ComparatorOffset,
-    Imperfection,
-    Settling,
-)
+from aimc.converters.imperfections import Imperfection
 from aimc.converters.ramp import RampADC
 from aimc.curves import curve
 from aimc.parts.device import Device, WriteError
@@ -50,8 +43,8 @@ def run(seed: int) -> Table:
     x = rng.normal(0.0, SIGMA, (READS, COLS))
     rows, errors = [], {}
     for what, part, expected in (
-        ("comparator offset", ComparatorOffset, OFFSET),
-        ("comparator noise", ComparatorNoise, NOISE),
+        ("comparator offset", imperfections.ComparatorOffset, OFFSET),
+        ("comparator noise", imperfections.ComparatorNoise, NOISE),
     ):
         for name, adc in DECK.items():
             errors[what, name] = [_error(adc, part(volts), x, rng) for volts in expected]
@@ -66,9 +59,10 @@ def run(seed: int) -> Table:
         rows.append(_row(f"{says}, steps at once, start too", numbers[1], None))
         rows.append(_row(f"{says}, pulses of the whole period", numbers[2], None))
     rows += [
-        _row("ramp: delay of 1 ns, mean code error", _shift(ComparatorDelay(CLOCK), x), 1.0),
-        _row("ramp: C_fb of a column 1 % off, rms", _error(DECK["ramp"], CapacitorMismatch(0.01),
-             x, rng), None),
+        _row("ramp: delay of 1 ns, mean code error",
+             _shift(imperfections.ComparatorDelay(CLOCK), x), 1.0),
+        _row("ramp: C_fb of a column 1 % off, rms",
+             _error(DECK["ramp"], imperfections.CapacitorMismatch(0.01), x, rng), None),
         *_made(rng),
     ]  # fmt: skip
     return Table(
@@ -125,7 +119,7 @@ def _settling(tau: float) -> tuple[float, float, float]:
     """Worst |INL| of a ramp with a lag of tau periods [LSB]: steps at once from a settled start,
     the start at once too, and pulses as long as the period."""
     device, rng = Device(G_MAX), np.random.default_rng(0)
-    part = Settling(tau * CLOCK)
+    part = imperfections.Settling(tau * CLOCK)
     quick = RampADC(5, (part,), calibration="none", t_step=CLOCK / 1000, t_rest=CLOCK * 0.999)
     ramp = quick.program("sigmoid", device, rng, _SITE)
     # Without its start the ramp rises from zero; there it stands as long as one likes.
