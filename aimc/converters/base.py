@@ -8,7 +8,7 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from aimc.parts.registry import Part, described
 
 if TYPE_CHECKING:
     from aimc.arrays import Array, Codes, Generator
+
+Lead = tuple[int, ...]
+Made = TypeVar("Made", bound="Converter")
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,8 @@ ALONE = Site()
 
 
 @described
-class ADC(Part, ABC):
-    """The description of a converter."""
+class ADC(Part, ABC, Generic[Made]):
+    """The description of a converter, which is programmed as a `Made`."""
 
     folder = "adcs"
 
@@ -63,7 +66,6 @@ class ADC(Part, ABC):
     imperfections: tuple[Imperfection, ...] = parts(Imperfection, "what is not ideal", default=())
     t_step: float = quantity("s", "clock period", default=1e-9, above=0)
 
-    @abstractmethod
     def program(
         self,
         function: str | Curve,
@@ -71,22 +73,23 @@ class ADC(Part, ABC):
         rng: Generator,
         site: Site = ALONE,
         chips: int | None = None,
-    ) -> Converter:
+    ) -> Made:
         """A converter that applies `function`, made on this chip through `device`.
 
         chips: make so many at once, as a leading axis of every result; they are for statistics, see
         `aimc.converters.metrics`, and cannot convert. What belongs to columns or to the whole chip
         (offsets, capacitors at the columns, the read voltage) is drawn where a macro is programmed.
+        Raises ArgumentError, for a curve that cannot be programmed too.
         """
-
-    def _asked(
-        self, function: str | Curve, device: Device, rng: Generator, site: Site, chips: int | None
-    ) -> tuple[Curve, tuple[int, ...]]:
-        """The curve and the leading axes of what is to be programmed. Raises ArgumentError."""
         as_a("device", device, Device)
         as_rng(rng)
         as_a("site", site, Site)
-        return curve(function), () if chips is None else (as_count("chips", chips),)
+        lead = () if chips is None else (as_count("chips", chips),)
+        return self.make(curve(function), device, rng, site, lead)
+
+    @abstractmethod
+    def make(self, curve: Curve, device: Device, rng: Generator, site: Site, lead: Lead) -> Made:
+        """As `program`, its arguments checked; lead: the first axes of every result."""
 
     def calibrated(self, made: Any, rng: Generator, method: str | None) -> Any:
         """`made`, a converter of this description, calibrated again by `method`, None for its own;

@@ -117,8 +117,8 @@ class ProgrammedRamp(Converter):
         0 V. The column is read through its wires as a crossbar of one column of its own.
         """
         g = np.concatenate((self.g_steps, self.g_bias), axis=-1)
-        v = self.site.v_read * self.supply
         if self.adc.wires is not None:
+            v = self.site.v_read * self.supply
             flat = g.reshape(-1, g.shape[-1])
             seen = [
                 Crossbar(
@@ -127,11 +127,8 @@ class ProgrammedRamp(Converter):
                 for each in flat
             ]
             g = np.reshape(seen, g.shape) / self.site.v_read
-        elif self.device.iv is not None:
-            current = self.device.iv.evaluate(g, np.full_like(g, v))[0]
-            g = current / self.site.v_read
         else:
-            g = g * self.supply
+            g = self.device.pulsed(g, self.site.v_read, self.supply)
         edge = self.g_steps.shape[-1]
         return g[..., :edge], g[..., edge:]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
-from aimc.converters.base import ADC, ALONE, Converter, Site
+from aimc.converters.base import ADC, Converter, Lead, Site
 from aimc.converters.imperfections import Circuit, Columns, ComparatorOffset, Noise
 from aimc.parts.device import Written
 from aimc.parts.fields import choice
@@ -27,7 +27,7 @@ Reference = Literal["tracking", "fixed"]
 
 
 @registered("flash")
-class FlashADC(ADC):
+class FlashADC(ADC["Flash"]):
     """A comparator a level, levels set by memristors [Nat. Commun. 2025, s41467-025-65233-w].
 
     The levels are shared by the columns of a curve; each column has its own comparators, each with
@@ -38,26 +38,18 @@ class FlashADC(ADC):
 
     reference: Reference = choice(Reference, "of the memristors", default="tracking")
 
-    def program(
-        self,
-        function: str | Curve,
-        device: Device,
-        rng: Generator,
-        site: Site = ALONE,
-        chips: int | None = None,
-    ) -> Flash:
-        """Writes the levels for `function` through `device`, with the device's errors.
+    def make(self, curve: Curve, device: Device, rng: Generator, site: Site, lead: Lead) -> Flash:
+        """Writes the levels for `curve` through `device`, with the device's errors.
 
         Level k is G_k = g_min + (g_max - g_min) (theta_k - theta_1) / (theta_n - theta_1).
         """
-        c, first = self._asked(function, device, rng, site, chips)
-        theta = c.thresholds(self.bits)
+        theta = curve.thresholds(self.bits)
         span = float(np.ptp(theta)) or 1.0
         scale = (device.g_max - device.g_min) / span
         targets = device.g_min + scale * (theta - theta[0])
-        g = device.write(np.broadcast_to(targets, (*first, theta.size)), rng)
+        g = device.write(np.broadcast_to(targets, (*lead, theta.size)), rng)
         zero = device.g_min - scale * float(theta[0])
-        return Flash(self, c, site, device, g, scale, zero)
+        return Flash(self, curve, site, device, g, scale, zero)
 
 
 @dataclass(frozen=True)
@@ -112,11 +104,8 @@ class Flash(Converter):
     def _over(self, g: Array, supply: float) -> tuple[Array, float]:
         """Mean conductance of cells [S] read at `supply` times the nominal voltage, over that
         voltage, and the factor they share: their sum over that of `g`."""
-        if self.device.iv is None:
-            return g * supply, supply
-        v = self.site.v_read
-        seen = self.device.iv.evaluate(g, np.full_like(g, v * supply))[0] / v
-        return seen, float(seen.sum() / g.sum()) if g.sum() else supply
+        seen, linear = self.device.pulsed(g, self.site.v_read, supply), self.device.iv is None
+        return seen, supply if linear or not g.sum() else float(seen.sum() / g.sum())
 
     @cached_property
     def common(self) -> float:

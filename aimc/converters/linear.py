@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aimc.converters.base import ADC, ALONE, Converter, Site
+from aimc.converters.base import ADC, Converter, Lead, Made, Site
 from aimc.errors import as_count
 from aimc.parts.fields import count
 from aimc.parts.registry import described, registered
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @described
-class TableADC(ADC):
+class TableADC(ADC[Made]):
     """A converter that is linear in the pre-activation, with a digital table of f behind it.
 
     bits are those after the table. Its 2^table_bits - 1 levels lie evenly from the curve's first
@@ -44,24 +44,18 @@ class TableADC(ADC):
 
 
 @registered("linear-ramp")
-class LinearRampADC(TableADC):
+class LinearRampADC(TableADC["LinearRamp"]):
     """A ramp of equal steps from a reference of its own, compared with every column, and a table.
 
     The ramp is preset to its first level and integrates a constant current on a capacitor as large
     as the array's; every imperfection of a ramp acts on it.
     """
 
-    def program(
-        self,
-        function: str | Curve,
-        device: Device,
-        rng: Generator,
-        site: Site = ALONE,
-        chips: int | None = None,
+    def make(
+        self, curve: Curve, device: Device, rng: Generator, site: Site, lead: Lead
     ) -> LinearRamp:
         """The converter; it has no memristors, so nothing is written and all chips are alike."""
-        c, first = self._asked(function, device, rng, site, chips)
-        return LinearRamp(self, c, site, first)
+        return LinearRamp(self, curve, site, lead)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from aimc.converters.base import ADC, ALONE, Site
+from aimc.converters.base import ADC, Lead, Site
 from aimc.converters.calibration import CALIBRATIONS, calibrated
 from aimc.converters.column import ProgrammedRamp
 from aimc.converters.design import Design, bias_design
@@ -33,7 +33,7 @@ Method = Literal["one-point", "multi-point", "closed-loop", "none"]
 
 
 @registered("ramp")
-class RampADC(ADC):
+class RampADC(ADC[ProgrammedRamp]):
     """The description of a ramp converter: 2^bits codes have 2^bits - 1 thresholds, one ramp step
     between each two; t_step is one pulse of the ramp's cells."""
 
@@ -61,33 +61,24 @@ class RampADC(ADC):
     def shares(self) -> int | None:
         return self.columns_per_ramp
 
-    def program(
-        self,
-        function: str | Curve,
-        device: Device,
-        rng: Generator,
-        site: Site = ALONE,
-        chips: int | None = None,
+    def make(
+        self, curve: Curve, device: Device, rng: Generator, site: Site, lead: Lead
     ) -> ProgrammedRamp:
-        """Writes the ramp column for `function` through `device`, with the device's errors, and
-        calibrates it.
-
-        chips: program so many independent columns at once, as a leading axis of every result; they
-        are for statistics (`inl`, `thresholds`) and cannot convert. Raises ArgumentError where the
-        curve's steps do not fit the device's range with the cells there are.
+        """Writes the ramp column for `curve` through `device`, with the device's errors, and
+        calibrates it. Raises ArgumentError where the curve's steps do not fit the device's range
+        with the cells there are.
         """
-        c, first = self._asked(function, device, rng, site, chips)
-        plan = self.design(c, device)
+        plan = self.design(curve, device)
         plan.check()
         targets = np.repeat(plan.steps / plan.counts, plan.counts)
-        g_steps = device.write(np.broadcast_to(targets, (*first, targets.size)), rng)
+        g_steps = device.write(np.broadcast_to(targets, (*lead, targets.size)), rng)
         g_steps = self._repaired(g_steps, targets, device, rng)
         goal, start = plan.curve.thresholds(self.bits), plan.start
         bias, pulses = bias_design(self.calibration, start, self.bias_cells, device)
-        g_bias = np.zeros((*first, self.bias_cells))
+        g_bias = np.zeros((*lead, self.bias_cells))
         used = bias > 0
-        g_bias[..., used] = device.write(np.broadcast_to(bias[used], (*first, used.sum())), rng)
-        pattern = np.zeros((*first, self.bias_cells, goal.size), np.int64)
+        g_bias[..., used] = device.write(np.broadcast_to(bias[used], (*lead, used.sum())), rng)
+        pattern = np.zeros((*lead, self.bias_cells, goal.size), np.int64)
         pattern[..., 0] = pulses
         ramp = ProgrammedRamp(
             self, plan.curve, site, device, g_steps, plan.counts, g_bias, pattern, plan.scale

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from aimc.converters.base import ALONE, Site
+from aimc.converters.base import Lead, Site
 from aimc.converters.imperfections import Columns, Noise
 from aimc.converters.linear import TableADC, TableConverter
 from aimc.parts.fields import quantity
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @registered("sar")
-class SARADC(TableADC):
+class SARADC(TableADC["SAR"]):
     """Successive approximation with binary-weighted capacitors, an array a column, and a table
     [McCreary and Gray 1975, IEEE JSSC 10, 371].
 
@@ -37,18 +37,10 @@ class SARADC(TableADC):
         "1", "relative standard deviation of one unit", default=0.0, minimum=0, maximum=0.3
     )
 
-    def program(
-        self,
-        function: str | Curve,
-        device: Device,
-        rng: Generator,
-        site: Site = ALONE,
-        chips: int | None = None,
-    ) -> SAR:
+    def make(self, curve: Curve, device: Device, rng: Generator, site: Site, lead: Lead) -> SAR:
         """The converter of one column, its capacitors drawn; `shared_by` draws each column's."""
-        c, first = self._asked(function, device, rng, site, chips)
-        made = SAR(self, c, site)
-        return dataclasses.replace(made, columns=made.capacitors(Columns(), first, rng))
+        made = SAR(self, curve, site)
+        return dataclasses.replace(made, columns=made.capacitors(Columns(), lead, rng))
 
 
 @dataclass(frozen=True)

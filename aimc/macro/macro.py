@@ -55,7 +55,7 @@ class Hardware(Part):
         Integrator, "at the columns", default_factory=Integrator,
         hint="The field of the wires is `wires=Wires(sense=...)`.",
     )  # fmt: skip
-    adc: ADC = part(ADC, "at the end of the columns", default_factory=RampADC)
+    adc: ADC[Any] = part(ADC, "at the end of the columns", default_factory=RampADC)
     age: float = quantity("s", "between programming and reading", default=0.0, minimum=0)
     stack: int | None = count("arrays that share their integrators; None: one", default=None)
     partial_range: float | None = quantity(

@@ -141,6 +141,13 @@ class Device(Part):
         g = self.age(cells, self.equivalent_age(condition), np.random.default_rng(0))
         return float(self.heated(g, condition.temperature).sum() / cells.sum())
 
+    def pulsed(self, g: Array, v_read: float, supply: float) -> Array:
+        """Conductances [S] that cells `g` show while they are pulsed at `supply` times v_read [V]:
+        their current over v_read."""
+        if self.iv is None:
+            return g * supply
+        return self.iv.evaluate(g, np.full_like(g, v_read * supply))[0] / v_read
+
     def read(self, g: Any, rng: Generator, t: float = 0.0) -> Array:
         """Conductances `g` [S] as one read at age `t` [s] sees them."""
         g = _conductances(g)

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 import aimc
 from aimc import Condition, Wires, cost
+from aimc.converters.base import ADC
 from aimc.converters.imperfections import ReadVoltageError
+from aimc.converters.linear import LinearRamp
 from aimc.converters.ramp import ProgrammedRamp
 from aimc.cost.watch import Watched
 from aimc.errors import ArgumentError
@@ -207,9 +209,9 @@ def test_a_flash_pays_for_a_comparator_a_level(hardware, reference):
 
 
 def test_a_converter_without_a_known_cost_is_refused(hardware):
-    class Odd(aimc.converters.SARADC.__mro__[2]):
-        def program(self, *given):
-            return aimc.converters.LinearRampADC.program(self, *given)
+    class Odd(ADC[LinearRamp]):
+        def make(self, curve, device, rng, site, lead):
+            return LinearRamp(self, curve, site)
 
     with pytest.raises(ArgumentError, match=r"whose cost is known.* Derive it from"):
         cost.layer("rnn", hardware.replace(adc=Odd()), 8, 8)
