@@ -13,31 +13,20 @@ except ImportError as _error:  # pragma: no cover
 
     raise MissingExtra("torch", "torch") from _error
 
-from aimc.nn.layers.base import AnalogLayer
-from aimc.nn.layers.linear import Linear
-from aimc.nn.layers.rnn import GRU, LSTM, RNN
-from aimc.nn.program import calibrate, program, reprogram, under
-from aimc.nn.report import macros, report
-from aimc.nn.training.recipe import Checkpoint, Course, Recipe, Task
-from aimc.nn.training.train import train
-from aimc.nn.wires import transfers
-
-__all__ = [
-    "GRU",
-    "LSTM",
-    "RNN",
-    "AnalogLayer",
-    "Checkpoint",
-    "Course",
-    "Linear",
-    "Recipe",
-    "Task",
-    "calibrate",
-    "macros",
-    "program",
-    "report",
-    "reprogram",
-    "train",
-    "transfers",
-    "under",
-]
+from aimc.nn.layers.base import AnalogLayer as AnalogLayer
+from aimc.nn.layers.linear import Linear as Linear
+from aimc.nn.layers.rnn import GRU as GRU
+from aimc.nn.layers.rnn import LSTM as LSTM
+from aimc.nn.layers.rnn import RNN as RNN
+from aimc.nn.program import calibrate as calibrate
+from aimc.nn.program import program as program
+from aimc.nn.program import reprogram as reprogram
+from aimc.nn.program import under as under
+from aimc.nn.report import macros as macros
+from aimc.nn.report import report as report
+from aimc.nn.training.recipe import Checkpoint as Checkpoint
+from aimc.nn.training.recipe import Course as Course
+from aimc.nn.training.recipe import Recipe as Recipe
+from aimc.nn.training.recipe import Task as Task
+from aimc.nn.training.train import train as train
+from aimc.nn.wires import transfers as transfers

@@ -127,13 +127,8 @@ def _replacement(name: str, module: torch.nn.Module, cell_tanh: str) -> AnalogLa
             has_bias = module.bias is not None
             return adopt(Linear(module.in_features, module.out_features, has_bias), module)
         assert isinstance(module, torch.nn.RNNBase)
-        options: dict[str, Any] = {
-            "num_layers": module.num_layers,
-            "bias": module.bias,
-            "batch_first": module.batch_first,
-            "dropout": module.dropout,
-            "bidirectional": module.bidirectional,
-        }
+        names = ("num_layers", "bias", "batch_first", "dropout", "bidirectional")
+        options: dict[str, Any] = {name: getattr(module, name) for name in names}
         sizes = (module.input_size, module.hidden_size)
         if isinstance(module, torch.nn.RNN):
             if module.nonlinearity != "tanh":

@@ -31,44 +31,24 @@ def macros(model: torch.nn.Module) -> list[Macro]:
 def report(model: torch.nn.Module) -> str:
     """What of a programmed model stands on arrays, and what stayed digital, as text."""
     check(model)
-    head: tuple[str, ...] = (
-        "layer",
-        "array",
-        "weights",
-        "bias rows",
-        "arrays",
-        "converter",
-        "input scale",
-    )
+    head = "layer", "array", "weights", "bias rows", "arrays", "converter", "input scale"
     table: list[tuple[str, ...]] = [head]
     split: list[str] = []
-    for name, layer in layers(model):
+    for label, layer in _labelled(model):
         for array, chip in layer.chips.items():
             rows, cols = chip.macro.w.shape
             if (blocks := len(chip.macro.stacks)) > 1:
-                split.append(f"{name or type(layer).__name__} {array} ({rows} rows in {blocks})")
-            scales = sorted({float(value) for value in chip.scale})
-            table.append(
-                (
-                    name or type(layer).__name__,
-                    array,
-                    f"{rows} x {cols}",
-                    str(chip.bias_rows),
-                    str(chip.macro.arrays),
-                    ", ".join(_curve_text(curve) for curve in chip.curves),
-                    ", ".join(f"{value:.3g}" for value in scales),
-                )
-            )
+                split.append(f"{label} {array} ({rows} rows in {blocks})")
+            curves = ", ".join(_curve_text(curve) for curve in chip.curves)
+            scales = ", ".join(f"{value:.3g}" for value in sorted(set(chip.scale.tolist())))
+            counts = str(chip.bias_rows), str(chip.macro.arrays)
+            table.append((label, array, f"{rows} x {cols}", *counts, curves, scales))
     widths = [max(len(row[k]) for row in table) for k in range(len(head))]
     lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in table]
     lines.insert(1, "  ".join("-" * w for w in widths))
     if split:
         lines += ["", "rows split, partial sums added digitally: " + ", ".join(split)]
-    ramps = [
-        name or type(layer).__name__
-        for name, layer in layers(model)
-        if isinstance(layer, LSTM) and layer.ramps
-    ]
+    ramps = [label for label, each in _labelled(model) if isinstance(each, LSTM) and each.ramps]
     if ramps:
         lines += ["", "tanh of the cell state by a ramp: " + ", ".join(ramps)]
     digital = [
@@ -80,6 +60,10 @@ def report(model: torch.nn.Module) -> str:
     lines += ["", f"arrays: {sum(macro.arrays for macro in macros(model))}"]
     lines += ["digital, with parameters: " + (", ".join(digital) or "none")]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _labelled(model: torch.nn.Module) -> list[tuple[str, AnalogLayer]]:
+    return [(name or type(layer).__name__, layer) for name, layer in layers(model)]
 
 
 def _curve_text(curve: Any) -> str:

@@ -1,12 +1,6 @@
 """Benchmark tasks: data, features, models, training, accuracy of float models and of chips."""
 
-try:
-    import torch as _torch  # noqa: F401
-except ImportError as _error:  # pragma: no cover
-    from aimc.errors import MissingExtra
-
-    raise MissingExtra("torch", "torch") from _error
-
+import aimc.nn  # noqa: F401 -- says where torch is missing
 from aimc.tasks.character_modelling import CharacterModelling
 from aimc.tasks.keyword_spotting import KeywordSpotting
 

@@ -39,17 +39,7 @@ class CharacterModelling(Trainable[CharNet]):
     aware, network = AWARE, CharNet
 
     def __init__(self, data: str | Path | None = None) -> None:
-        self.text = texts.load(None if data is None else as_path("data", data))
-
-    @property
-    def label(self) -> str:
-        """The text, e.g. "King James Bible, 4151312 characters, 42 symbols"."""
-        return self.text.label
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 [hex] of the text."""
-        return self.text.digest
+        self.source = self.text = texts.load(None if data is None else as_path("data", data))
 
     def split(self, name: str) -> NDArray[np.uint8]:
         """The characters of "train", "validation" or "test", as places in `text.symbols`."""
@@ -95,11 +85,7 @@ class CharacterModelling(Trainable[CharNet]):
         return nn.calibrate(model, inputs)
 
     def bits_per_character(
-        self,
-        model: Any,
-        split: str = "test",
-        characters: int | None = None,
-        streams: int = STREAMS,
+        self, model: Any, split: str = "test", characters: int | None = None, streams: int = STREAMS
     ) -> float:
         """Cross entropy of the predictions of `model`, float or programmed, over ln 2.
 

@@ -88,11 +88,7 @@ def noise_part(noise: Sequence[NDArray[np.int16]], split: str) -> list[NDArray[n
     return [part if len(part) > LENGTH else np.resize(part, LENGTH + 1) for part in parts]
 
 
-def assemble(
-    name: str,
-    words: dict[str, Words],
-    noise: Sequence[NDArray[np.int16]],
-) -> Corpus:
+def assemble(name: str, words: dict[str, Words], noise: Sequence[NDArray[np.int16]]) -> Corpus:
     """A Corpus of `words[split] = (waves, labels, speakers)`, with silence cut from `noise`.
 
     Silence is a tenth of a split's keyword clips, at least one, each at a random gain in [0, 1];

@@ -64,8 +64,5 @@ def levels(hardware: Hardware) -> dict[str, Hardware]:
         "device noise": only(hardware, DEVICE),
         "all effects": hardware,
     }
-    kept: dict[str, Hardware] = {}
-    for name, each in found.items():
-        if each not in kept.values():
-            kept[name] = each
-    return kept
+    seen = list(found.values())
+    return {name: each for k, (name, each) in enumerate(found.items()) if each not in seen[:k]}

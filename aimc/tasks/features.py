@@ -82,14 +82,9 @@ def mfcc(waves: Tensor) -> Tensor:
 
 def _mfcc(waves: Tensor) -> Tensor:
     waves = waves.float() / 32768 if waves.dtype == torch.int16 else waves.float()
+    window = torch.hann_window(WINDOW)
     spectrum = torch.stft(
-        waves,
-        WINDOW,
-        HOP,
-        window=torch.hann_window(WINDOW),
-        center=True,
-        pad_mode="constant",
-        return_complex=True,
+        waves, WINDOW, HOP, window=window, pad_mode="constant", return_complex=True
     )
     power = spectrum.real.square() + spectrum.imag.square()
     bands = power.transpose(1, 2) @ mel_bands()

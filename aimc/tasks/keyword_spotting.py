@@ -40,20 +40,11 @@ class KeywordSpotting(Trainable[KeywordNet]):
         as_count("seed", seed, minimum=0)
         folder = None if data is None else as_path("data", data)
         self.corpus = synthetic.load(seed) if folder is None else speech_commands.load(folder)
+        self.source = self.corpus
         self.synthetic = self.corpus.name == synthetic.NAME
         self.variants = FEW_VARIANTS if self.synthetic else VARIANTS
         self._features: dict[str, Tensor] = {}
         self._lessons: dict[Any, Lessons] = {}
-
-    @property
-    def label(self) -> str:
-        """The data: "Speech Commands, N clips" or "synthetic (espeak-ng), N clips"."""
-        return self.corpus.label
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 [hex] of all clips."""
-        return self.corpus.digest
 
     def split(self, name: str) -> Split:
         """The clips of "train", "validation" or "test"."""
@@ -85,13 +76,10 @@ class KeywordSpotting(Trainable[KeywordNet]):
         statistics = (value.numpy().tobytes() for value in model.normalise.state_dict().values())
         key = (seed, *statistics)
         if key not in self._lessons:
-            noise = [
-                torch.from_numpy(part).float() / 32768
-                for part in noise_part(self.corpus.noise, "train")
-            ]
-            self._lessons = {
-                key: Lessons(self.split("train"), noise, model.normalise, seed, self.variants)
-            }
+            parts = noise_part(self.corpus.noise, "train")
+            noise = [torch.from_numpy(part).float() / 32768 for part in parts]
+            lessons = Lessons(self.split("train"), noise, model.normalise, seed, self.variants)
+            self._lessons = {key: lessons}
         return self._lessons[key]
 
     def recipe(

@@ -5,6 +5,7 @@
 all other words are "unknown"; validation and test use every unknown clip that their lists name.
 """
 
+import itertools
 import struct
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimc.errors import DataError, MissingExtra
+from aimc.tasks import texts
 from aimc.tasks.corpus import KEYWORDS, RATE, UNKNOWN, Corpus, Words, assemble, fit
 
 NOISE_FOLDER = "_background_noise_"
@@ -102,15 +104,7 @@ def _whole(path: Path) -> None:
 
 
 def _list(path: Path, clips: dict[str, Path]) -> set[str]:
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except OSError as error:
-        raise DataError(
-            f"{path} must list the clips of its split, one a line, but cannot be read "
-            f"({error.strerror})."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} must be text in UTF-8, but is not ({error}).") from error
+    lines = texts.read(path, "list the clips of its split, one a line").split("\n")
     named = [Path(line.strip()) for line in lines if line.strip()]
     names = {(name.parent / name.stem).as_posix() for name in named}  # "." has no suffix to cut
     missing = sorted(names - set(clips))
@@ -134,7 +128,7 @@ def _words(root: Path, split: str, keys: list[str], clips: dict[str, Path]) -> W
 
 
 def _disjoint(root: Path, speakers: dict[str, set[str]]) -> None:
-    for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
+    for one, other in itertools.combinations(speakers, 2):
         shared = speakers[one] & speakers[other]
         if shared:
             raise DataError(

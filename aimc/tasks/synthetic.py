@@ -227,11 +227,7 @@ def write(seed: int, target: str) -> None:
         for part, values in zip(PARTS, words, strict=True)
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        part = Path(folder) / path.name
+        np.savez(part, allow_pickle=False, **arrays)
         part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -78,7 +78,7 @@ def load(data: str | Path | None = None) -> Text:
     path = Path(data)
     if path.is_dir():
         return _treebank(path)
-    return _cut(path.name, _read(path))
+    return _cut(path.name, read(path))
 
 
 def embedded() -> Text:
@@ -106,7 +106,7 @@ def _treebank(folder: Path) -> Text:
             raise DataError(
                 f"{folder} must hold {missing.name} beside {found[0].name}, but does not."
             )
-        lines = [_read(path).splitlines() for path in paths]
+        lines = [read(path).splitlines() for path in paths]
         parts = ["".join(f"{_joined(line, apart)}\n" for line in part) for part in lines]
         return _coded("Penn Treebank", dict(zip(SPLITS, parts, strict=True)))
     raise DataError(
@@ -123,13 +123,12 @@ def _joined(line: str, apart: bool) -> str:
     return "".join(" " if symbol == "_" else symbol for symbol in symbols).strip()
 
 
-def _read(path: Path) -> str:
+def read(path: Path, rule: str = "be a text file or a folder") -> str:
+    """The text in a file that must `rule`; DataError where it is none in UTF-8."""
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise DataError(
-            f"{path} must be a text file or a folder, but cannot be read ({error.strerror})."
-        ) from error
+        raise DataError(f"{path} must {rule}, but cannot be read ({error.strerror}).") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path} must be text in UTF-8, but is not ({error}).") from error
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
 
+    from aimc.tasks.corpus import Corpus
+    from aimc.tasks.texts import Text
+
 Net = TypeVar("Net", bound=Any)
 
 
@@ -31,15 +34,17 @@ class Trainable(ABC, Generic[Net]):
     aware: ClassVar[nn.Recipe]
     network: ClassVar[type[Any]]
 
-    @property
-    @abstractmethod
-    def label(self) -> str:
-        """The data, in words."""
+    source: Corpus | Text
 
     @property
-    @abstractmethod
+    def label(self) -> str:
+        """The data: "Speech Commands, N clips", "King James Bible, N characters, 42 symbols"."""
+        return self.source.label
+
+    @property
     def digest(self) -> str:
         """SHA-256 [hex] of the data."""
+        return self.source.digest
 
     @abstractmethod
     def course(self, model: Net, seed: int = 0) -> nn.Course:

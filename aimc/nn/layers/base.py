@@ -13,16 +13,14 @@ from aimc.cost import OnArrays
 from aimc.curves import linear
 from aimc.errors import as_number, as_rng, must
 from aimc.macro import Hardware
-from aimc.nn.layers.bridge import Chip, Matrix
+from aimc.nn.layers.bridge import Chip, Matrix, Rehearsal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
     from aimc.converters.base import Converter
-    from aimc.curves import Curve
     from aimc.macro import Macro
-    from aimc.nn.training.twin import Twin
 
     Matrices = Callable[[], dict[str, Matrix]]
 
@@ -47,25 +45,16 @@ class AnalogLayer(torch.nn.Module, OnArrays):
     no chips yet, by the names of arrays.
     """
 
-    x_scale: float | None
-    y_range: float | None
-    aimc_ranges: dict[str, float]
-    hardware: Hardware | None
-    dtype: torch.dtype
-    chips: dict[str, Chip]
-    twins: dict[str, Twin]
-    observing: bool
-
     def _start(self, x_scale: float | None, y_range: float | None) -> None:
         for name, value in (("x_scale", x_scale), ("y_range", y_range)):
             if value is not None:
                 as_number(name, value, above=0)
-        self.x_scale = x_scale
-        self.y_range = y_range
-        self.aimc_ranges = {}
-        self.hardware = None
+        self.x_scale, self.y_range = x_scale, y_range
+        self.aimc_ranges: dict[str, float] = {}
+        self.hardware: Hardware | None = None
         self.dtype = torch.float64
-        self.chips, self.twins = {}, {}
+        self.chips: dict[str, Chip] = {}
+        self.twins: dict[str, Rehearsal] = {}
         self.probes = ()
         self.observing = False
 
@@ -78,10 +67,7 @@ class AnalogLayer(torch.nn.Module, OnArrays):
         raise NotImplementedError
 
     def program(
-        self,
-        hardware: Hardware,
-        rng: np.random.Generator,
-        dtype: torch.dtype = torch.float64,
+        self, hardware: Hardware, rng: np.random.Generator, dtype: torch.dtype = torch.float64
     ) -> Self:
         """Write the present parameters into new chips of `hardware`, and return the layer.
 
@@ -101,18 +87,20 @@ class AnalogLayer(torch.nn.Module, OnArrays):
             raise must("dtype", "be torch.float64 or torch.float32", f"is {dtype!r}")
         self.dtype = torch.float64
         matrices = self.matrices()
-        chips = {}
-        for name, matrix in matrices.items():
-            scale = self._scale(matrix, matrices, hardware)
-            curves: tuple[str | Curve, ...] = matrix.curves
-            if curves == ("linear",):
-                span = self.linear_range(name, matrices, hardware)
-                curves = (linear(-span, span),)
-            chips[name] = Chip.write(matrix, scale, curves, hardware, rng)
-        self.chips = chips
+        self.chips = {name: self.written(name, matrices, hardware, rng) for name in matrices}
         self.hardware = hardware
         self.dtype = dtype
         return self
+
+    def written(
+        self, name: str, matrices: dict[str, Matrix], hardware: Hardware, rng: np.random.Generator
+    ) -> Chip:
+        """A chip of matrix `name`, programmed with the draws of `rng`."""
+        matrix, curves = matrices[name], matrices[name].curves
+        if curves == ("linear",):
+            span = self.linear_range(name, matrices, hardware)
+            curves = (linear(-span, span),)
+        return Chip.write(matrix, self.scale(matrix, matrices, hardware), curves, hardware, rng)
 
     def alter(
         self, macro: Callable[[Macro], Macro], ramp: Callable[[Converter], Converter]
@@ -146,7 +134,7 @@ class AnalogLayer(torch.nn.Module, OnArrays):
         if name in self.aimc_ranges:
             return self.aimc_ranges[name]
         matrix = matrices[name]
-        w = np.abs(matrix.weight.detach().cpu().numpy()) * self._scale(matrix, matrices, hardware)
+        w = np.abs(matrix.weight.detach().cpu().numpy()) * self.scale(matrix, matrices, hardware)
         spread = np.minimum(4 / np.sqrt(3) * np.linalg.norm(w, axis=1), w.sum(axis=1))
         if matrix.bias is not None:
             spread = spread + np.abs(matrix.bias.detach().cpu().numpy())
@@ -158,7 +146,7 @@ class AnalogLayer(torch.nn.Module, OnArrays):
             return self.x_scale
         return self.aimc_ranges["x"] / hardware.driver.x_max if "x" in self.aimc_ranges else 1.0
 
-    def _scale(self, matrix: Matrix, matrices: dict[str, Matrix], hardware: Hardware) -> np.ndarray:
+    def scale(self, matrix: Matrix, matrices: dict[str, Matrix], hardware: Hardware) -> np.ndarray:
         """(rows,): what drives each row of `matrix` fully."""
 
         def full(source: str) -> float:

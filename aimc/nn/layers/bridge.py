@@ -7,9 +7,11 @@ gives what the converter delivered; the gradient is that of the float matrix beh
 
 from __future__ import annotations
 
+import dataclasses
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -144,9 +146,15 @@ class Chip:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Chip:
         """The same chip, with a generator of its own at the same state."""
-        rng = np.random.Generator(type(self.rng.bit_generator)())
-        rng.bit_generator.state = self.rng.bit_generator.state
-        return Chip(self.macro, self.scale, self.bias_rows, self.x_max, self.curves, rng)
+        return dataclasses.replace(self, rng=deepcopy(self.rng, memo))
+
+
+class Rehearsal(Protocol):
+    """What a layer reads in training, where it has no chip yet; scale: as that of a `Chip`."""
+
+    scale: Tensor
+
+    def __call__(self, z: Tensor) -> Tensor: ...
 
 
 def convert(ramp: Converter, u: Tensor) -> Tensor:

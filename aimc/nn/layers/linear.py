@@ -56,9 +56,5 @@ class Linear(AnalogLayer, torch.nn.Linear):
     def forward(self, input: Tensor) -> Tensor:
         """`input` (..., in_features); raises ArgumentError on other shapes or NaN."""
         x = self.check_x(input, self.in_features)
-        if x.ndim == 2:
-            y = self.read("weight", self.matrices, x)
-        else:
-            y = self.read("weight", self.matrices, x.reshape(-1, self.in_features))
-            y = y.reshape(*x.shape[:-1], self.out_features)
-        return y.to(input)
+        y = self.read("weight", self.matrices, x.reshape(-1, self.in_features))
+        return y.reshape(*x.shape[:-1], self.out_features).to(input)

@@ -34,11 +34,7 @@ class Recurrent(AnalogLayer, torch.nn.RNNBase):
     """
 
     def __init__(
-        self,
-        *args: Any,
-        x_scale: float | None = None,
-        y_range: float | None = None,
-        **kwargs: Any,
+        self, *args: Any, x_scale: float | None = None, y_range: float | None = None, **kwargs: Any
     ) -> None:
         sizes = ("input_size", "hidden_size", "num_layers")
         for name, value in {**dict(zip(sizes, args, strict=False)), **kwargs}.items():
@@ -85,8 +81,7 @@ class Recurrent(AnalogLayer, torch.nn.RNNBase):
         raise NotImplementedError
 
     def describe(self) -> tuple[Description, ...]:
-        ends = [end for layer in range(self.num_layers) for end in self.ends(layer)]
-        return tuple(Description(end, self.work(end), recurrent=True) for end in ends)
+        return tuple(Description(end, self.work(end), recurrent=True) for end in self.cells)
 
     def reads(self, name: str, *arrays: str) -> Reads:
         """One read of each of `arrays`, at the same time."""
@@ -125,6 +120,11 @@ class Recurrent(AnalogLayer, torch.nn.RNNBase):
 
     def ends(self, layer: int) -> list[str]:
         return [f"_l{layer}", f"_l{layer}_reverse"] if self.bidirectional else [f"_l{layer}"]
+
+    @property
+    def cells(self) -> list[str]:
+        """The ends of the names of every cell's parameters."""
+        return [end for layer in range(self.num_layers) for end in self.ends(layer)]
 
     def parameter(self, kind: str, end: str) -> Tensor:
         return self.cast(getattr(self, kind + end))
@@ -214,7 +214,7 @@ class Recurrent(AnalogLayer, torch.nn.RNNBase):
 
     def _initial(self, hx: Any, batch: int, batched: bool) -> Sequence[State]:
         """A state for each layer and direction: from `hx`, in torch's shapes, or zeros."""
-        cells = self.num_layers * (2 if self.bidirectional else 1)
+        cells = len(self.cells)
         sizes = self.state_sizes
         if hx is None:
             zeros = self.cast(torch.zeros(batch, max(sizes)))
@@ -236,8 +236,7 @@ class Recurrent(AnalogLayer, torch.nn.RNNBase):
 
         Rows of a projection that was calibrated saturate, as those of a calibrated input do.
         """
-        ends = [end for layer in range(self.num_layers) for end in self.ends(layer)]
-        for end, part in zip(ends, h, strict=True):
+        for end, part in zip(self.cells, h, strict=True):
             source = self.output_source(end)
             if source in self.aimc_ranges or (source != "h" and self.y_range is not None):
                 continue

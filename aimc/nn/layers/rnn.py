@@ -74,12 +74,7 @@ class LSTM(Recurrent, torch.nn.LSTM):
     tanh ramp of its own for each cell, written through the same device, with ideal comparators.
     """
 
-    def __init__(
-        self,
-        *args: Any,
-        cell_tanh: str = "digital",
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *args: Any, cell_tanh: str = "digital", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if cell_tanh not in CELL_TANH:
             raise must("cell_tanh", "be 'digital' or 'ramp'", f"is {cell_tanh!r}")
@@ -90,21 +85,16 @@ class LSTM(Recurrent, torch.nn.LSTM):
         return {**super().settings(), "cell_tanh": self.cell_tanh}
 
     def program(
-        self,
-        hardware: Hardware,
-        rng: np.random.Generator,
-        dtype: torch.dtype = torch.float64,
+        self, hardware: Hardware, rng: np.random.Generator, dtype: torch.dtype = torch.float64
     ) -> Self:
         super().program(hardware, rng, dtype)
-        ends = [end for layer in range(self.num_layers) for end in self.ends(layer)]
         if self.cell_tanh == "ramp":
-            ramps = [hardware.adc.program("tanh", hardware.device, rng) for _ in ends]
-            ramps = [dataclasses.replace(ramp, number=n) for n, ramp in enumerate(ramps)]
+            ramps = [hardware.adc.program("tanh", hardware.device, rng) for _ in self.cells]
             # The state does not come from an array: nothing drifts with the ramp.
             at = Condition(hardware.age)
             self.ramps = {
-                end: ramp.under(at, rng, retained=1.0)
-                for end, ramp in zip(ends, ramps, strict=True)
+                end: dataclasses.replace(ramp, number=n).under(at, rng, retained=1.0)
+                for n, (end, ramp) in enumerate(zip(self.cells, ramps, strict=True))
             }
         return self
 
@@ -183,12 +173,7 @@ class GRU(Recurrent, torch.nn.GRU):
     Takes torch.nn.GRU's other arguments. x_scale, and y_range for the two parts: see `AnalogLayer`.
     """
 
-    def __init__(
-        self,
-        *args: Any,
-        reset: str = "after",
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *args: Any, reset: str = "after", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if reset not in ("after", "before"):
             raise must("reset", "be 'after' or 'before'", f"is {reset!r}")

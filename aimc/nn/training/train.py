@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from aimc.errors import as_count, must
 from aimc.macro import Hardware
@@ -77,11 +77,8 @@ def train(
     run = Run(model, task, hardware, seed, recipe, teacher, digital)
     if path is not None and path.exists():
         run.restore(path)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     screen = Console(stderr=True)
-    with Progress(
-        *columns, TimeRemainingColumn(), console=screen, disable=not screen.is_terminal
-    ) as bar:
+    with Progress(console=screen, disable=not screen.is_terminal) as bar:
         shown = bar.add_task("training", total=run.total, completed=run.step)
         while run.step < run.total:
             loss = run.descend()

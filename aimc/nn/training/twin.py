@@ -10,21 +10,21 @@ column's voltage a read, nonlinear cells are taken at their slope at 0 V.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from aimc.curves import curve, linear
+from aimc.curves import curve
 from aimc.kernels.read.conversion import Levels, levels_of
-from aimc.nn.layers.bridge import Chip, activated, straight_through
+from aimc.nn.layers.bridge import activated, straight_through
 from aimc.nn.torch_plan import rounded
 from aimc.nn.training.tiles import Conversions, Tile, convert
 
 if TYPE_CHECKING:
     from aimc.macro import Hardware
     from aimc.nn.layers.base import AnalogLayer
-    from aimc.nn.layers.bridge import Matrix
+    from aimc.nn.layers.bridge import Chip, Matrix
 
 Tensor = torch.Tensor
 
@@ -51,9 +51,9 @@ class Twin:
         strength: errors are so many times those of the hardware; 0 leaves its rounding alone.
         """
         matrix, hardware = matrices[self.name], self.hardware
-        scale = self.layer._scale(matrix, matrices, hardware)
+        scale = self.layer.scale(matrix, matrices, hardware)
         if fresh:
-            self._program(matrix, scale, matrices, rng)
+            self._program(self.layer.written(self.name, matrices, hardware, rng))
         if fresh or strength != self.strength:
             self.levels = [conversions.at(strength) for _, conversions, _ in self.blocks]
         self.strength = strength
@@ -73,15 +73,8 @@ class Twin:
             w = w + strength * torch.from_numpy(cells - meant).float()
         self.w = w
 
-    def _program(
-        self, matrix: Matrix, scale: np.ndarray, matrices: dict[str, Matrix], rng: Any
-    ) -> None:
-        curves = matrix.curves
-        if curves == ("linear",):
-            span = self.layer.linear_range(self.name, matrices, self.hardware)
-            curves = (linear(-span, span),)
-        self.curves = curves
-        chip = Chip.write(matrix, scale, curves, self.hardware, rng)
+    def _program(self, chip: Chip) -> None:
+        self.curves = chip.curves
         self.bias_rows, self.x_max = chip.bias_rows, chip.x_max
         self.tiles, self.blocks = [], []
         row = 0
@@ -95,8 +88,8 @@ class Twin:
             row += line[0].shape[0]
             self.tiles += tiles
             self.blocks.append((tiles[0].rows, conversions, noise))
-        steps = [curve(each).steps(self.hardware.adc.bits) for each in curves]
-        which = np.arange(len(curves)).repeat(matrix.weight.shape[0] // len(curves))
+        steps = [curve(each).steps(self.hardware.adc.bits) for each in self.curves]
+        which = np.arange(len(steps)).repeat(chip.macro.shape[1] // len(steps))
         self.digital = levels_of(steps, which[None], np.float32)
 
     def __call__(self, z: Tensor) -> Tensor:
