@@ -14,6 +14,7 @@ from aimc.cli.options import Ramp
 from aimc.converters.base import Site
 from aimc.converters.calibration import CALIBRATIONS
 from aimc.converters.ramp import Design, ProgrammedRamp, RampADC
+from aimc.cost.checks import one_of
 from aimc.curves import curve as named_curve
 from aimc.errors import must
 from aimc.macro import Condition, Hardware
@@ -29,8 +30,8 @@ def report(given: Ramp) -> None:
     if not isinstance(hardware.adc, RampADC):
         came = f"{hardware.name} has a {type(hardware.adc).__name__}"
         raise must("card", "have a ramp converter", came)
-    if calibration is not None and calibration not in CALIBRATIONS:
-        raise must("--calibration", f"be one of {', '.join(CALIBRATIONS)}", f"is {calibration!r}")
+    if calibration is not None:
+        one_of("--calibration", calibration, CALIBRATIONS)
     adc = hardware.adc
     if given.bits is not None:
         adc = dataclasses.replace(adc, bits=given.bits)

@@ -7,9 +7,9 @@ import functools
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from aimc.converters.ramp import RampADC
 from aimc.cost.card import CostCard
 from aimc.curves import Curve
 from aimc.curves.partial import partial_sum
-from aimc.errors import ArgumentError, as_flag, as_number, must
+from aimc.errors import as_flag, as_number, must
 from aimc.macro import Hardware, Macro
 from aimc.macro.layout import ranges
 from aimc.parts.driver import Driver, PulseDriver, VoltageDriver
@@ -32,6 +32,7 @@ CURVED: tuple[Converter, ...] = ("ramp", "flash")
 _OWN: dict[type[ADC], Converter] = {
     RampADC: "ramp", LinearRampADC: "linear ramp", SARADC: "sar", FlashADC: "flash",
 }  # fmt: skip
+T = TypeVar("T")
 _ELEMENTS = {"sar": "sar", "one-step": "one_step"}
 
 
@@ -114,10 +115,7 @@ TYPICAL = Usage()
 
 def own(adc: ADC) -> Converter:
     """The kind of a converter that is simulated. Raises ArgumentError where no cost is known."""
-    for kind, name in _OWN.items():
-        if isinstance(adc, kind):
-            return name
-    raise _unknown("adc", adc, list(_OWN), "Derive it from the one whose circuit it has.")
+    return _known("adc", adc, _OWN, "Derive it from the one whose circuit it has.")
 
 
 def with_converter(hardware: Hardware, converter: Converter) -> Hardware:
@@ -157,13 +155,14 @@ def described(
     power = usage.activity * _cell_power(h, usage.fill)
     curves = curves if len(down) == 1 else (partial_sum(1.0, h.adc.bits),)
     kinds = Counter(_kinds(across, curves))
+    of_the_card = converter in _ELEMENTS and converter != own(h.adc)
     found = []
     for ((high, arrays), tall_ones), ((wide, names), wide_ones) in itertools.product(
         Counter(down).items(), kinds.items()
     ):
         lines = h.mapping.lines(wide)
         energy = power * h.driver.window * high * lines
-        made = () if _of_the_card(h, converter) else [_ideal(h, name) for name in names]
+        made = () if of_the_card else [_ideal(h, name) for name in names]
         stacked = h.replace(rows=h.rows * arrays)
         read = _read(stacked, high, wide, lines, energy, made, converter)
         found.append(dataclasses.replace(read, count=tall_ones * wide_ones))
@@ -212,23 +211,19 @@ def _ideal(h: Hardware, name: str | Curve) -> Made:
 
 def _pulsed(driver: Driver) -> bool:
     """Whether rows carry pulses. Raises ArgumentError where no cost of the driver is known."""
-    if not isinstance(driver, PulseDriver | VoltageDriver):
-        hint = ("Derive it from PulseDriver where rows carry pulses of one voltage, or from "
-                "VoltageDriver where each row has a DAC.")  # fmt: skip
-        raise _unknown("driver", driver, [PulseDriver, VoltageDriver], hint)
-    return isinstance(driver, PulseDriver)
+    hint = ("Derive it from PulseDriver where rows carry pulses of one voltage, or from "
+            "VoltageDriver where each row has a DAC.")  # fmt: skip
+    return _known("driver", driver, {PulseDriver: True, VoltageDriver: False}, hint)
 
 
-def _unknown(name: str, part: object, known: list[type], hint: str) -> ArgumentError:
-    """The error where the cost of a part is not known."""
-    kinds = ", ".join(kind.__name__ for kind in known)
-    return must(name, f"be one of {kinds}, whose cost is known", f"is a {type(part).__name__}",
-                hint)  # fmt: skip
-
-
-def _of_the_card(h: Hardware, converter: Converter) -> bool:
-    """Whether the converter is one of the card, not the hardware's own."""
-    return converter in _ELEMENTS and converter != own(h.adc)
+def _known(name: str, part: object, kinds: Mapping[type, T], hint: str) -> T:
+    """What is said of the kind of a part. Raises ArgumentError where it is of none of them."""
+    for kind, said in kinds.items():
+        if isinstance(part, kind):
+            return said
+    known = ", ".join(kind.__name__ for kind in kinds)
+    came = f"is a {type(part).__name__}"
+    raise must(name, f"be one of {known}, whose cost is known", came, hint)
 
 
 def _read(

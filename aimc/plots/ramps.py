@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from aimc.converters import metrics
 from aimc.converters.ramp import ProgrammedRamp
+from aimc.cost.checks import one_of
 from aimc.errors import must
 from aimc.plots.style import BLUE, GREEN, GREY, ORANGE, around, panels
 
@@ -25,8 +26,7 @@ def inl_over_chips(ramps: Mapping[str, ProgrammedRamp], shown: str | None = None
     if not ramps:
         raise must("ramps", "hold one ramp or more", "is empty")
     which = list(ramps)[-1] if shown is None else shown
-    if which not in ramps:
-        raise must("shown", f"be one of {', '.join(ramps)}", f"is {shown!r}")
+    one_of("shown", which, ramps)
     heights = (1.7, *(1 for _ in ramps))
     size = (6.4, 3.0 + 1.4 * len(ramps))
     figure, (top, *rows) = panels(size, len(heights), sharex=True, height_ratios=heights)

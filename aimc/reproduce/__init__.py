@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from aimc.cost.checks import one_of
 from aimc.errors import must
 
 if TYPE_CHECKING:
@@ -41,8 +42,7 @@ def run(name: str, seed: int = 0, data: str | Path | None = None) -> Table:
     Raises ArgumentError on another name, on a folder that is missing or not asked for, and
     DataError on files that are not what they must be.
     """
-    if name not in _NAMES:
-        raise must("name", f"be one of {', '.join(_NAMES)}", f"is {name!r}")
+    one_of("name", name, _NAMES)
     module = import_module(f"aimc.reproduce.{name}")
     if name in _FROM_DATA:
         from aimc.reproduce import readc
