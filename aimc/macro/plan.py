@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aimc.curves import Curve
 from aimc.errors import as_batch
 from aimc.kernels.base.blas import in_strips
 from aimc.kernels.noise import normals
@@ -170,8 +169,4 @@ def _sums(macro: Macro, dtype: Kind) -> Levels:
     bits, places = macro.bits, curve_ranges(macro.curves)
     which = np.repeat(np.arange(len(places)), [place.stop - place.start for place in places])
     curves = [macro.curves[place.start] for place in places]
-    return levels_of([_table(curve, bits) for curve in curves], which[None], dtype)
-
-
-def _table(curve: Curve, bits: int) -> tuple[Floats, Floats]:
-    return curve.thresholds(bits) - curve.tie(bits), curve.outputs(bits)[curve.codes(bits)]
+    return levels_of([curve.steps(bits) for curve in curves], which[None], dtype)
