@@ -271,11 +271,12 @@ def _columns(
             own = dialect.value("c_array") if mismatch[n] == 1 else macro.c_array / mismatch[n]
             settings = _integrator(dialect, own, macro.c_array, times, gain)
             flip = {"offset": offsets[n], **({"delay": delay} if delay > 0 else {})}
-            nodes = f"i{j}", f"u{j}", f"hold{j}"
-            lines += dialect.instance(f"xint{j}", (*nodes[:2], "reset"), integrator, settings)
-            lines += dialect.instance(f"xhold{j}", (*nodes[1:], "track"), "sample_hold", hold)
-            ends = f"ramp{r}", nodes[2], f"flip{j}"
-            lines += dialect.instance(f"xflip{j}", ends, comparator, flip)
+            for name, nodes, subckt, params in (
+                (f"xint{j}", (f"i{j}", f"u{j}", "reset"), integrator, settings),
+                (f"xhold{j}", (f"u{j}", f"hold{j}", "track"), "sample_hold", hold),
+                (f"xflip{j}", (f"ramp{r}", f"hold{j}", f"flip{j}"), comparator, flip),
+            ):
+                lines += dialect.instance(name, nodes, subckt, params)
     return lines
 
 

@@ -92,11 +92,8 @@ class Runner(ABC):
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         except OSError as error:
-            raise SpiceError(
-                f"ngspice must be installed, but {command[0]} cannot be started "
-                f"({error.strerror}): {INSTALL}.",
-                "missing",
-            ) from error
+            came = f"{command[0]} cannot be started ({error.strerror}): {INSTALL}"
+            raise _missing("ngspice", came) from error
         try:
             _limit(process.pid, self.timeout)
             with _watched(process.pid, root):
@@ -163,6 +160,10 @@ def _killed(status: int, printed: str) -> SpiceError:
     )
 
 
+def _missing(what: str, came: str) -> SpiceError:
+    return SpiceError(f"{what} must be installed, but {came}.", "missing")
+
+
 def _limit(pid: int, timeout: float) -> None:
     """Ends the process by processor time too, should this one die before it can."""
     with contextlib.suppress(ImportError, AttributeError, OSError):
@@ -185,11 +186,7 @@ class Ngspice(Runner):
     def command(self, deck: str, rawfile: str | None) -> list[str]:
         found = shutil.which(self.program)
         if found is None:
-            raise SpiceError(
-                f"ngspice must be installed, but there is no program {str(self.program)!r}: "
-                f"{INSTALL}.",
-                "missing",
-            )
+            raise _missing("ngspice", f"there is no program {str(self.program)!r}: {INSTALL}")
         return [found, "-n", "-b", *(["-r", rawfile] if rawfile else []), deck]
 
 
@@ -208,19 +205,13 @@ class NgspiceShared(Runner):
 
     def command(self, deck: str, rawfile: str | None) -> list[str]:
         if importlib.util.find_spec("PySpice") is None:
-            raise SpiceError(
-                "PySpice must be installed for ngspice's shared library, but is not: "
-                "pip install 'aimc[spice]'. The program alone does as well: run(Ngspice()).",
-                "missing",
-            )
+            came = "is not, and ngspice's shared library needs it: pip install 'aimc[spice]'"
+            raise _missing("PySpice", f"{came}. The program alone does as well: run(Ngspice())")
         library = self.library or _library()
         if library is None:
-            raise SpiceError(
-                "ngspice's shared library must be installed, but was not found: sudo apt-get "
-                "install libngspice0 (Debian, Ubuntu), brew install libngspice (macOS), or give "
-                "its file: NgspiceShared(library=...).",
-                "missing",
-            )
+            raise _missing("ngspice's shared library", "was not found: sudo apt-get install "
+                           "libngspice0 (Debian, Ubuntu), brew install libngspice (macOS), or give "
+                           "its file: NgspiceShared(library=...)")  # fmt: skip
         # -P: this folder's modules must not stand in for those of the standard library.
         worker = str(Path(__file__).with_name("worker.py"))
         return [sys.executable, "-P", "-W", "ignore", worker, str(library), deck, rawfile or ""]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aimc.arrays import Array
 from aimc.kernels.base.jit import jit, reduction
 from aimc.kernels.base.threads import spread
 
-Floats = NDArray[np.float64]
 
-
-def delivered(duration: Floats, v: Floats, y: Floats) -> Floats:
+def delivered(duration: Array, v: Array, y: Array) -> Array:
     """Power averaged over the window, P = sum_ik v_i v_k Y_ik min(d_i, d_k).
 
     duration, v  (reads, rows)  share d of the window, and voltage [V] during the pulse
@@ -31,7 +29,7 @@ def delivered(duration: Floats, v: Floats, y: Floats) -> Floats:
 
 
 @jit
-def _delivered(duration: Floats, v: Floats, y: Floats, lo: int, hi: int, result: Floats) -> None:
+def _delivered(duration: Array, v: Array, y: Array, lo: int, hi: int, result: Array) -> None:
     for n in range(lo, hi):
         power = 0.0
         for i in range(len(y)):
@@ -43,7 +41,7 @@ def _delivered(duration: Floats, v: Floats, y: Floats, lo: int, hi: int, result:
 
 
 @reduction
-def _together(duration: Floats, v: Floats, y: Floats, d: float, rows: int) -> float:
+def _together(duration: Array, v: Array, y: Array, d: float, rows: int) -> float:
     """Sum of v y over the first `rows`, each for as long as it and a row of length d are on."""
     total = 0.0
     for k in range(rows):
