@@ -13,7 +13,6 @@ from scipy.linalg import block_diag
 from aimc.errors import ArgumentError, as_array, as_rng, must
 from aimc.kernels.base.blas import product
 from aimc.kernels.noise import forms as noise
-from aimc.kernels.noise import shared
 from aimc.kernels.wires import branches, network, nonlinear, slices
 from aimc.kernels.wires.topology import Topology
 from aimc.parts.wires import Wires
@@ -261,25 +260,21 @@ class Crossbar:
             parts = [array._noise_std(v[:, rows]) for rows, array in self.arrays]
             return np.sqrt(np.sum(np.square(parts), axis=0))
         assert self.sigma is not None
-        if self.noise_forms is not None:
-            return noise.std(v, self.noise_forms)
+        if self._noise_forms is not None:
+            return noise.std(v, self._noise_forms)
         return network.noise_std(self.g, v, self.sigma, self._noise_gain, self._topology)
 
-    @cached_property
     def noise_forms(self) -> noise.Forms | None:
-        """The noise of each column as a form of the row voltages, see `kernels.noise.forms`; None
-        without noise, or where the array is too large or its wires take too much."""
+        """The noise of the columns of one array as forms of the row voltages, see
+        `kernels.noise.forms`; None without noise, or where these err by too much."""
         if self.sigma is None:
             return None
-        if self._apart:
-            return noise.stacked([array.noise_forms for _, array in self.arrays])
-        return noise.forms(self.g, self.sigma, self._topology)
+        found = noise.forms(self.g, self.sigma, self._topology)
+        return found if found.error <= noise.MOST_ERROR else None
 
-    def shared_noise(self) -> shared.SharedForms | None:
-        """The noise by forms that the columns of one array share, see `kernels.noise.shared`."""
-        return (
-            None if self.sigma is None else shared.shared_forms(self.g, self.sigma, self._topology)
-        )
+    @cached_property
+    def _noise_forms(self) -> noise.Forms | None:
+        return self.noise_forms()
 
     @cached_property
     def _noise_gain(self) -> Array:

@@ -23,16 +23,14 @@ class Buffers:
     """A plan as tensors of one type on one device: one product and one search a row block.
 
     levels, outputs: of each row block and column, (groups, cols, n - 1) and (groups, cols, n), and
-    in the end those of the digital sum, where there is one. The other fields are those of `Plan`.
+    in the end those of the digital sum, where there is one. noise: variance, mean, cross, diagonal
+    and weights of `Noise`. The other fields are those of `Plan`.
     """
 
     plan: Plan
     scale: Tensor
     matrix: Tensor
-    variance: Tensor
-    modes: Tensor
-    signs: Tensor
-    shared: list[Tensor]
+    noise: tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
     volts: Tensor
     offset: Tensor
     levels: list[tuple[Tensor, Tensor]]
@@ -49,9 +47,10 @@ class Buffers:
 
         noise = plan.noise
         return cls(
-            plan, send(plan.scale), send(plan.matrix), send(noise.variance), send(noise.modes),
-            send(noise.signs), [send(part) for part in noise.shared[2:]], send(plan.volts),
-            send(plan.offset), tables(plan.levels) + tables(plan.sums),
+            plan, send(plan.scale), send(plan.matrix),
+            (send(noise.variance), send(noise.mean), send(noise.cross), send(noise.diagonal),
+             send(noise.weights)),
+            send(plan.volts), send(plan.offset), tables(plan.levels) + tables(plan.sums),
         )  # fmt: skip
 
     def __call__(self, z: Tensor, draws: Tensor) -> Tensor:
@@ -73,31 +72,27 @@ class Buffers:
         return total if groups == 1 else _convert(total, *self.levels[-1])
 
     def _noise(self, v: Tensor, rows: slice, group: int, draws: Tensor) -> Tensor:
-        spread = v**2 @ self.variance[rows] if self.variance.numel() else self._shared(v, rows)
-        if self.signs.numel():
-            shares = (v @ self.modes[rows]) ** 2 * self.signs[group]
-            shares = shares.reshape(len(v), -1, spread.shape[1]).sum(dim=1)
-            spread = torch.clamp(spread + shares, min=0)
-        std, drawn = torch.sqrt(spread), self.plan.noise.drawn
+        noise = self.plan.noise
+        std, drawn = torch.sqrt(torch.clamp(self._variances(v, rows), min=0)), noise.drawn
         own = std * draws[:, group * drawn : (group + 1) * drawn]
         return own if drawn == self.matrix.shape[1] else own[:, 0::2] - own[:, 1::2]
 
-    def _shared(self, v: Tensor, rows: slice) -> Tensor:
-        """Variances by forms that the columns of an array share (batch, cols)."""
-        edges, across, *_ = self.plan.noise.shared
-        diagonal, weights, mean, cross = self.shared
-        few, wide = weights.shape[1], torch.from_numpy(np.diff(across)).to(v.device)
-        spread = torch.zeros((), dtype=v.dtype, device=v.device)
-        for a, (low, high) in enumerate(itertools.pairwise(edges.tolist())):
+    def _variances(self, v: Tensor, rows: slice) -> Tensor:
+        """Of the currents of a row block (batch, lines)."""
+        noise, (variance, mean, cross, diagonal, weights) = self.plan.noise, self.noise
+        few, wide = weights.shape[1], torch.from_numpy(np.diff(noise.across)).to(v.device)
+        spread = v**2 @ variance[rows] if variance.numel() else v.new_zeros(())
+        for a, (low, high) in enumerate(itertools.pairwise(noise.edges.tolist())):
             if low < rows.start or high > rows.stop:
                 continue
             here, at = v[:, low - rows.start : high - rows.start], slice(low, high)
             lift = (here @ mean[at]).repeat_interleave(wide, dim=1)
-            own = (here**2 @ diagonal[at]).reshape(len(v), -1, few).repeat_interleave(wide, dim=1)
-            spread = (
-                spread + lift * (here @ cross[at]) + torch.einsum("bjp,pj->bj", own, weights[a])
-            )
-        return torch.clamp(spread, min=0)
+            spread = spread + lift * (here @ cross[at])
+            if few:
+                own = (here**2 @ diagonal[at]).reshape(len(v), -1, few)
+                own = own.repeat_interleave(wide, dim=1)
+                spread = spread + torch.einsum("bjp,pj->bj", own, weights[a])
+        return spread
 
 
 def rounded(x: Tensor, grid: float) -> Tensor:

@@ -26,42 +26,29 @@ FEW = 3  # shared forms are taken so many at a time
 STRIP = 2**13  # currents: so many at a time stay in the cache until they are converted
 
 
-class Shared(NamedTuple):
-    """Forms that the columns of an array share, see `noise.shared`.
-
-    edges     (arrays + 1,)       the rows at which arrays begin and end
-    across    (blocks + 1,)       the columns at which arrays beside each other begin and end
-    diagonal  (rows, blocks * n)  n of each array, a multiple of FEW [S^2]
-    weights   (arrays, n, cols)   of each column
-    mean      (rows, blocks)      times the product with
-    cross     (rows, cols)        makes what wires add [S^2]
-    """
-
-    edges: NDArray[np.int64]
-    across: NDArray[np.int64]
-    diagonal: Floats
-    weights: Floats
-    mean: Floats
-    cross: Floats
-
-
 class Noise(NamedTuple):
-    """Variances of the currents of one read, as forms of the row voltages v.
+    """Variances of the currents of one read, as `noise.forms` of the row voltages.
 
     variance  (rows, lines)       of each row's conductances [S^2]; lines = 1: the same for all
                                   columns, cols: of signed columns, 2 cols: of pairs, plus and
-                                  minus, 0: forms that columns share
-    modes     (rows, m * lines)   what wires add to it: sign (v modes)^2, see `noise.forms`
-    signs     (groups, m * lines) +-1
+                                  minus, 0: diagonals that the columns of an array share
     drawn                         normal numbers that a row block takes: 0, cols or 2 cols
-    shared                        the forms that columns share; used where lines = 0
+    edges     (arrays + 1,)       the rows at which arrays with wires begin and end
+    across    (blocks + 1,)       the columns at which arrays beside each other begin and end
+    mean      (rows, blocks)      times the product with
+    cross     (rows, drawn)       makes what wires add [S^2]
+    diagonal  (rows, blocks * n)  shared ones, n of each array, a multiple of FEW [S^2]
+    weights   (arrays, n, drawn)  of each column
     """
 
     variance: Floats
-    modes: Floats
-    signs: Floats
     drawn: int
-    shared: Shared
+    edges: NDArray[np.int64]
+    across: NDArray[np.int64]
+    mean: Floats
+    cross: Floats
+    diagonal: Floats
+    weights: Floats
 
 
 class Plan(NamedTuple):
@@ -140,14 +127,14 @@ def scratch(plan: Plan, batch: int) -> Scratch:
     kind = plan.matrix.dtype
     rows, cols = plan.matrix.shape
     y, noise = np.empty((batch, cols), kind), plan.noise
-    alone = noise.variance.shape[1] > 0
+    lines = 1 if noise.variance.shape[1] == 1 else noise.drawn
     return Scratch(
         np.full((batch, rows), plan.v_still, kind),
         np.empty((batch, rows), kind),
-        np.empty((batch, noise.variance.shape[1] if alone else cols), kind),
-        np.empty((batch, noise.modes.shape[1] if alone else cols), kind),
-        np.empty((batch, noise.shared.diagonal.shape[1]), kind),
-        np.empty((batch, noise.shared.mean.shape[1]), kind),
+        np.empty((batch, lines), kind),
+        np.empty((batch, noise.cross.shape[1]), kind),
+        np.empty((batch, noise.diagonal.shape[1]), kind),
+        np.empty((batch, noise.mean.shape[1]), kind),
         np.empty(cols, np.uint32),
         np.empty((batch, cols), kind) if plan.sums.size else y,
         y,
@@ -199,37 +186,22 @@ def _squares(v: Floats, first: int, last: int, power: Floats) -> None:
 
 
 @exact_inner
-def _forms(noise: Noise, first: int, last: int, work: Scratch) -> None:
-    """work.spread (batch, lines) and work.shares (batch, m * lines) of a row block's own forms."""
-    v, power, spread = work.v, work.power, work.spread
-    if spread.shape[1] == 1:
-        _sums(v, first, last, noise.variance, spread)
-        return
-    _squares(v, first, last, power)
-    squares, variance = power[:, first:last], noise.variance[first:last]
-    _product(squares, variance, spread, work)
-    if noise.signs.size:
-        here, modes = v[:, first:last], noise.modes[first:last]
-        _product(here, modes, work.shares, work)
-
-
-@exact_inner
-def _shared_forms(shared: Shared, a: int, work: Scratch) -> None:
-    """work.own (batch, blocks * n), .mean (batch, blocks), .shares (batch, cols): of array `a`."""
-    v, power, low, high = work.v, work.power, shared.edges[a], shared.edges[a + 1]
-    _squares(v, low, high, power)
-    here, squares = v[:, low:high], power[:, low:high]
-    _product(squares, shared.diagonal[low:high], work.own, work)
-    _product(here, shared.mean[low:high], work.mean, work)
-    _product(here, shared.cross[low:high], work.shares, work)
+def _array_products(noise: Noise, a: int, work: Scratch) -> None:
+    """work.own (batch, blocks * n), .mean (batch, blocks), .shares (batch, drawn): of array `a`."""
+    low, high = noise.edges[a], noise.edges[a + 1]
+    here, squares = work.v[:, low:high], work.power[:, low:high]
+    if noise.weights.shape[1]:
+        _product(squares, noise.diagonal[low:high], work.own, work)
+    _product(here, noise.mean[low:high], work.mean, work)
+    _product(here, noise.cross[low:high], work.shares, work)
 
 
 @inner
-def _add_shared(shared: Shared, a: int, fresh: bool, low: int, high: int, work: Scratch) -> None:
-    """work.spread[b] += variances by the shared forms of array `a`, for b from `low` to `high`;
-    fresh: it is the first of its row block."""
+def _add_array(noise: Noise, a: int, fresh: bool, low: int, high: int, work: Scratch) -> None:
+    """work.spread[b] += variances by the products of array `a`, for b from `low` to `high`; fresh:
+    they are the first."""
     own, mean, cross, spread = work.own, work.mean, work.shares, work.spread
-    weights, across = shared.weights, shared.across
+    weights, across = noise.weights, noise.across
     few = weights.shape[1]
     for b in range(low, high):
         if fresh:
@@ -238,6 +210,9 @@ def _add_shared(shared: Shared, a: int, fresh: bool, low: int, high: int, work: 
         for k in range(mean.shape[1]):
             first, last, lift = across[k], across[k + 1], mean[b, k]
             total, product = spread[b, first:last], cross[b, first:last]
+            if few == 0:
+                for j in range(total.size):
+                    total[j] += lift * product[j]
             for p in range(0, few, FEW):
                 at = k * few + p
                 x, y, z = own[b, at], own[b, at + 1], own[b, at + 2]
@@ -249,15 +224,25 @@ def _add_shared(shared: Shared, a: int, fresh: bool, low: int, high: int, work: 
 
 
 @exact_inner
-def _add_modes(signs: Floats, low: int, high: int, shares: Floats, spread: Floats) -> None:
-    """spread[b] += sign share^2, of shares (batch, m * lines), signs (m * lines,), for b from `low`
-    to `high`."""
-    lines = spread.shape[1]
-    for b in range(low, high):
-        for at in range(0, signs.size, lines):
-            share, sign = shares[b, at : at + lines], signs[at : at + lines]
-            for j in range(lines):
-                spread[b, j] += share[j] * share[j] * sign[j]
+def _variances(noise: Noise, first: int, last: int, work: Scratch) -> tuple[int, bool]:
+    """work.spread (batch, lines) of a row block, but for its last array with wires: which that is,
+    and whether nothing came before it."""
+    lines = noise.variance.shape[1]
+    at, fresh = -1, lines == 0
+    if lines == 1:
+        _sums(work.v, first, last, noise.variance, work.spread)
+        return at, fresh
+    _squares(work.v, first, last, work.power)
+    if lines:
+        _product(work.power[:, first:last], noise.variance[first:last], work.spread, work)
+    for a in range(noise.edges.size - 1):
+        if noise.edges[a] >= first and noise.edges[a + 1] <= last:
+            if at >= 0:
+                _add_array(noise, at, fresh, 0, work.v.shape[0], work)
+                fresh = False
+            _array_products(noise, a, work)
+            at = a
+    return at, fresh
 
 
 @exact_inner
@@ -288,25 +273,6 @@ def _volts(
 
 
 @exact_inner
-def _noises(noise: Noise, first: int, last: int, work: Scratch) -> tuple[int, bool]:
-    """What the noise of a row block needs of products; returns its last array in `shared`, whose
-    variances are still to be added, and whether it is the only one."""
-    if noise.variance.shape[1]:
-        _forms(noise, first, last, work)
-        return -1, True
-    shared = noise.shared
-    at, fresh = -1, True
-    for a in range(shared.edges.size - 1):
-        if shared.edges[a] >= first and shared.edges[a + 1] <= last:
-            if at >= 0:
-                _add_shared(shared, at, fresh, 0, work.v.shape[0], work)
-                fresh = False
-            _shared_forms(shared, a, work)
-            at = a
-    return at, fresh
-
-
-@exact_inner
 def execute(plan: Plan, x: Floats, s: Floats, draws: Floats, work: Scratch) -> None:
     """work.y (batch, cols): one read of activations x (batch, .) and s (batch, .), side by side.
 
@@ -321,13 +287,11 @@ def execute(plan: Plan, x: Floats, s: Floats, draws: Floats, work: Scratch) -> N
         first, last = plan.edges[group], plan.edges[group + 1]
         v, matrix = work.v[:, first:last], plan.matrix[first:last]
         _product(v, matrix, i, work)
-        array, fresh = _noises(noise, first, last, work) if noise.drawn else (-1, True)
+        array, fresh = _variances(noise, first, last, work) if noise.drawn else (-1, True)
         for low in range(0, batch, strip):
             high = min(low + strip, batch)
             if array >= 0:
-                _add_shared(noise.shared, array, fresh, low, high, work)
-            elif noise.drawn and noise.signs.size:
-                _add_modes(noise.signs[group], low, high, work.shares, work.spread)
+                _add_array(noise, array, fresh, low, high, work)
             _volts(plan, group, low, high, draws, work.spread, i)
             convert(i, low, high, group, plan.levels, work.code, work.y, group > 0)
     if several:
