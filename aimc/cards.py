@@ -205,7 +205,8 @@ def _entries(cls: type[Part], table: dict[str, Any], where: str, at: str) -> lis
     for key in numbers:
         text = by_key.get(key)
         if not isinstance(text, str) or not text.strip():
-            raise CardError(f"{at}{key} must have a source, but {_missing(source, key)}.")
+            came = f"source.{key} is missing or empty" if by_key is source else f"it is {source!r}"
+            raise CardError(f"{at}{key} must have a source, but {came}.")
     if not isinstance(unverified, list):
         raise CardError(f"{at}unverified must be a list of keys, but is {unverified!r}.")
     for note, keys in (("source", by_key), ("unverified", unverified)):
@@ -215,10 +216,6 @@ def _entries(cls: type[Part], table: dict[str, Any], where: str, at: str) -> lis
     return [
         Entry(where, key, _shown(table[key]), by_key[key], key not in unverified) for key in numbers
     ]
-
-
-def _missing(source: Any, key: str) -> str:
-    return f"source.{key} is missing or empty" if isinstance(source, dict) else f"it is {source!r}"
 
 
 def _shown(value: Any) -> str:

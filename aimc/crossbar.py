@@ -18,11 +18,8 @@ from aimc.kernels.wires.topology import Topology
 from aimc.parts.wires import Wires
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from aimc.arrays import Array, Codes, Generator, NDArray
     from aimc.parts.ivcurve import IVCurve
-
-    Array = NDArray[np.float64]
 
 _NOISY = 2**22  # cells whose noise is held at once
 Power = branches.Power
@@ -152,7 +149,7 @@ class Crossbar:
         transfer.flags.writeable = False
         return transfer
 
-    def read(self, v: Any, rng: np.random.Generator | None = None, duration: Any = None) -> Array:
+    def read(self, v: Any, rng: Generator | None = None, duration: Any = None) -> Array:
         """Mean column currents (batch, cols) [A] for row voltages v (batch, rows) [V].
 
         duration (batch, rows): how long each voltage lasts, a share of the window in [0, 1]; all
@@ -176,7 +173,7 @@ class Crossbar:
             )
         return i
 
-    def _read(self, v: Array, rng: np.random.Generator | None, duration: Array | None) -> Array:
+    def _read(self, v: Array, rng: Generator | None, duration: Array | None) -> Array:
         if self._apart and not (self.linear and self.wires.noise == "first-order"):
             lasts = [None if duration is None else duration[:, rows] for rows, _ in self.arrays]
             parts = zip(self.arrays, lasts, strict=True)
@@ -214,7 +211,7 @@ class Crossbar:
         if self.iv is None and idle == "floating" and g.ndim == 2 and ends:
             return product(slices.floating(duration, v, self.admittances), self.transfer)
 
-        def read(volts: Array, on: NDArray[np.bool_], which: NDArray[np.intp]) -> Array:
+        def read(volts: Array, on: NDArray[np.bool_], which: Codes) -> Array:
             cells = g if g.ndim == 2 else g[which]
             active, gate = (on if idle == kind else None for kind in ("floating", "gated"))
             if self.iv is None:
@@ -241,7 +238,7 @@ class Crossbar:
         assert self.iv is not None
         return nonlinear.solve(self.iv, g, v, self._topology.floating(active), gate)
 
-    def noise(self, v: Array, rng: np.random.Generator) -> Array:
+    def noise(self, v: Array, rng: Generator) -> Array:
         """What the cells' noise adds to the currents (batch, cols) [A], first order in sigma.
 
         The noise of independent Gaussian cells is Gaussian in each column, with the variance sum

@@ -428,10 +428,7 @@ class Converter(ABC):
         return dataclasses.replace(self, columns=made, g_columns=g_columns)
 
     def under(
-        self,
-        condition: Condition,
-        rng: Generator | None = None,
-        retained: float | None = None,
+        self, condition: Condition, rng: Generator | None = None, retained: float | None = None
     ) -> Self:
         """This converter, as it was written, under `condition` instead of the one it is under.
 

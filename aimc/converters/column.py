@@ -186,11 +186,6 @@ class ProgrammedRamp(Converter):
         return start, after
 
     @property
-    def _start_step(self) -> Array:
-        """Signed conductance of the bias cells in the last period before the first level [S]."""
-        return (self.pulsed[1] * np.sign(self.pulses[..., 0])).sum(axis=-1)
-
-    @property
     def programmed(self) -> Array:
         """Thresholds that the cells alone make, (..., k), less what they share with the array."""
         start, steps = self._charges
@@ -231,11 +226,12 @@ class ProgrammedRamp(Converter):
         cells, bias = (
             self.device.read_sigma(g, self.age) ** 2 for g in (self.g_steps, self.g_bias)
         )
+        last = (self.pulsed[1] * np.sign(self.pulses[..., 0])).sum(axis=-1)
         skipped, variance = self._stepped(cells, bias, self.pulses**2)
         first = skipped + (bias * self.pulses[..., 0] ** 2).sum(axis=-1)
         return Circuit(
             self.schedule,
-            start_step=float(np.mean(self._start_step)) * volts,
+            start_step=float(np.mean(last)) * volts,
             c_array=self.site.c_array, c_ramp=self.c_fb,
             steps=steps * volts, sigma_steps=np.sqrt(variance),
             sigma_start=float(np.sqrt(np.mean(first))), g_ramp=float(np.mean(self._attached)),

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from aimc.converters.base import ADC, Lead, Site
-from aimc.converters.calibration import CALIBRATIONS, calibrated
+from aimc.converters.calibration import calibrated
 from aimc.converters.column import ProgrammedRamp
 from aimc.converters.design import Design, bias_design
 from aimc.curves import Curve, curve
-from aimc.errors import as_a, as_rng, must
+from aimc.errors import as_a, as_rng
 from aimc.parts.device import Device
-from aimc.parts.fields import choice, count, part, quantity
+from aimc.parts.fields import choice, count, descriptions, part, quantity
 from aimc.parts.registry import registered
 from aimc.parts.wires import Wires
 
@@ -93,9 +93,8 @@ class RampADC(ADC[ProgrammedRamp]):
         as_a("made", made, ProgrammedRamp)
         as_rng(rng)
         method = self.calibration if method is None else method
-        if method not in CALIBRATIONS:
-            raise must("method", f"be one of {', '.join(CALIBRATIONS)}", f"is {method!r}")
-        return calibrated(made, rng, method)
+        known = descriptions(RampADC)["calibration"]
+        return calibrated(made, rng, known.check("method", method))
 
     def _repaired(self, g: Array, targets: Array, device: Device, rng: Generator) -> Array:
         """Cells (..., cells) with the spares in the place of those found stuck, in their order."""

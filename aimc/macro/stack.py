@@ -272,17 +272,13 @@ class Stack:
         """Cells of array and ramp columns."""
         return self.crossbar.g.size + sum(ramp.cells for ramp in self.converters)
 
-    @property
-    def _above(self) -> str:
-        count = len(self.crossbar.arrays)
-        return f" of {count} arrays above each other" if count > 1 else ""
-
     def lines(self) -> list[tuple[str, str]]:
         """What is to be said of it, by name."""
-        g = self.crossbar.g
+        g, count = self.crossbar.g, len(self.crossbar.arrays)
+        above = f" of {count} arrays above each other" if count > 1 else ""
         said = [
             ("array", f"{self.shape[0]} x {self.shape[1]} weights in {g.shape[0]} x {g.shape[1]} "
-                      f"cells{self._above}"),
+                      f"cells{above}"),
             ("conductance", f"{show(g.min(), 'S')} to {show(g.max(), 'S')}, "
                             f"w_max {self.w_max:.4g}"),
             ("integrator", f"C_fb {show(self.c_array, 'F')}, gain over the ramp's {self.gain:.4g}"),

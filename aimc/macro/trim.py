@@ -45,12 +45,7 @@ class Fit:
 
 
 def columns(
-    macro: Macro,
-    w: Any,
-    x: Any,
-    rng: Generator,
-    offset_step: float = 0.0,
-    gain_step: float = 0.0,
+    macro: Macro, w: Any, x: Any, rng: Generator, offset_step: float = 0.0, gain_step: float = 0.0
 ) -> tuple[Macro, Fit]:
     """`macro` with the gain and offset of every column trimmed, and what was found.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field
 from typing import Any, cast, get_args
 
 import numpy as np
@@ -137,7 +137,7 @@ def quantity(
     unit: str,
     meaning: str = "",
     *,
-    default: Any = dataclasses.MISSING,
+    default: Any = MISSING,
     minimum: float | None = None,
     maximum: float | None = None,
     above: float | None = None,
@@ -152,7 +152,7 @@ def quantities(
     unit: str,
     meaning: str = "",
     *,
-    default: Any = dataclasses.MISSING,
+    default: Any = MISSING,
     minimum: float | None = None,
     maximum: float | None = None,
     depth: int = 1,
@@ -164,17 +164,13 @@ def quantities(
 
 
 def count(
-    meaning: str = "",
-    *,
-    default: Any = dataclasses.MISSING,
-    minimum: int = 1,
-    maximum: int | None = None,
+    meaning: str = "", *, default: Any = MISSING, minimum: int = 1, maximum: int | None = None
 ) -> Any:
     """A field that holds a whole number; None only where that is the default."""
     return _field(Count(meaning, default is None, minimum, maximum), default=default)
 
 
-def choice(words: Any, meaning: str = "", *, default: Any = dataclasses.MISSING) -> Any:
+def choice(words: Any, meaning: str = "", *, default: Any = MISSING) -> Any:
     """A field that holds one of the words of a `Literal[...]`."""
     return _field(Choice(meaning, default is None, get_args(words)), default=default)
 
@@ -183,8 +179,8 @@ def part(
     kind: type,
     meaning: str = "",
     *,
-    default: Any = dataclasses.MISSING,
-    default_factory: Any = dataclasses.MISSING,
+    default: Any = MISSING,
+    default_factory: Any = MISSING,
     optional: bool = False,
     hint: str = "",
 ) -> Any:
@@ -193,7 +189,7 @@ def part(
     return _field(what, default=default, default_factory=default_factory)
 
 
-def parts(kind: type, meaning: str = "", *, default: Any = dataclasses.MISSING) -> Any:
+def parts(kind: type, meaning: str = "", *, default: Any = MISSING) -> Any:
     """A field that holds a tuple of parts of that kind."""
     return _field(Link(meaning, False, kind, True, ""), default=default)
 
