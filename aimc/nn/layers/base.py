@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
@@ -44,6 +44,8 @@ class AnalogLayer(torch.nn.Module, OnArrays):
     span follows from the weights (see `linear_range`). twins: what training reads where there are
     no chips yet, by the names of arrays.
     """
+
+    options: ClassVar[tuple[str, ...]] = ("x_scale", "y_range")
 
     def _start(self, x_scale: float | None, y_range: float | None) -> None:
         for name, value in (("x_scale", x_scale), ("y_range", y_range)):
@@ -114,7 +116,7 @@ class AnalogLayer(torch.nn.Module, OnArrays):
 
     def settings(self) -> dict[str, object]:
         """What it takes beside torch's arguments, by name; None where it is left open."""
-        return {"x_scale": self.x_scale, "y_range": self.y_range}
+        return {name: getattr(self, name) for name in self.options}
 
     def extra_repr(self) -> str:
         """torch's summary, what it does not have, and the hardware that holds the layer."""

@@ -74,15 +74,14 @@ class LSTM(Recurrent, torch.nn.LSTM):
     tanh ramp of its own for each cell, written through the same device, with ideal comparators.
     """
 
+    options = (*Recurrent.options, "cell_tanh")
+
     def __init__(self, *args: Any, cell_tanh: str = "digital", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if cell_tanh not in CELL_TANH:
             raise must("cell_tanh", "be 'digital' or 'ramp'", f"is {cell_tanh!r}")
         self.cell_tanh = cell_tanh
         self.ramps: dict[str, Converter] = {}
-
-    def settings(self) -> dict[str, object]:
-        return {**super().settings(), "cell_tanh": self.cell_tanh}
 
     def program(
         self, hardware: Hardware, rng: np.random.Generator, dtype: torch.dtype = torch.float64
@@ -173,14 +172,13 @@ class GRU(Recurrent, torch.nn.GRU):
     Takes torch.nn.GRU's other arguments. x_scale, and y_range for the two parts: see `AnalogLayer`.
     """
 
+    options = (*Recurrent.options, "reset")
+
     def __init__(self, *args: Any, reset: str = "after", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if reset not in ("after", "before"):
             raise must("reset", "be 'after' or 'before'", f"is {reset!r}")
         self.reset = reset
-
-    def settings(self) -> dict[str, object]:
-        return {**super().settings(), "reset": self.reset}
 
     def cell_matrices(self, end: str, inputs: Sources) -> dict[str, Matrix]:
         h = ("h", self.hidden_size)
