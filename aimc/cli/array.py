@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from aimc.cli import show
 from aimc.cli.options import Simulate
 from aimc.curves import curve as named_curve
 from aimc.macro import Macro
+from aimc.parts.wires import Wires
 
 
 def simulate(given: Simulate) -> None:
@@ -97,9 +99,11 @@ def _print(macro: str, result: dict[str, Any]) -> None:
 
 
 def _lost(macro: Macro) -> float:
-    """Share of the current that wire resistance takes when every row is driven."""
-    v = _every_row_on(macro)
-    return float(1.0 - macro.crossbar.read(v).sum() / (v @ macro.crossbar.g).sum())
+    """Share of the current of the same cells without wires that wire resistance takes when every
+    row is driven."""
+    v, crossbar = _every_row_on(macro), macro.crossbar
+    bare = dataclasses.replace(crossbar, wires=Wires(idle=crossbar.wires.idle))
+    return float(1.0 - crossbar.read(v).sum() / bare.read(v).sum())
 
 
 def _every_row_on(macro: Macro) -> np.ndarray:

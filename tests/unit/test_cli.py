@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 import aimc
 from aimc import cards
 from aimc.cli import app
+from aimc.parts.wires import Wires
 
 run = CliRunner().invoke
 
@@ -83,6 +84,16 @@ def test_brackets_and_colons_of_a_card_are_text(tmp_path):
     printed = ok("cards", path).stdout
     assert about in printed
     assert "[/] of [bold]us" in printed
+
+
+def test_no_wires_lose_no_current_whatever_the_cells(tmp_path):
+    """Nonlinear cells carry more than their slope at 0 V says, which is no loss in wires."""
+    path = tmp_path / "bare.toml"
+    hardware = aimc.load("taox-1t1r-128-nonlinear").replace(rows=16, cols=4)
+    path.write_text(cards.dump(hardware.replace(wires=Wires()), source="us"))
+    assert json.loads(ok("simulate", path, "--json").stdout)["current_lost"] == 0
+    path.write_text(cards.dump(hardware, source="us"))
+    assert 0 < json.loads(ok("simulate", path, "--json").stdout)["current_lost"] < 0.02
 
 
 def test_simulate_of_ideal_hardware_errs_by_quantisation_only():
