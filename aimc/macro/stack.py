@@ -178,8 +178,9 @@ class Stack:
         """By what factor cells at conductances `g` hold the weights that were written: of least
         squares, as reads of known activations would find it."""
         mapping, device = self.hardware.mapping, self.hardware.device
+        name = said(mapping, "to_weight")
         now, then = (
-            as_array(said(mapping, "to_weight"), mapping.to_weight(each, device, self.w_max))
+            as_array(name, mapping.to_weight(each, device, self.w_max), self.shape)
             for each in (g, self.g_written)
         )
         kept, power = float(np.vdot(now, then)), float(np.vdot(then, then))
