@@ -186,3 +186,18 @@ def test_what_other_lines_carry_back_is_of_second_order(drive, sense, rng):
         )
     assert np.all(np.array(missed[1]) < np.maximum(np.array(missed[0]) / 12, 2e-6))
     assert max(missed[0]) < 1e-2
+
+
+@pytest.mark.parametrize(("n", "ohm", "ratio"), [(32, 0.35, 1.0), (64, 3.0, 1.2)])
+def test_what_the_first_order_leaves_out_between_columns(n, ohm, ratio, rng):
+    """A cell that draws more leaves less for its row's others: each column varies as it should, but
+    their sum varies too much, by what `Wires` says."""
+    g, v = rng.uniform(2e-6, 150e-6, (n, n)), rng.uniform(0, 0.2, (1, n))
+    sums, columns = [], []
+    for kind in ("first-order", "exact"):
+        crossbar = Crossbar(g, Wires(ohm, ohm, noise=kind), np.full(g.shape, 2.67e-6))
+        i = crossbar.read(np.repeat(v, 2000, axis=0), np.random.default_rng(1))
+        sums.append(i.sum(axis=1).std())
+        columns.append(np.sqrt(i.var(axis=0).mean()))
+    assert columns[0] / columns[1] == pytest.approx(1, abs=0.02)
+    assert sums[0] / sums[1] == pytest.approx(ratio, abs=0.06)
