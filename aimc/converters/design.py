@@ -23,6 +23,8 @@ MISSING = 0.05
 """Share of chips that may miss a code, for a design to be called resolved."""
 MOST_PULSES = 15
 """Clock periods that a bias cell may be on before the first level, in a multi-point calibration."""
+MOST_SHARES = 1000
+"""Cells that the largest step may be made of."""
 _TRIED = 1024  # cells whose write errors are looked at
 
 
@@ -50,31 +52,40 @@ class Design:
     def of(cls, bits: int, ramp_cells: int | None, function: Curve, device: Device) -> Design:
         """The design of the fewest cells a step.
 
-        The largest step is one cell at g_max. Where the smallest would then fall below g_min, or
-        where more ramp cells are asked for than steps and the smallest would drown in its error,
-        the larger steps are shared by more cells, which makes every step larger.
+        The largest step is one cell at g_max, or as near as lets every step be made of n cells
+        within n g_min to n g_max. Where none does, or where more ramp cells are asked for than
+        steps and the smallest would drown in its error, the larger steps are shared by more cells,
+        which makes every step larger. Where the cells there are do not fit, the steps are as small
+        as they can be.
         """
         widths = np.diff(function.thresholds(bits))
         ratio = float(widths.max() / widths.min()) if widths.size else 1.0
-        shares = max(1, math.ceil(device.g_min * ratio / device.g_max - 1e-9))
-        design = cls._shared(bits, ramp_cells, function, device, shares)
-        while not design.resolved and design.cells < (ramp_cells or 0):
+        design, shares = None, max(1, math.ceil(device.g_min * ratio / device.g_max - 1e-9))
+        while design is None or (not design.resolved and design.cells < (ramp_cells or 0)):
+            scales = _scales(widths, device, shares)
+            if scales is not None:
+                larger = cls._scaled(bits, ramp_cells, function, device, scales[1])
+                if design is None and not larger.fits:
+                    return cls._scaled(bits, ramp_cells, function, device, scales[0])
+                if design is not None and larger.cells > (ramp_cells or 0):
+                    break
+                design = larger
+            elif shares > MOST_SHARES:
+                raise must(
+                    "curve", "have steps of whole cells",
+                    f"{function.name} at {bits} bits has none on {show(device.g_min, 'S')} to "
+                    f"{show(device.g_max, 'S')}", "Use a device with a larger on/off ratio.",
+                )  # fmt: skip
             shares += 1
-            larger = cls._shared(bits, ramp_cells, function, device, shares)
-            if larger.cells > (ramp_cells or 0):
-                break
-            design = larger
         return design
 
     @classmethod
-    def _shared(
-        cls, bits: int, ramp_cells: int | None, function: Curve, device: Device, shares: int
+    def _scaled(
+        cls, bits: int, ramp_cells: int | None, function: Curve, device: Device, scale: float
     ) -> Design:
-        """The design whose largest step is made of so many cells."""
+        """The design with a conductance of `scale` for a pre-activation step of one."""
         theta = function.thresholds(bits)
-        widths = np.diff(theta)
-        scale = shares * device.g_max / widths.max() if widths.size else device.g_max
-        steps = widths * scale
+        steps = np.diff(theta) * scale
         counts = np.maximum(np.ceil(steps / device.g_max - 1e-9), 1).astype(np.int64)
         start, sigma = float(theta[0] * scale), _write_error(device, steps / counts)
         return cls(
@@ -128,7 +139,7 @@ class Design:
                 f"{self.curve.name} at {self.bits} bits has steps in the ratio "
                 f"{self.ratio:.4g}, which needs {self.cells} cells of {self.device.g_min:g} to "
                 f"{self.device.g_max:g} S",
-                "Use fewer bits, more ramp_cells, or a device with a larger on/off ratio.",
+                f"Use a device with a larger on/off ratio, or {' or '.join(self.proposals())}.",
             )
 
     def proposals(self) -> list[str]:
@@ -137,11 +148,11 @@ class Design:
             return []
         found = []
         for bits in range(self.bits - 1, 0, -1):
-            other = Design.of(bits, None, self.curve, self.device)
+            other = Design.of(bits, self.ramp_cells, self.curve, self.device)
             if other.fits and other.resolved:
                 found.append(f"{bits} bits, smallest step {show(other.smallest, 'S')}")
                 break
-        more = Design.of(self.bits, 2**16, self.curve, self.device)
+        more = self if self.resolved else Design.of(self.bits, 2**16, self.curve, self.device)
         if more.resolved:
             found.append(f"ramp_cells={more.cells}, up to {more.counts.max()} of them a step")
         if not self.resolved:
@@ -183,6 +194,34 @@ class Design:
         if not self.resolved:
             lines.append(f"not resolved     more than {MISSING:g} of the chips miss a code")
         return "\n".join([*lines, *(f"instead          {each}" for each in self.proposals())])
+
+
+def _scales(widths: Array, device: Device, shares: int) -> tuple[float, float] | None:
+    """The scale of the fewest cells and the largest with which the largest of the steps `widths`
+    (k,) takes `shares` cells and every step n of its own, within n g_min to n g_max; None where
+    none does."""
+    if not widths.size:
+        return device.g_max, device.g_max
+    g_min, g_max = device.g_min, device.g_max
+    low, high = (n * g_max / widths.max() for n in (shares - 1, shares))
+    low, high = low * (1 + 1e-9), high * (1 + 1e-12)
+    gaps = math.ceil(min(g_min / max(g_max - g_min, 1e-12 * g_max), shares))
+    n = np.arange(gaps + 1)[:, None]
+    below, above = (n * g_max / widths).ravel(), ((n + 1) * g_min / widths).ravel()
+
+    def beyond(scale: float, up: bool) -> float:
+        while low <= scale <= high:
+            between = (below <= scale * (1 - 1e-9)) & (scale * (1 + 1e-9) < above)
+            if not between.any():
+                return scale
+            scale = float(above[between].max() if up else below[between].min())
+        return math.nan
+
+    least, largest = beyond(low, True), beyond(high / (1 + 1e-12), False)
+    if math.isnan(largest):
+        return None
+    cells = np.maximum(np.ceil(least * widths / g_max - 1e-9), 1)  # as many, but full
+    return float((cells * g_max / widths).min()), largest
 
 
 def _write_error(device: Device, g: Array) -> Array:
@@ -243,7 +282,28 @@ def bias_targets(start: float, cells: int, device: Device) -> Array:
     if full:
         targets[:full] = (need - trim) / full
     targets[-1] = reachable(np.array(trim), device)
-    return np.copysign(targets, start)
+    if abs(targets.sum() - need) > 1e-9 * g_max or 0 < targets[0] < device.g_min * (1 - 1e-9):
+        targets = _balanced(need, cells, device, targets)
+    return np.copysign(targets, np.sign(targets) * start)
+
+
+def _balanced(need: float, cells: int, device: Device, otherwise: Array) -> Array:
+    """Signed targets (cells,) that sum to `need`, some cells pulsed against the others, all as far
+    within their range as can be; `otherwise` where none do."""
+    found, room = otherwise, 0.0
+    for used in range(1, cells + 1):
+        for down in range(used):
+            least = (used - down) * device.g_min - down * device.g_max
+            share = (need - least) / (used * (device.g_max - device.g_min))
+            if min(share, 1.0 - share) > room + 1e-9:
+                room = min(share, 1.0 - share)
+                part = share * (device.g_max - device.g_min)
+                found = np.zeros(cells)
+                found[cells - used :] = device.g_min + part
+                found[cells - used : cells - used + down] = part - device.g_max
+        if room >= 0.25:
+            break
+    return found
 
 
 def reachable(g: Array, device: Device) -> Array:
