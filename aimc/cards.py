@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import tomllib
 from dataclasses import MISSING, Field, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -65,7 +64,7 @@ def read(card: str | Path) -> Card:
     """As `load`, with what the card says about itself and the source of each number."""
     file = _find("hardware", card, Path())
     entries: list[Entry] = []
-    table = _parse(file)
+    table = shipped.toml(file)
     hardware = _build(Hardware, {"name": file.stem, **table}, "", file, entries)
     return Card(hardware, hardware.about, tuple(entries))
 
@@ -114,18 +113,11 @@ def _find(folder: str, card: str | Path, beside: Path) -> Path:
     return path
 
 
-def _parse(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise CardError(f"{file.name}: must be a TOML file, but {error}.") from error
-
-
 def _part(kind: type[Part], value: Any, where: str, file: Path, entries: list[Entry]) -> Any:
     """The part of that kind at `where`: a table of this card, or the name of a card of its own."""
     if isinstance(value, str) and kind.folder:
         own, inside = _find(kind.folder, value, file.parent), []
-        table = _parse(own)
+        table = shipped.toml(own)
         named_ = "name" in {f.name for f in fields(kind)}
         part = _part(kind, {"name": own.stem, **table} if named_ else table, "", own, inside)
         entries += [replace(e, table=".".join(filter(None, (where, e.table)))) for e in inside]

@@ -60,12 +60,13 @@ def simulate(given: Simulate) -> None:
     else:
         _print(str(macro), result)
     if out is not None:
-        first = macro.macros[0]
+        first, name = macro.macros[0], hardware.name
+        ramp, standing = first.ramps[0][1], first.crossbar.solve(_every_row_on(first))
         figures = {
             "conductance-map": plots.conductance_map(first),
-            "voltage-map": plots.voltage_map(first.crossbar.solve(_every_row_on(first))),
-            "transfer-curve": plots.transfer_curve(first.ramps[0][1]),
-            "ramp-levels": plots.ramp_levels(first.ramps[0][1]),
+            "voltage-map": plots.voltage_map(standing, label=f"{name}, {first.condition}"),
+            "transfer-curve": plots.transfer_curve(ramp, name),
+            "ramp-levels": plots.ramp_levels(ramp, name),
         }
         made = show.figures(out, figures)
         show.wrote(*made, show.write_text(out / "simulate.json", text + "\n"))

@@ -47,6 +47,12 @@ class Case:
         names = ("card", "bits", "training", "effects", "hours")
         return {name: getattr(self, name) for name in names}
 
+    @property
+    def title(self) -> str:
+        """All of that in words."""
+        age = [] if self.hours is None else [f"{self.hours:g} h old"]
+        return ", ".join((self.card, f"{self.bits} bits", self.training, self.effects, *age))
+
 
 class Run:
     """A run of a benchmark: its models, the chips that they are programmed into, and its record.

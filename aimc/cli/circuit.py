@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,21 @@ import typer
 from aimc import cards, spice
 from aimc.cli import array, show
 from aimc.cli.options import Check, Netlist
+from aimc.converters.imperfections import FiniteGain
+from aimc.converters.ramp import RampADC
 from aimc.curves import curve as named_curve
 from aimc.macro import Macro
 
 
 def _programmed(given: Netlist | Check) -> tuple[Macro, np.ndarray]:
-    """A macro of random weights, and inputs (batch, rows) for it."""
+    """A macro of random weights, and inputs (batch, rows) for it. Its own amplifiers have the gain
+    that is asked for, so that circuit and macro are one."""
     hardware = cards.load(given.card).replace(rows=given.rows, cols=given.cols)
+    adc = hardware.adc
+    if given.gain is not None and isinstance(adc, RampADC):
+        flaws = (*adc.imperfections, FiniteGain(given.gain))
+        rest = adc.t_rest or adc.t_step / 4  # the deck's own, where a ramp does not lag
+        hardware = hardware.replace(adc=dataclasses.replace(adc, imperfections=flaws, t_rest=rest))
     function = named_curve(given.curve)
     rng = np.random.default_rng(given.seed)
     w, x = array.drawn(rng, given.rows, given.cols, given.batch, given.curve)
@@ -45,7 +54,7 @@ def check(given: Check) -> None:
         show.folder(given.out)
     macro, x = _programmed(given)
     v = macro.hardware.driver.drive(x)
-    netlist = spice.netlist(macro, x, gain=given.gain, seed=given.seed)
+    netlist = spice.netlist(macro, x, seed=given.seed)
     standing = spice.netlist(macro, x, analysis="op", seed=given.seed)
     at_rest = spice.compare(macro.crossbar.solve(v), standing.run())
     found = netlist.run()
@@ -58,8 +67,11 @@ def check(given: Check) -> None:
     if given.json:
         typer.echo(record)
     else:
-        typer.echo(f"operating point, {given.batch} inputs\n{at_rest}\n")
-        typer.echo(f"conversion, {given.batch} inputs\n{converted}")
+        gain = "ideal amplifiers" if given.gain is None else f"amplifiers of gain {given.gain:g}"
+        typer.echo(f"{macro.hardware.name or 'unnamed'}, {macro.condition}, {gain}\n")
+        inputs = show.count(given.batch, "input")
+        typer.echo(f"operating point, {inputs}\n{at_rest}\n")
+        typer.echo(f"conversion, {inputs}\n{converted}")
     if (out := given.out) is not None:
         from aimc import plots
 
@@ -72,5 +84,5 @@ def check(given: Check) -> None:
 
 
 def _settings(macro: Macro, given: Netlist | Check) -> dict[str, Any]:
-    names = ("rows", "cols", "curve", "batch", "seed")
+    names = ("rows", "cols", "curve", "batch", "seed", "gain")
     return show.settings(macro.hardware, **{name: getattr(given, name) for name in names})

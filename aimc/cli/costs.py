@@ -30,6 +30,9 @@ def bill(given: Cost) -> None:
     if out is not None:
         show.folder(out)
     mine = own(hardware.adc)
+    sizes = [given.inputs, given.hidden, *([given.projection] if given.projection else [])]
+    title = f"{hardware.name}, {given.model} of {' x '.join(map(str, sizes))}"
+    at_bits = f"{title}, {hardware.adc.bits} bits"
 
     def bills(with_bits: int) -> dict[str, cost.Bill]:
         h = hardware.replace(bits=with_bits)
@@ -57,6 +60,7 @@ def bill(given: Cost) -> None:
     if given.json:
         typer.echo(show.as_json(record))
     else:
+        typer.echo(f"{at_bits}, {show.count(given.steps, 'step')}\n")
         typer.echo(_text(mine, found, constants, given.model))
     if out is None:
         return
@@ -65,9 +69,9 @@ def bill(given: Cost) -> None:
         name: {str(b.bits): b.as_dict() for b in each} for name, each in swept.items()
     }
     figures = {
-        "parts": plots_cost.parts(found),
-        "timeline": plots_cost.timeline(found[mine]),
-        "efficiency": plots_cost.efficiency(swept),
+        "parts": plots_cost.parts(found, at_bits),
+        "timeline": plots_cost.timeline(found[mine], f"{at_bits}, {mine}"),
+        "efficiency": plots_cost.efficiency(swept, title),
     }
     files = show.figures(out, figures)
     files.append(show.write_text(out / "cost.json", show.as_json(record) + "\n"))

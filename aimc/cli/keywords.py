@@ -62,15 +62,15 @@ def bench(options: Speech) -> None:
         + ("" if r["hours"] is None else f"\n{r['hours']:g} h"): r["values"]
         for r in whole
     }
-    label = f"{last.card}, {last.bits} bits, {task.label}"
+    label = ", ".join((last.title, task.label))
     macro = nn.macros(run.chip(last))[0]
     ramp = macro.ramps[0][1]
     show.wrote(*run.files, *show.figures(run.path.with_suffix(""), {
         "accuracy": plots.accuracy_over_chips(accuracy, measured["test"], task.label),
         "confusion": plots.confusion_matrix(confusion, task.classes, label),
         "conductance-map": plots.conductance_map(macro),
-        "ramp-levels": plots.ramp_levels(ramp),
-        "transfer-curve": plots.transfer_curve(ramp),
+        "ramp-levels": plots.ramp_levels(ramp, last.card),
+        "transfer-curve": plots.transfer_curve(ramp, last.card),
     }))  # fmt: skip
 
 

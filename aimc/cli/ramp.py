@@ -75,8 +75,10 @@ def report(given: Ramp) -> None:
         _print(design, record)
     if given.out is not None:
         figures = {
-            "ramp": plots_ramp.inl_over_chips(ramps, shown.adc.calibration),
-            "transfer": plots_ramp.transfer_over_chips(shown),
+            "ramp": plots_ramp.inl_over_chips(ramps, shown.adc.calibration, hardware.name),
+            "transfer": plots_ramp.transfer_over_chips(
+                shown, f"{hardware.name}, {shown.adc.calibration}"
+            ),
         }
         files = show.figures(given.out, figures)
         show.wrote(*files, show.write_text(given.out / "ramp.json", text + "\n"))
@@ -134,15 +136,17 @@ def _cells(design: Design, ramp: ProgrammedRamp) -> list[dict[str, Any]]:
 def _print(design: Design, record: dict[str, Any]) -> None:
     out = show.console()
     verdict = "can be programmed" if design.resolved else "can be programmed, but codes will miss"
-    typer.echo(f"{design}\n{verdict}, with cells of {design.device.name or 'this device'}\n")
+    cells = f"with cells of {design.device.name or 'this device'}"
+    typer.echo(f"{record['card']}: {design}\n{verdict}, {cells}\n")
     rows = (
         (str(each["step"]), f"{each['from']:+.4f} to {each['to']:+.4f}", str(each["cells"]),
          quantity(each["target"], "S"), quantity(each["written"], "S"))
         for each in record["cells"]
     )  # fmt: skip
-    chip = f"one chip, {record['shown']}"
+    chip = f"one chip, {record['shown']}" + (", aged" if record["age"] else "")
     out.print(show.columns("step", "threshold", "cells", "target", chip, rows=rows))
-    out.print(f"\nworst |INL| and |DNL| of a chip [LSB], over {record['chips']} chips")
+    chips = show.count(record["chips"], "chip")
+    out.print(f"\nworst |INL| and |DNL| of a chip [LSB], over {chips}")
     if record["age"]:
         out.print(
             f"aged: {quantity(record['age'], 's')} after programming, for an array as old; "

@@ -76,6 +76,11 @@ def write_text(path: Path, text: str) -> Path:
     return path
 
 
+def count(n: int, noun: str) -> str:
+    """So many of them: "1 chip", "2 chips"."""
+    return f"{n} {noun}" + ("" if n == 1 else "s")
+
+
 def columns(*head: str, rows: Iterable[Iterable[Any]]) -> Table:
     """A table without rules."""
     table = Table(*head, box=None, padding=(0, 2, 0, 0), show_header=bool(head))

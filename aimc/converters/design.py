@@ -188,7 +188,7 @@ class Design:
             f"start            {show(abs(self.start), 'S')}, "
             f"{abs(self.start) / self.device.g_max:.3g} full cells for one clock period"
         )
-        lines.append(f"codes missing    on {self.missing:.2g} of all chips")
+        lines.append(f"codes missing    on {self.missing:.2%} of all chips")
         if not self.fits:
             lines.append(f"does not fit     {self.available} cells are there for its steps")
         if not self.resolved:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -221,13 +220,10 @@ def _load(card: str | Path) -> CostCard:
     path = Path(card)
     if path.suffix != ".toml":
         path = shipped.path("circuits") / "costs" / f"{card}.toml"
-    try:
-        table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    if not path.exists():
         known = sorted(p.stem for p in (shipped.path("circuits") / "costs").glob("*.toml"))
-        raise CardError(f"There is no cost card {card}; there are {', '.join(known)}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise CardError(f"{path.name}: must be a TOML file, but {error}.") from error
+        raise CardError(f"There is no cost card {card}; there are {', '.join(known)}.")
+    table = shipped.toml(path)
     try:
         return _card(path.stem, table)
     except (ArgumentError, TypeError, AttributeError) as error:

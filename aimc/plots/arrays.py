@@ -11,17 +11,31 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from aimc.converters import metrics
 from aimc.converters.base import Converter
+from aimc.cost.checks import several
 from aimc.crossbar import Solution
-from aimc.errors import as_a, as_array, as_count, must
+from aimc.errors import as_a, as_array, as_count, as_number, as_text, must
 from aimc.macro import Macro
-from aimc.plots.style import BLUE, GREEN, GREY, ORANGE, around, new_figure, open_axes, panels
+from aimc.plots.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    around,
+    heading,
+    new_figure,
+    open_axes,
+    panels,
+    several_of,
+)  # fmt: skip
 from aimc.spice import Conversion
 from aimc.units import show
 
 
 def conductance_map(macro: Macro) -> Figure:
     """The cells of the array as they stand, and how their conductances are distributed."""
+    as_a("macro", macro, Macro, "`Hardware.program` gives one.")
     g = macro.crossbar.g * 1e6
     figure = new_figure(7.4, 3.6)
     cells, counts = figure.subplots(1, 2, width_ratios=(1.7, 1))
@@ -31,13 +45,16 @@ def conductance_map(macro: Macro) -> Figure:
     counts.hist(g.ravel(), bins=60, color=BLUE)
     counts.set(xlabel="conductance [uS]", ylabel="cells", yscale="log", title="distribution")
     open_axes(counts)
+    name = macro.hardware.name or "unnamed"
+    figure.suptitle(heading("", name, macro.condition), fontsize=10)
     return figure
 
 
-def voltage_map(solution: Solution, read: int = 0) -> Figure:
+def voltage_map(solution: Solution, read: int = 0, label: str = "") -> Figure:
     """What the wires take: voltages of the row nodes, of the column nodes, and across the cells.
 
-    read: which read of the solution. Raises ArgumentError where there is no such read.
+    read: which read of the solution; label: of what, printed in the title. Raises ArgumentError
+    where there is no such read.
     """
     as_a("solution", solution, Solution, "`Crossbar.solve` gives one.")
     as_count("read", read, 0, len(solution.v) - 1)
@@ -54,24 +71,31 @@ def voltage_map(solution: Solution, read: int = 0) -> Figure:
         figure.colorbar(image, ax=axes, label="voltage [mV]")
     power = solution.power
     lost = 1.0 - power.cells[read] / power.delivered[read] if power.delivered[read] else 0.0
-    figure.suptitle(
+    text = (
         f"{panels['row nodes'].shape[1]} x {panels['row nodes'].shape[2]} cells, "
-        f"{show(float(power.delivered[read]), 'W')} delivered, {lost:.1%} of it lost in the wires",
-        fontsize=10,
+        f"{show(float(power.delivered[read]), 'W')} delivered, {lost:.1%} of it lost in the wires"
     )
+    figure.suptitle(heading(text, label), fontsize=10)
     return figure
 
 
-def transfer_curve(ramp: Converter) -> Figure:
-    """What the converter puts out over its pre-activation, over the function it is to apply."""
+def transfer_curve(ramp: Converter, label: str = "") -> Figure:
+    """What the converter puts out over its pre-activation, over the function it is to apply.
+
+    Where each column has levels of its own, or there are many chips, every one is drawn. label:
+    whose converter it is, printed in the title.
+    """
     x = around(ramp, 2001)
-    y = ramp(x)
+    y = metrics.transfer(ramp, x).reshape(-1, x.size)
+    built = f"converter, {ramp.bits} bits"
+    built += f", {several_of(ramp, len(y))}" if len(y) > 1 else ""
     figure, (curve, error) = panels((6.4, 4.8), 2, 1, sharex=True, height_ratios=(2.2, 1))
     curve.plot(x, ramp.curve.f(x), color=GREY, lw=1.2, label=f"{ramp.curve.name}, ideal")
-    curve.step(x, y, color=BLUE, lw=1.2, where="mid", label=f"converter, {ramp.adc.bits} bits")
-    curve.set(ylabel="output", title="Transfer curve of the programmed ramp")
+    for k, each in enumerate(y):
+        curve.step(x, each, color=BLUE, lw=1.2, where="mid", label="" if k else built)
+    curve.set(ylabel="output", title=heading(ramp.curve.name, label, ramp.condition))
     curve.legend(frameon=False, loc="upper left")
-    error.plot(x, (y - ramp.curve.f(x)) / ramp.lsb, color=ORANGE, lw=0.8)
+    error.plot(x, (y - ramp.curve.f(x)).T / ramp.lsb, color=ORANGE, lw=0.8)
     error.axhspan(-0.5, 0.5, color=GREY, alpha=0.18, lw=0, label="quantisation, +-0.5 LSB")
     error.set(xlabel="pre-activation", ylabel="error [LSB]")
     low, high = error.get_ylim()
@@ -80,20 +104,25 @@ def transfer_curve(ramp: Converter) -> Figure:
     return figure
 
 
-def ramp_levels(ramp: Converter) -> Figure:
-    """The ramp's levels as built beside the ideal ones, with INL and DNL."""
+def ramp_levels(ramp: Converter, label: str = "") -> Figure:
+    """The converter's levels as built beside the ideal ones, with INL and DNL; of every column
+    that has levels of its own, and of every chip. label: whose, printed in the title."""
+    as_a("ramp", ramp, Converter)
     ideal = ramp.curve.thresholds(ramp.bits) * (ramp.gain * ramp.common) * 1e3
     code = np.arange(1, ideal.size + 1)
     figure, (levels, errors) = panels((6.4, 4.8), 2, 1, sharex=True, height_ratios=(1.6, 1))
     levels.plot(code, ideal, color=GREY, lw=1.2, label="ideal")
-    levels.plot(code, ramp.levels * 1e3, "o", color=BLUE, ms=3.5, label="as programmed")
-    levels.set(
-        ylabel="ramp level [mV]", title=f"Ramp for {ramp.curve.name} at {ramp.adc.bits} bits"
-    )
+    built = ramp.levels.reshape(-1, ideal.size)
+    many = f", {several_of(ramp, len(built))}" if len(built) > 1 else ""
+    first = [f"as programmed{many}", *[""] * (len(built) - 1)]
+    levels.plot(code, built.T * 1e3, "o", color=BLUE, ms=3.5, label=first)
+    text = f"{ramp.curve.name} at {ramp.bits} bits"
+    levels.set(ylabel="level [mV]", title=heading(text, label, ramp.condition))
     levels.legend(frameon=False)
     errors.axhline(0, color=GREY, lw=0.8)
-    errors.plot(code, ramp.inl(), ".-", color=BLUE, lw=1, label="INL")
-    errors.plot(code[:-1] + 0.5, ramp.dnl(), "x", color=ORANGE, ms=4, label="DNL")
+    inl, dnl = (each().reshape(len(built), -1).T for each in (ramp.inl, ramp.dnl))
+    errors.plot(code, inl, ".-", color=BLUE, lw=1, label=["INL", *first[1:]])
+    errors.plot(code[:-1] + 0.5, dnl, "x", color=ORANGE, ms=4, label=["DNL", *first[1:]])
     errors.set(xlabel="threshold", ylabel="error [LSB]")
     errors.legend(frameon=False, ncols=2)
     return figure
@@ -118,7 +147,10 @@ def conversion(result: Conversion, columns: Sequence[int] = (0,), read: int = 0)
     figure, (rows, ramps, flips) = panels((8.0, 6.6), 3, 1, sharex=True, height_ratios=(1, 2.6, 1))
     for k in range(macro.shape[0]):
         rows.plot(ns, result.waves[f"in{k}"][inside] * 1e3, color=GREY, lw=0.8, alpha=0.7)
-    rows.set(ylabel="rows [mV]", title="One conversion in ngspice")
+    rows.set(
+        ylabel="rows [mV]",
+        title=heading("one conversion in ngspice", macro.hardware.name, macro.condition),
+    )
     shown: set[str] = set()
     for n, j in enumerate(columns):
         ramp = next(ramp for where, ramp in macro.ramps if where.start <= j < where.stop)
@@ -150,6 +182,10 @@ def confusion_matrix(counts: Any, classes: Sequence[str], label: str = "") -> Fi
     label: what was measured, printed in the title. Cells show the percentage of their true class.
     Raises ArgumentError where the shape does not fit.
     """
+    rule = "hold names of classes"
+    if isinstance(classes, str) or not (classes := several("classes", classes, str, rule)):
+        raise must("classes", rule, f"is {classes!r}")
+    as_text("label", label, empty=True)
     counts = as_array("counts", counts, (len(classes), len(classes)), minimum=0)
     share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure = new_figure(6.4, 5.6)
@@ -176,8 +212,12 @@ def accuracy_over_chips(
 
     label: what the data is, printed in the title. ArgumentError where a card has no chip.
     """
-    if not accuracy or not all(len(values) for values in accuracy.values()):
-        raise must("accuracy", "hold one accuracy or more for each card", f"is {dict(accuracy)}")
+    if not isinstance(accuracy, Mapping) or not accuracy:
+        raise must("accuracy", "hold one accuracy or more for each card", f"is {accuracy!r}")
+    for values in accuracy.values():
+        as_array("accuracy", values, (None,), 0, 1)
+    as_number("float_accuracy", float_accuracy, 0, 1)
+    as_text("label", label, empty=True)
     figure, (axes,) = panels((max(4.6, 1.7 * len(accuracy) + 1.6), 4.2))
     axes.axhline(100 * float_accuracy, color=GREY, ls="--", lw=1.2, label="float model")
     for place, values in enumerate(accuracy.values()):

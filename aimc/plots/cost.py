@@ -10,13 +10,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib import ticker
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from aimc.cost import Bill
 from aimc.cost.bill import COMPONENTS
-from aimc.errors import must
-from aimc.plots.style import BLUE, GREEN, GREY, ORANGE, open_axes, panels
+from aimc.cost.checks import one_of, several
+from aimc.errors import as_a, as_count, as_flag, as_number, as_text, must
+from aimc.plots.style import BLUE, GREEN, GREY, ORANGE, by_name, heading, open_axes, panels
 
 _PURPLE, _YELLOW, _AMBER, _SKY = "#CC79A7", "#F0E442", "#E69F00", "#56B4E9"
 _COLOURS = (BLUE, ORANGE, GREEN, _PURPLE, _AMBER, _SKY, _YELLOW, GREY, "#000000")
@@ -48,19 +50,24 @@ class Point(NamedTuple):
     spread: float | None = None
 
 
-def parts(bills: Mapping[str, Bill]) -> Figure:
-    """Energy, area and latency of several bills, component by component, as stacked bars."""
-    _some(bills)
+def parts(bills: Mapping[str, Bill], label: str = "") -> Figure:
+    """Energy, area and latency of several bills, component by component, as stacked bars. label:
+    of what, printed in the title."""
+    by_name("bills", bills, Bill)
     figure, each = panels((9.6, 4.2), 1, 3)
     for axes, what in zip(each, _PANELS, strict=True):
         stack(axes, bills, what)
     handles, labels = each[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=8)
+    figure.suptitle(heading("", label), fontsize=10)
     return figure
 
 
 def stack(axes: Axes, bills: Mapping[str, Bill], what: str) -> None:
     """The "energy", "area" or "latency" of several bills as stacked bars of their components."""
+    as_a("axes", axes, Axes)
+    by_name("bills", bills, Bill)
+    one_of("what", what, _PANELS)
     scale, label = _PANELS[what]
     base = np.zeros(len(bills))
     for name in _components(bills.values()):
@@ -75,13 +82,13 @@ def stack(axes: Axes, bills: Mapping[str, Bill], what: str) -> None:
     open_axes(axes)
 
 
-def timeline(bill: Bill) -> Figure:
+def timeline(bill: Bill, label: str = "") -> Figure:
     """Which component is busy when, in a step. Phases are numbered, and listed beside.
 
     Colours tell reads of arrays, conversions and digital phases apart; the component that sets the
-    pace is dark.
+    pace is dark. label: of what, printed in the title.
     """
-    if not bill.phases:
+    if not as_a("bill", bill, Bill).phases:
         raise must("bill", "have a schedule", "has none")
     names = [n for n in _components([bill]) if any(n in p.busy for p in bill.phases)]
     end, count = bill.phases[-1].stop * 1e9, len(bill.phases)
@@ -115,6 +122,7 @@ def timeline(bill: Bill) -> Figure:
     ]
     key.text(0, 1, "\n".join(rows), va="top", fontsize=7.5, linespacing=1.35)
     key.axis("off")
+    figure.suptitle(heading("", label), fontsize=10)
     return figure
 
 
@@ -125,13 +133,14 @@ def _phase_kind(name: str) -> tuple[str, str]:
     return ("columns are converted", ORANGE) if name.endswith(": convert") else ("digital", GREEN)
 
 
-def efficiency(bills: Mapping[str, Sequence[Bill]]) -> Figure:
-    """Operations for a joule and time of a step over the bits, for several converters."""
-    _some(bills)
+def efficiency(bills: Mapping[str, Sequence[Bill]], label: str = "") -> Figure:
+    """Operations for a joule and time of a step over the bits, for several converters. label: of
+    what, printed in the title."""
+    by_name("bills", bills, Sequence)
     figure, (left, right) = panels((8.2, 3.8), 1, 2)
     for k, (name, each) in enumerate(bills.items()):
-        bits = [b.bits for b in each]
-        style = {"color": _COLOURS[k], "marker": _MARKERS[k], "ms": 5, "lw": 1.2, "label": name}
+        bits = [b.bits for b in several("bills", each, Bill, "hold bills of several bits")]
+        style = {**_look(k), "ms": 5, "lw": 1.2, "label": name}
         left.plot(bits, [b.tops_per_watt for b in each], **style)
         right.plot(bits, [b.latency * 1e9 for b in each], **style)
     left.set(xlabel="bits", ylabel="operations for energy [TOPS/W]", yscale="log")
@@ -140,6 +149,7 @@ def efficiency(bills: Mapping[str, Sequence[Bill]]) -> Figure:
         axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
         plain(axes.yaxis)
     right.legend(frameon=False, fontsize=8)
+    figure.suptitle(heading("", label), fontsize=10)
     return figure
 
 
@@ -149,8 +159,11 @@ def points(records: Iterable[Mapping[str, Any]], key: str = "mean") -> list[Poin
 
     records: what `json.load` gives of each file. key: of a row's statistics.
     """
-    found = []
-    for record in records:
+    as_text("key", key)
+    found, rule = [], "hold records that `aimc bench` wrote"
+    for record in several("records", records, Mapping, rule):
+        if not isinstance(record, Mapping) or not isinstance(record.get("rows"), Sequence):
+            raise must("records", rule, "holds one without rows")
         fullest: dict[tuple[str, int, str], str] = {}
         for row in record["rows"]:
             if "energy_per_inference" not in row:
@@ -162,6 +175,7 @@ def points(records: Iterable[Mapping[str, Any]], key: str = "mean") -> list[Poin
                 name = row["card"]
                 name += "" if row["training"] == "plain" else f", {row['training']}"
                 energy, spread = row["energy_per_inference"], row.get("std")
+                one_of("key", key, row)
                 found.append(Point(name, row["bits"], energy, row[key], spread))
     return found
 
@@ -176,17 +190,17 @@ def pareto(measured: Sequence[Point], measure: str = "accuracy", rising: bool = 
     rising: whether more is better; not so for bits a character. Bars: standard deviation over
     chips.
     """
-    _some(measured)
+    best = front(measured, rising)
+    as_text("measure", measure)
     figure, (axes,) = panels((6.4, 4.2))
     for k, name in enumerate(dict.fromkeys(p.label for p in measured)):
         own = sorted((p for p in measured if p.label == name), key=lambda p: p.energy)
         x, y = [p.energy * 1e9 for p in own], [p.value for p in own]
-        axes.errorbar(x, y, [p.spread or 0.0 for p in own], fmt=_MARKERS[k % 7], ms=6, capsize=2.5,
-                      color=_COLOURS[k % 9], elinewidth=1, label=name)  # fmt: skip
+        axes.errorbar(x, y, [p.spread or 0.0 for p in own], ls="", ms=6, capsize=2.5,
+                      elinewidth=1, label=name, **_look(k))  # fmt: skip
         for p in own:
             axes.annotate(f"{p.bits} b", (p.energy * 1e9, p.value), (6, 5 if k % 2 else -12),
                           textcoords="offset points", fontsize=8)  # fmt: skip
-    best = front(measured, rising)
     axes.step([p.energy * 1e9 for p in best], [p.value for p in best], where="post", color=GREY,
               lw=1, ls="--", zorder=0, label="nothing better for less")  # fmt: skip
     axes.margins(x=0.08, y=0.08)
@@ -196,8 +210,9 @@ def pareto(measured: Sequence[Point], measure: str = "accuracy", rising: bool = 
     return figure
 
 
-def plain(axis: Any) -> None:
+def plain(axis: Axis) -> None:
     """Numbers as they are on a logarithmic axis, on its few ticks, not as powers."""
+    as_a("axis", axis, Axis)
     low, high = axis.get_view_interval()
     some = (1.0, 2.0, 5.0) if high / low < 300 else (1.0,)
     subs = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0) if high / low < 10 else some
@@ -208,6 +223,15 @@ def plain(axis: Any) -> None:
 
 def front(measured: Sequence[Point], rising: bool = True) -> list[Point]:
     """Those that no other equals or beats for less energy, in rising energy."""
+    as_flag("rising", rising)
+    rule = "hold one or more points"
+    if isinstance(measured, Point) or not (measured := several("measured", measured, Point, rule)):
+        raise must("measured", rule, f"is {measured!r}")
+    for p in measured:
+        as_text("measured", p.label)
+        as_count("measured", p.bits)
+        as_number("measured", p.energy, above=0)
+        as_number("measured", p.value)
     best: list[Point] = []
     sign = 1.0 if rising else -1.0
     for p in sorted(measured, key=lambda p: (p.energy, -sign * p.value)):
@@ -222,6 +246,5 @@ def _components(bills: Iterable[Bill]) -> list[str]:
     return [name for name in COMPONENTS if name in present]
 
 
-def _some(given: Any) -> None:
-    if not len(given):
-        raise must("bills", "hold one or more", "is empty")
+def _look(k: int) -> dict[str, Any]:
+    return {"color": _COLOURS[k % len(_COLOURS)], "marker": _MARKERS[k % len(_MARKERS)]}

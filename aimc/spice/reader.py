@@ -52,7 +52,7 @@ def read(netlist: str | Path) -> Crossbar:
 
 def _text(path: str | Path) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         raise SpiceError(f"`{path}` must be a netlist, but {error}.", "import") from error
 

@@ -126,7 +126,7 @@ def _joined(line: str, apart: bool) -> str:
 def read(path: Path, rule: str = "be a text file or a folder") -> str:
     """The text in a file that must `rule`; DataError where it is none in UTF-8."""
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise DataError(f"{path} must {rule}, but cannot be read ({error.strerror}).") from error
     except UnicodeDecodeError as error:

@@ -218,9 +218,19 @@ def test_check_takes_several_inputs_whatever_idle_rows_do(idle, tmp_path):
     assert record["conversion"]["codes"]["values"] == 4 * 4
 
 
-def test_check_leaves_with_status_1_where_they_differ():
-    args = ["check", "taox-1t1r-128", "--batch", "2", "--gain", "1e3", "--json"]
-    done = run(app, args)
+@pytest.mark.parametrize("gain", ["100", "1e3"])
+def test_check_gives_circuit_and_macro_the_same_amplifiers(gain):
+    done = run(app, ["check", "taox-1t1r-128", "--batch", "2", "--gain", gain])
+    assert done.exit_code == 0, done.output
+    assert f"taox-1t1r-128, age 0 s, amplifiers of gain {float(gain):g}" in done.stdout
+
+
+def test_check_leaves_with_status_1_where_they_differ(monkeypatch):
+    made = spice.netlist
+    monkeypatch.setattr(spice, "netlist", lambda macro, x, analysis="tran", **options: made(
+        macro, x, analysis=analysis, gain=1e3 if analysis == "tran" else None, **options
+    ))  # fmt: skip
+    done = run(app, ["check", "taox-1t1r-128", "--batch", "2", "--json"])
     assert done.exit_code == 1
     record = json.loads(done.stdout)
     assert record["operating_point"]["agrees"] is True

@@ -7,12 +7,16 @@ import numpy as np
 import pytest
 
 import aimc
-from aimc import Condition, Crossbar, cards
+from aimc import Condition, Crossbar, cards, cost, plots
 from aimc.converters import SARADC, FlashADC, LinearRampADC, metrics
 from aimc.converters.base import Site
 from aimc.converters.ramp import RampADC
 from aimc.errors import AimcError
 from aimc.macro import trim
+from aimc.plots import arrays as plots_arrays
+from aimc.plots import cost as plots_cost
+from aimc.plots import ramps as plots_ramps
+from aimc.plots.style import new_figure
 
 BAD = {
     "none": None, "number": 3, "negative": -1, "nan": float("nan"), "text": "foo", "empty": (),
@@ -103,10 +107,50 @@ def calls_of_cards():
     yield "digest", cards.digest, {"hardware": HARDWARE}
 
 
+def calls_of_plots():
+    macro = HARDWARE.program(W, rng(), "tanh")
+    ramp, label = macro.ramps[0][1], {"label": "of this"}
+    axes = new_figure(2, 2).subplots()
+    axes.set_xscale("log")
+    bill = cost.bill(macro)
+    point = plots_cost.Point("a", 5, 1e-9, 0.9)
+    row = {"card": "a", "bits": 5, "training": "plain", "effects": "all", "hours": None,
+           "energy_per_inference": 1e-9, "mean": 0.9}  # fmt: skip
+    solution = macro.crossbar.solve(np.ones((1, 8)))
+    yield "conductance_map", plots.conductance_map, {"macro": macro}
+    yield "voltage_map", plots.voltage_map, {"solution": solution, "read": 0, **label}
+    for function in (plots.transfer_curve, plots.ramp_levels, plots_ramps.transfer_over_chips):
+        yield function.__name__, function, {"ramp": ramp, **label}
+    yield "conversion", plots.conversion, {"result": None}  # and `spice`
+    yield (
+        "confusion_matrix",
+        plots.confusion_matrix,
+        {"counts": np.eye(2), "classes": ("a", "b"), **label},
+    )
+    accuracy = {"accuracy": {"a": [0.5]}, "float_accuracy": 0.9, **label}
+    yield "accuracy_over_chips", plots.accuracy_over_chips, accuracy
+    yield (
+        "inl_over_chips",
+        plots_ramps.inl_over_chips,
+        {"ramps": {"a": ramp}, "shown": "a", **label},
+    )
+    yield "parts", plots_cost.parts, {"bills": {"a": bill}, **label}
+    yield "stack", plots_cost.stack, {"axes": axes, "bills": {"a": bill}, "what": "area"}
+    yield "timeline", plots_cost.timeline, {"bill": bill, **label}
+    yield "efficiency", plots_cost.efficiency, {"bills": {"a": [bill]}, **label}
+    yield "points", plots_cost.points, {"records": [{"rows": [row]}], "key": "mean"}
+    best = {"measured": [point], "rising": True}
+    yield "pareto", plots_cost.pareto, {**best, "measure": "accuracy"}
+    yield "front", plots_cost.front, best
+    yield "plain", plots_cost.plain, {"axis": axes.xaxis}
+
+
 @cache
 def doors() -> dict[str, tuple[Any, dict[str, Any]]]:
     found: dict[str, tuple[Any, dict[str, Any]]] = {}
-    for name, function, good in (*calls_of_macros(), *calls_of_cells(), *calls_of_cards()):
+    for name, function, good in (
+        *calls_of_macros(), *calls_of_cells(), *calls_of_cards(), *calls_of_plots()
+    ):  # fmt: skip
         found[name] = function, good
     for adc in ADCS:
         for name, function, good in calls_of_converters(adc):
@@ -136,6 +180,16 @@ def test_a_calibration_that_a_converter_has_not_is_refused(adc):
     if not isinstance(adc, RampADC):
         with pytest.raises(AimcError, match=f"be None for {type(adc).__name__}"):
             macro.recalibrated(rng(), "closed-loop")
+
+
+def test_every_public_figure_is_asked():
+    public = {
+        name
+        for module in (plots_arrays, plots_cost, plots_ramps)
+        for name, each in vars(module).items()
+        if callable(each) and each.__module__ == module.__name__ and name[0] != "_"
+    }
+    assert public - {"Point"} <= set(doors())
 
 
 def test_noise_of_many_columns_at_once_is_not_measured():

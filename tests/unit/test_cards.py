@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import aimc
-from aimc import cards, shipped
+from aimc import cards, cost, shipped
 from aimc.errors import CardError
 from aimc.parts.device import StuckAt
 from aimc.parts.ivcurve import Cubic, Tabulated
@@ -54,6 +54,15 @@ t_step = "1 ns"
 bias_cells = 5
 source = {bits = "b", t_step = "t", bias_cells = "c"}
 """
+
+
+def test_a_byte_order_mark_is_no_part_of_a_card(tmp_path):
+    circuits = shipped.path("circuits")
+    for kind, load in (("hardware", cards.load), ("costs", cost.load)):
+        for file in (circuits / kind).glob("*.toml"):
+            marked = tmp_path / file.name
+            marked.write_text(file.read_text(encoding="utf-8"), encoding="utf-8-sig")
+            assert load(marked) == load(file)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 import aimc
-from aimc import cards
+from aimc import cards, shipped
 from aimc.cli import app
 from aimc.parts.wires import Wires
 
@@ -126,6 +126,17 @@ def test_simulate_writes_figures_and_json(tmp_path):
         "simulate.json",
     }
     assert json.loads((tmp_path / "new" / "simulate.json").read_text())["card"] == "taox-1t1r-128"
+
+
+@pytest.mark.parametrize(
+    "adc", sorted(p.stem for p in (shipped.path("circuits") / "adcs").iterdir())
+)
+def test_simulate_draws_every_converter_card(adc, tmp_path):
+    card = tmp_path / "mine.toml"
+    source = (shipped.path("circuits") / "hardware" / "taox-1t1r-128.toml").read_text()
+    card.write_text(source.replace('adc = "ramp-5bit"', f'adc = "{adc}"'))
+    ok("simulate", card, "--rows", 8, "--cols", 3, "--batch", 2, "--out", tmp_path / "out")
+    assert len(list((tmp_path / "out").glob("*.png"))) == 4
 
 
 def test_simulate_tiles_a_large_matrix():

@@ -8,7 +8,12 @@ import pytest
 
 import aimc
 from aimc import plots
+from aimc.converters.base import ADC
+from aimc.converters.ramp import RampADC
+from aimc.curves import CURVES
 from aimc.errors import ArgumentError
+from aimc.parts import registry
+from aimc.plots import ramps as plots_ramps
 
 CLASSES = ("yes", "no", "silence")
 
@@ -53,7 +58,7 @@ def test_ramp_levels_shows_built_beside_ideal(ramp):
     np.testing.assert_allclose(built, ramp.levels * 1e3)
     np.testing.assert_allclose(built, ideal, atol=1e-9)
     np.testing.assert_allclose(np.asarray(figure.axes[1].lines[1].get_ydata()), ramp.inl())
-    assert "ramp level [mV]" in labels(figure)
+    assert "level [mV]" in labels(figure)
 
 
 def test_one_bit_ramp_can_be_drawn(macro):
@@ -79,8 +84,40 @@ def test_accuracy_over_chips_shows_every_chip():
         np.testing.assert_allclose(np.asarray(line.get_ydata()), percent)
     assert figure.axes[0].get_title() == "the data"
     for empty in ({}, {"one": []}):
-        with pytest.raises(ArgumentError, match="`accuracy` must hold"):
+        with pytest.raises(ArgumentError, match="`accuracy` must"):
             plots.accuracy_over_chips(empty, 0.9)
+
+
+@pytest.mark.parametrize("kind", registry.named(ADC).values())
+def test_every_figure_draws_every_converter_and_curve(kind):
+    """One column of a converter, many columns of a macro, and many chips; old ones too."""
+    cells = aimc.load("taox-1t1r-128").device
+    hardware = aimc.load("ideal-5bit").replace(rows=6, cols=3, adc=kind(), device=cells)
+    for curve in CURVES:
+        rng = np.random.default_rng(0)
+        macro = hardware.program(rng.normal(0, 0.3, (6, 3)), rng, curve)
+        alone = kind().program(curve, cells, rng)
+        chips = kind().program(curve, cells, rng, chips=4)
+        for made, count in ((macro.ramps[0][1], 3), (alone, 1), (chips, 4)):
+            lines = count if made.levels.ndim > 1 else 1
+            figure = plots.transfer_curve(made, "a card")
+            assert len(figure.axes[0].lines) == 1 + lines
+            assert figure.axes[0].get_title().startswith(f"a card, {made.curve.name}")
+            assert len(plots.ramp_levels(made).axes[0].lines) == 1 + lines
+            assert plots_ramps.transfer_over_chips(made).axes
+            assert plots_ramps.inl_over_chips({"one": made, "two": made}).axes
+
+
+def test_a_figure_names_its_state_and_counts_what_it_shows():
+    hardware = aimc.load("taox-1t1r-128-aged")
+    made = RampADC().program("tanh", hardware.device, np.random.default_rng(0), chips=1)
+    old = made.under(aimc.Condition(hardware.age), np.random.default_rng(0))
+    figure = plots_ramps.inl_over_chips({"one-point": old}, label="a card")
+    assert figure.axes[0].get_title() == "a card, tanh at 5 bits, age 86.4 ks"
+    assert figure.axes[1].get_title("left").startswith("one-point, age 86.4 ks: ")
+    assert "mean of 1 chip" in figure.axes[1].get_legend_handles_labels()[1]
+    macro = hardware.replace(rows=4, cols=2).program(np.eye(4, 2), np.random.default_rng(0))
+    assert plots.conductance_map(macro).get_suptitle() == f"{hardware.name}, age 86.4 ks"
 
 
 @pytest.mark.parametrize("suffix", ["png", "pdf", "svg"])

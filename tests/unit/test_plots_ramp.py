@@ -21,7 +21,7 @@ def test_inl_over_chips_shows_the_levels_and_the_mean(ramp):
     dots, mean = (np.asarray(figure.axes[k].lines[1 - k].get_ydata()) for k in (0, 1))
     np.testing.assert_allclose(dots, ramp.levels[0] * 1e3)
     np.testing.assert_allclose(mean, ramp.inl().mean(axis=0))
-    with pytest.raises(ArgumentError, match="one ramp or more"):
+    with pytest.raises(ArgumentError, match="one or more by name"):
         plots_ramp.inl_over_chips({})
 
 
