@@ -13,6 +13,8 @@ except ImportError as _error:  # pragma: no cover
 
     raise MissingExtra("torch", "torch") from _error
 
+from aimc.nn.checkpoint import load as load
+from aimc.nn.checkpoint import save as save
 from aimc.nn.layers.base import AnalogLayer as AnalogLayer
 from aimc.nn.layers.linear import Linear as Linear
 from aimc.nn.layers.rnn import GRU as GRU

@@ -8,16 +8,79 @@ import os
 import re
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
 from aimc.errors import DataError, as_path, must
+from aimc.nn.convert import check, layers
+from aimc.nn.layers.base import as_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from torch import Tensor
+
+    Model = TypeVar("Model", bound=torch.nn.Module)
+
+
+def save(model: torch.nn.Module, path: str | Path, about: Mapping[str, str] | None = None) -> None:
+    """Write the state_dict of a float `model` and what `nn.calibrate` noted in it, for `load`.
+
+    A safetensors file, whole or not at all. about: text that joins its metadata. Raises
+    ArgumentError where `model` is programmed, or the file cannot be written.
+    """
+    check(model)
+    if any(layer.chips for _, layer in layers(model)):
+        raise must(
+            "model", "be in floating point to be saved", "is programmed",
+            "Save the model that it was made of and its seed, which give the same chip; "
+            "`torch.save(chip, path)` keeps a chip itself.",
+        )  # fmt: skip
+    ranges = {
+        name: as_ranges(vars(module)["aimc_ranges"])
+        for name, module in model.named_modules()
+        if vars(module).get("aimc_ranges")
+    }
+    tensors = {name: value.detach().clone() for name, value in model.state_dict().items()}
+    write(path, tensors, {**(about or {}), "ranges": json.dumps(ranges)})
+
+
+def load(model: Model, path: str | Path) -> Model:
+    """Weights, buffers and calibrated ranges of a file of `save`, put into `model`; returns it.
+
+    Raises DataError where the file is missing, damaged, or of another model.
+    """
+    check(model)
+    tensors, about = read(path)
+    try:
+        fill(model, tensors, about["ranges"])
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+        rule = "must be a checkpoint of this model, written by `nn.save`"
+        raise DataError(f"{path} {rule}, but is not ({error}).") from error
+    return model
+
+
+def fill(model: torch.nn.Module, tensors: Mapping[str, Tensor], ranges: str) -> None:
+    """Put `tensors` and `ranges` (JSON) of a checkpoint into `model`, nothing cast.
+
+    Raises one of torch's or Python's errors where they are another model's.
+    """
+    noted = {model.get_submodule(name): as_ranges(v) for name, v in json.loads(ranges).items()}
+    for name, value in model.state_dict().items():
+        if name in tensors:
+            fits(name, tensors[name], value)
+    model.load_state_dict(tensors)
+    for module, found in noted.items():
+        module.aimc_ranges = found  # pyright: ignore
+
+
+def fits(name: str, found: Tensor, value: Tensor) -> Tensor:
+    """`found` itself; ValueError where its type or shape is not that of `value`."""
+    if (found.dtype, found.shape) != (value.dtype, value.shape):
+        here, there = (f"{each.dtype} {tuple(each.shape)}" for each in (found, value))
+        raise ValueError(f"its {name} is {here}, not {there}")
+    return found
 
 
 def write(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:

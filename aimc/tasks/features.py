@@ -8,11 +8,12 @@ empty. Here 80 bands are used, and each holds a bin.
 
 import functools
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from aimc.errors import ArgumentError
+from aimc.errors import ArgumentError, must
 
 SAMPLE_RATE = 16_000  # [Hz]
 SAMPLES = 16_000  # of one clip: 1 s
@@ -107,6 +108,14 @@ class Normalise(nn.Module):
         self.register_buffer("mean", mean.clone())
         self.register_buffer("std", std.clone())
 
+        self.register_load_state_dict_post_hook(_spread)
+
     def forward(self, features: Tensor) -> Tensor:
         """features (batch, frames, 40) of `mfcc` -> the same shape in [-1, 1]."""
         return ((features - self.mean) / (self.width * self.std)).clamp(-1, 1)
+
+
+def _spread(module: Normalise, keys: Any) -> None:
+    """ArgumentError where features that were loaded have no spread."""
+    if not (module.std > 0).all():
+        raise must("std", "be above 0", f"reaches {float(module.std.min()):g}")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from aimc.errors import DataError, MissingExtra
 from aimc.tasks import texts
-from aimc.tasks.corpus import KEYWORDS, RATE, UNKNOWN, Corpus, Words, assemble, fit
+from aimc.tasks.corpus import KEYWORDS, RATE, UNKNOWN, Corpus, Words, assemble
 
 NOISE_FOLDER = "_background_noise_"
 LISTS = {"validation": "validation_list.txt", "test": "testing_list.txt"}
@@ -27,7 +27,9 @@ def load(folder: str | Path) -> Corpus:
 
     Raises DataError, naming the file, where the folder, a list, the noise recordings or every clip
     of a split is missing, where a listed clip does not exist, where two files hold the same clip,
-    where a speaker is in two splits, or where a file is damaged or not 16 kHz mono audio.
+    where a speaker is in two splits, where a file is damaged or not 16 kHz mono audio, where a
+    split has no keyword, or where a class or the noise is silent. The corpus's label counts clips
+    that are cut or silent, and names classes without clips.
     """
     root = Path(folder)
     if not root.is_dir():
@@ -57,18 +59,19 @@ def load(folder: str | Path) -> Corpus:
     keys = {"train": set(clips) - listed["validation"] - listed["test"], **listed}
     words = {split: _words(root, split, sorted(keys[split]), clips) for split in keys}
     _disjoint(root, {split: set(speakers) for split, (_, _, speakers) in words.items()})
-    return assemble("Speech Commands", words, _noise(root / NOISE_FOLDER))
+    return assemble("Speech Commands", words, _noise(root / NOISE_FOLDER), root)
 
 
 def read(path: Path) -> NDArray[np.int16]:
-    """Samples (samples,) of a 16 kHz mono WAV or FLAC file; DataError where it is none."""
+    """Samples (samples,) of a 16 kHz mono WAV or FLAC file, full scale being that of its format
+    (for floating-point samples 1); DataError where it is none, or leaves full scale."""
     try:
         import soundfile
     except ImportError as error:
         raise MissingExtra("soundfile", "speech") from error
     try:
         wave: NDArray[Any]
-        wave, rate = soundfile.read(path, dtype="int16")
+        wave, rate = soundfile.read(path, dtype="float64")
         if path.suffix.lower() == ".wav":
             _whole(path)
     except (soundfile.SoundFileError, OSError) as error:
@@ -82,7 +85,12 @@ def read(path: Path) -> NDArray[np.int16]:
         raise DataError(f"{path} must have one channel, but has {wave.shape[1]}.")
     if not len(wave):
         raise DataError(f"{path} must hold sound, but has no samples.")
-    return wave
+    largest = float(np.abs(wave).max())
+    if not largest <= 1:
+        raise DataError(
+            f"{path} must hold samples within [-1, 1], but reaches {largest:g}. Scale it."
+        )
+    return np.rint(32768 * wave).clip(-32768, 32767).astype(np.int16)
 
 
 def _whole(path: Path) -> None:
@@ -121,7 +129,7 @@ def _words(root: Path, split: str, keys: list[str], clips: dict[str, Path]) -> W
         raise DataError(f"{root} must hold clips for the {split} split, but has none.")
     words = [key.split("/")[0] for key in keys]
     return (
-        [fit(read(clips[key])) for key in keys],
+        [read(clips[key]) for key in keys],
         [KEYWORDS.index(word) if word in KEYWORDS else UNKNOWN for word in words],
         [clips[key].name.split("_nohash_")[0] for key in keys],
     )

@@ -19,6 +19,7 @@ import tempfile
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,12 +74,24 @@ def load(seed: int = 0) -> Corpus:
         # Opened here because np.load leaves a damaged file open.
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             words: dict[str, Words] = {
-                split: tuple(list(file[f"{split}_{part}"]) for part in PARTS)  # pyright: ignore
-                for split in SPLITS
+                split: _checked(*(file[f"{split}_{part}"] for part in PARTS)) for split in SPLITS
             }
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} must be a cache of clips, but is damaged. Delete it.") from error
-    return assemble(NAME, words, noise(np.random.default_rng((seed, 1))))
+    return assemble(NAME, words, noise(np.random.default_rng((seed, 1))), path)
+
+
+def _checked(waves: NDArray[Any], labels: NDArray[Any], speakers: NDArray[Any]) -> Words:
+    """What the cache holds of a split; ValueError where it is not what `write` writes."""
+    if (
+        (waves.dtype, labels.dtype.kind, speakers.dtype.kind) != (np.int16, "i", "U")
+        or not len(labels)
+        or waves.shape != (len(labels), LENGTH)
+        or speakers.shape != labels.shape
+        or not 0 <= labels.min() <= labels.max() <= UNKNOWN
+    ):
+        raise ValueError("other arrays")
+    return list(waves), labels.tolist(), speakers.tolist()
 
 
 def _writable(folder: Path) -> None:

@@ -107,6 +107,10 @@ def _treebank(folder: Path) -> Text:
                 f"{folder} must hold {missing.name} beside {found[0].name}, but does not."
             )
         lines = [read(path).splitlines() for path in paths]
+        for path, part in zip(paths, lines, strict=True):
+            if apart is any(len(word) > 1 for line in part for word in line.split()):
+                rule = "characters apart" if apart else "words"
+                raise DataError(f"{path} must hold {rule}, as its name says, but does not.")
         parts = ["".join(f"{_joined(line, apart)}\n" for line in part) for part in lines]
         return _coded("Penn Treebank", dict(zip(SPLITS, parts, strict=True)))
     raise DataError(
@@ -126,11 +130,14 @@ def _joined(line: str, apart: bool) -> str:
 def read(path: Path, rule: str = "be a text file or a folder") -> str:
     """The text in a file that must `rule`; DataError where it is none in UTF-8."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise DataError(f"{path} must {rule}, but cannot be read ({error.strerror}).") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path} must be text in UTF-8, but is not ({error}).") from error
+    if "\0" in text:
+        raise DataError(f"{path} must be text in UTF-8, but holds zero bytes, as UTF-16 does.")
+    return text
 
 
 def _cut(name: str, text: str) -> Text:
@@ -146,6 +153,8 @@ def _coded(name: str, parts: dict[str, str]) -> Text:
                 f"{len(part)}. Give a longer text."
             )
     symbols = tuple(sorted(set().union(*parts.values())))
+    if len(symbols) < 2:
+        raise DataError(f"{name} must have different characters, but has only {symbols}.")
     if len(symbols) > SYMBOLS:
         raise DataError(
             f"{name} must have at most {SYMBOLS} different characters, but has {len(symbols)}."

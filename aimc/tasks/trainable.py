@@ -105,18 +105,13 @@ class Trainable(ABC, Generic[Net]):
         """Write a float model to a safetensors file, whole or not at all; `notes` join what it says
         of its training. Raises ArgumentError where they are none that JSON has."""
         self.check(model)
-        ranges = {
-            name: vars(layer)["aimc_ranges"]
-            for name, layer in model.named_children()
-            if "aimc_ranges" in vars(layer)
-        }
         model.info = {**model.info, **notes}
-        said = {"settings": model.settings, "ranges": ranges, "info": model.info}
+        said = {"settings": model.settings, "info": model.info}
         try:
             text = {name: json.dumps(value) for name, value in said.items()}
         except TypeError as error:
             raise must("notes", "be what JSON has", f"are not: {error}") from error
-        files.write(path, model.state_dict(), {"format": self.network.form, **text})
+        files.save(model, path, {"format": self.network.form, **text})
 
     @classmethod
     def load(cls, path: str | Path) -> Net:
@@ -129,9 +124,7 @@ class Trainable(ABC, Generic[Net]):
             if said["format"] != cls.network.form:
                 raise ValueError(f"its format is {said['format']!r}")
             model = cls.network.of(json.loads(said["settings"]))
-            model.load_state_dict(state)
-            for name, ranges in json.loads(said["ranges"]).items():
-                model.get_submodule(name).aimc_ranges = ranges
+            files.fill(model, state, said["ranges"])
             model.info = json.loads(said["info"])
             if not isinstance(model.info, dict):
                 raise ValueError(f"its info is {model.info!r}, not a dict")

@@ -186,6 +186,29 @@ def test_checkpoint_with_a_weight_that_is_no_number_is_named(task, tmp_path, val
         KeywordSpotting.load(path)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t, a: t.update({"readout.bias": t["readout.bias"].to(torch.int8)}),
+         r"readout\.bias is torch\.int8 \(12,\), not torch\.float32 \(12,\)"),
+        (lambda t, a: t.update({"readout.bias": t["readout.bias"].half()}), "float16"),
+        (lambda t, a: t["normalise.std"].zero_(), "`std` must be above 0, but reaches 0"),
+        (lambda t, a: a.update(ranges='{"readout": {"x": 0}}'), "'x'.* must be greater than 0"),
+        (lambda t, a: a.update(ranges='{"readout": 3}'), "`aimc_ranges` must be a dict"),
+        (lambda t, a: a.update(ranges='{"nowhere": {"x": 1}}'), "nowhere"),
+    ],
+)  # fmt: skip
+def test_checkpoint_of_other_content_is_named(task, tmp_path, change, message):
+    """Whole numbers were cast as they stood: weights without their scale."""
+    path = tmp_path / "model.safetensors"
+    task.save(task.model("gru", 4), path)
+    tensors, about = checkpoint.read(path)
+    change(tensors, about)
+    checkpoint.write(path, tensors, about)
+    with pytest.raises(DataError, match=rf"model\.safetensors must be .*{message}"):
+        KeywordSpotting.load(path)
+
+
 def test_checkpoint_whose_info_is_no_dict_is_named(task, tmp_path):
     path = tmp_path / "model.safetensors"
     model = task.model("gru", 4)

@@ -8,7 +8,7 @@ import soundfile
 
 from aimc.errors import DataError
 from aimc.tasks import KeywordSpotting, speech_commands
-from aimc.tasks.corpus import CLASSES, SILENCE, UNKNOWN
+from aimc.tasks.corpus import CLASSES, KEYWORDS, SILENCE, UNKNOWN
 
 REAL = Path(
     os.environ.get(
@@ -20,7 +20,7 @@ REAL = Path(
 
 def test_classes_and_splits_are_what_the_folder_and_its_lists_say(folder):
     corpus = speech_commands.load(folder)
-    assert corpus.label == "Speech Commands, 72 clips"
+    assert corpus.label == "Speech Commands, 72 clips, 12 cut to a second"
     for name, speakers in (("train", "a0 a1 a2"), ("validation", "b0"), ("test", "c0 c1")):
         split = corpus.splits[name]
         assert {s for s in split.speakers if s} == set(speakers.split())
@@ -77,6 +77,51 @@ def cut(folder):
     path.write_bytes(path.read_bytes()[:-1000])
 
 
+def hushed(folder, pattern):
+    """Two-second clips cut in the silence before the word."""
+    for path in folder.glob(pattern):
+        soundfile.write(path, np.concatenate([np.zeros(16000), np.full(16000, 0.5)]), 16000)
+        if "noise" in pattern:
+            soundfile.write(path, np.zeros(32000), 16000)
+
+
+def others(folder):
+    for word in KEYWORDS:
+        (folder / word).rename(folder / f"say_{word}")
+    for path in folder.glob("*_list.txt"):
+        path.write_text("".join(f"say_{line}\n" for line in path.read_text().split()))
+        for word in ("bed", "cat"):
+            path.write_text(path.read_text().replace(f"say_{word}", word))
+
+
+@pytest.mark.parametrize(
+    ("subtype", "step"),
+    [("PCM_U8", 2**-7), ("PCM_24", 0), ("PCM_32", 0), ("FLOAT", 0), ("DOUBLE", 0)],
+)
+def test_samples_are_of_full_scale_in_every_format(folder, subtype, step):
+    """Floating-point samples were cast to whole numbers: silence."""
+    path = folder / "yes" / "a0_nohash_0.wav"
+    wave = soundfile.read(path)[0]
+    soundfile.write(path, wave, 16000, subtype)
+    read = speech_commands.read(path)
+    assert read.dtype == np.int16
+    np.testing.assert_allclose(read / 32768, wave, rtol=0, atol=max(step, 2**-15))
+    assert np.abs(read).max() > 9000
+
+
+def test_what_is_cut_silent_or_missing_is_said_beside_every_result(folder):
+    for split, name in (("a2", None), ("b0", "validation"), ("c1", "testing")):
+        (path,) = (folder / "up").glob(f"{split}*")
+        path.unlink()
+        if name:
+            lines = (folder / f"{name}_list.txt").read_text().split()
+            lines.remove(f"up/{path.stem}.wav")
+            (folder / f"{name}_list.txt").write_text("\n".join(lines))
+    hushed(folder, "no/a0*")
+    label = KeywordSpotting(folder).label
+    assert label == "Speech Commands, 69 clips, 12 cut to a second, 1 silent, without up"
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -116,6 +161,21 @@ def cut(folder):
             lambda f: soundfile.write(f / "yes" / "a0_nohash_0.wav", np.zeros(0), 16000),
             "no samples",
         ),
+        (
+            lambda f: soundfile.write(
+                f / "yes" / "a0_nohash_0.wav", np.full(16000, 9000.0), 16000, "FLOAT"
+            ),
+            r"within \[-1, 1\], but reaches 9000\. Scale it",
+        ),
+        (
+            lambda f: soundfile.write(
+                f / "yes" / "a0_nohash_0.wav", np.full(16000, np.nan), 16000, "FLOAT"
+            ),
+            "but reaches nan",
+        ),
+        (lambda f: hushed(f, "_background_noise_/*"), "every recording is silent"),
+        (lambda f: hushed(f, "no/b0*"), "'no' in its validation split is silent"),
+        (others, "must hold clips of keywords .* in its train split, but holds none"),
     ],
 )
 def test_bad_folder_says_which_file_and_what_must_hold(folder, damage, message):

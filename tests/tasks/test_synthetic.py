@@ -111,6 +111,32 @@ def test_cut_cache_is_named(small, tmp_path, monkeypatch):
         synthetic.load()
 
 
+@pytest.mark.parametrize(
+    ("part", "change", "message"),
+    [
+        ("train_waves", lambda a: a / 32768, "damaged"),
+        ("train_waves", lambda a: a[:, :8000], "damaged"),
+        ("test_labels", lambda a: a + 1, "damaged"),
+        ("test_labels", lambda a: a[1:], "damaged"),
+        ("validation_speakers", lambda a: np.arange(len(a)), "damaged"),
+        ("train_waves", lambda a: 0 * a, "must hold sound"),
+    ],
+)
+def test_cache_of_other_content_is_named(small, tmp_path, monkeypatch, part, change, message):
+    monkeypatch.setenv("AIMC_CACHE", str(tmp_path))
+    with np.load(small[0]) as file:
+        arrays = {**file}
+    arrays[part] = change(arrays[part])
+
+    def fake(command, **_):
+        np.savez(command[-1].split("'")[1], **arrays)
+        return synthetic.subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(synthetic.subprocess, "run", fake)
+    with pytest.raises(DataError, match=rf"keywords-.*{message}"):
+        synthetic.load()
+
+
 def test_cache_folder_that_is_a_file_is_named(tmp_path, monkeypatch):
     pytest.importorskip("espeakng_loader", reason="the speech synthesiser is not installed")
     taken = tmp_path / "cache"

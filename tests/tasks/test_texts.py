@@ -87,6 +87,13 @@ def test_what_is_no_text_is_named(tmp_path, plain):
         DataError, match="at least 200 characters in its validation split, but has 6"
     ):
         texts.load(plain)
+    for content, message in (
+        ("\0".join("a text in UTF-16" * 99), "holds zero bytes, as UTF-16 does"),
+        ("a" * 9999, r"must have different characters, but has only \('a',\)"),
+    ):
+        (tmp_path / "odd.txt").write_text(content)
+        with pytest.raises(DataError, match=message):
+            texts.load(tmp_path / "odd.txt")
     binary = tmp_path / "binary.txt"
     binary.write_bytes(b"\xff\xfe\x00" * 500)
     with pytest.raises(DataError, match="must be text in UTF-8"):
@@ -95,6 +102,25 @@ def test_what_is_no_text_is_named(tmp_path, plain):
     many.write_text("".join(map(chr, range(0x4E00, 0x4E00 + 6000))), encoding="utf-8")
     with pytest.raises(DataError, match="at most 256 different characters, but has 6000"):
         texts.load(many)
+
+
+def test_a_treebank_under_the_other_layouts_name_is_refused(plain, apart):
+    """Words read as characters that stand apart would lose every space."""
+    for split in LINES:
+        one, other = plain / f"ptb.{split}.txt", apart / f"ptb.char.{split}.txt"
+        words = one.read_text()
+        one.write_text(other.read_text())
+        other.write_text(words)
+    with pytest.raises(DataError, match=r"ptb\.train\.txt must hold words, as its name says"):
+        texts.load(plain)
+    with pytest.raises(DataError, match=r"ptb\.char\.train\.txt must hold characters apart"):
+        texts.load(apart)
+
+
+def test_a_mark_of_byte_order_is_no_character(tmp_path):
+    path = tmp_path / "marked.txt"
+    path.write_text("some text " * 500, encoding="utf-8-sig")
+    assert texts.load(path).symbols == tuple(sorted(set("some text ")))
 
 
 def test_texts_of_the_same_counts_have_the_same_label_and_another_digest(plain, apart):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -85,6 +85,7 @@ class AnalogLayer(torch.nn.Module, OnArrays):
         for name, parameter in self.named_parameters(recurse=False):
             if not torch.isfinite(parameter).all():
                 raise must(name, "be finite", "holds NaN or infinity")
+        self.aimc_ranges = as_ranges(self.aimc_ranges)
         if dtype not in (torch.float64, torch.float32):
             raise must("dtype", "be torch.float64 or torch.float32", f"is {dtype!r}")
         self.dtype = torch.float64
@@ -103,6 +104,21 @@ class AnalogLayer(torch.nn.Module, OnArrays):
             span = self.linear_range(name, matrices, hardware)
             curves = (linear(-span, span),)
         return Chip.write(matrix, self.scale(matrix, matrices, hardware), curves, hardware, rng)
+
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: Any, local_metadata: Any, strict: Any, missing_keys: Any,
+        unexpected_keys: Any, error_msgs: Any,
+    ) -> None:  # fmt: skip
+        """torch's, for float parameters; ArgumentError where arrays hold others."""
+        if self.chips:
+            raise must(
+                "model", "be in floating point to take a state_dict",
+                "is programmed: its arrays would keep what they hold",
+                "Load it into the float model, then program that.",
+            )  # fmt: skip
+        super()._load_from_state_dict(
+            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+        )
 
     def alter(
         self, macro: Callable[[Macro], Macro], ramp: Callable[[Converter], Converter]
@@ -187,6 +203,13 @@ class AnalogLayer(torch.nn.Module, OnArrays):
         if not isinstance(x, Tensor) or not x.is_floating_point():
             what = f"dtype {x.dtype}" if isinstance(x, Tensor) else type(x).__name__
             raise must("input", "be a tensor of real numbers", f"is {what}")
+        held = self.chips or self.twins
+        tracing = torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+        if held and (tracing or torch.compiler.is_compiling()):
+            raise must(
+                "model", "be read itself, not traced or exported", "is on arrays",
+                "A graph would keep what they gave for this one input. Take the float model.",
+            )  # fmt: skip
         if x.is_meta:
             raise must("input", "hold values", "is on the device meta")
         if x.ndim == 0 or x.shape[-1] != features or x.numel() == 0:
@@ -201,7 +224,6 @@ class AnalogLayer(torch.nn.Module, OnArrays):
             raise must("input", "be finite", "holds NaN or infinity")
         if self.observing:
             self._observe("x", x)
-        held = self.chips or self.twins
         if held and self.x_scale is None and "x" not in self.aimc_ranges and largest > 1:
             raise must(
                 "input",
@@ -243,5 +265,12 @@ def adopt(layer: AnalogLayer, twin: torch.nn.Module) -> AnalogLayer:
             value = torch.nn.Parameter(value.detach().clone())
         setattr(layer, name, value)
     layer.train(twin.training)
-    layer.aimc_ranges = dict(getattr(twin, "aimc_ranges", {}))
+    layer.aimc_ranges = as_ranges(getattr(twin, "aimc_ranges", {}))
     return layer
+
+
+def as_ranges(value: object) -> dict[str, float]:
+    """A copy of calibrated ranges by name; ArgumentError where one is no number above 0."""
+    if not isinstance(value, dict):
+        raise must("aimc_ranges", "be a dict of ranges, as `nn.calibrate` notes", f"is {value!r}")
+    return {str(k): as_number(f"aimc_ranges[{k!r}]", v, above=0) for k, v in value.items()}

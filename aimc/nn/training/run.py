@@ -252,10 +252,10 @@ class Run:
             self.step = int(about["step"])
             with torch.no_grad():
                 for name, value in self.student.named_buffers():
-                    value.copy_(tensors[f"buffer/{name}"])
+                    value.copy_(files.fits(name, tensors[f"buffer/{name}"], value))
                 for name, value in self.trained.items():
-                    value.copy_(tensors[f"trained/{name}"])
-                    self.average[name].copy_(tensors[f"average/{name}"])
+                    for kept, part in ((value, "trained"), (self.average[name], "average")):
+                        kept.copy_(files.fits(name, tensors[f"{part}/{name}"], kept))
                     if f"{MOMENTS[0]}/{name}" in tensors:
                         moments = {part: tensors[f"{part}/{name}"] for part in MOMENTS}
                         self.optimiser.state[value] = moments
