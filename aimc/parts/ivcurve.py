@@ -1,7 +1,7 @@
 """Current-voltage curves of memristor cells: how the current follows a large voltage.
 
-A curve is scaled by each cell's small-signal conductance g, its slope at 0 V, which is what a
-device writes, ages and reads. A cell behind a transistor is in `aimc.parts.transistor`.
+A curve is scaled by each cell's conductance g, its slope at 0 V unless it says otherwise, which is
+what a device writes, ages and reads. A cell behind a transistor is in `aimc.parts.transistor`.
 """
 
 from __future__ import annotations
@@ -166,10 +166,21 @@ class Tabulated(IVCurve):
     slopes of Fritsch and Butland (PCHIP) [SIAM J. Sci. Stat. Comput. 5, 300 (1984)], of three
     points at the ends; no slope exceeds 2.99 times a neighbouring secant, so that the curve rises
     strictly. Beyond the ends the curve is straight.
+
+    The slope at 0 V is that of a cubic through (0, 0), fitted by least squares to the points within
+    +-window, so that the noise of the two smallest points does not scale the whole curve; with
+    fewer than four points there, that of the interpolant. normalised_at: the voltage at which g was
+    measured, as current over voltage; the curve is then divided by that, and no slope is needed.
     """
 
     voltage: tuple[float, ...] = quantities("V", "of each point, rising")
     current: tuple[float, ...] = quantities("A", "at each voltage, rising")
+    window: float | None = quantity(
+        "V", "of the fit of the slope at 0 V; None: a third of the sweep", default=None, above=0
+    )
+    normalised_at: float | None = quantity(
+        "V", "at which g is current over voltage; None: g is the slope at 0 V", default=None
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -189,6 +200,9 @@ class Tabulated(IVCurve):
                 "does not pass through zero",
                 "Subtract what the instrument shows at 0 V.",
             )
+        if (at := self.normalised_at) is not None and not (at and v[0] <= at <= v[-1]):
+            rule = f"be a voltage of the sweep, {v[0]:g} to {v[-1]:g} V, and not 0"
+            raise must("normalised_at", rule, f"is {at:g} V")
         with np.errstate(all="ignore"):
             _, values, slopes, _ = self._table
         if not (np.isfinite(values).all() and np.isfinite(slopes).all() and slopes.min() > 0):
@@ -201,8 +215,23 @@ class Tabulated(IVCurve):
         if 0.0 not in self.voltage:
             at = np.searchsorted(v, 0.0)
             v, i = np.insert(v, at, 0.0), np.insert(i, at, 0.0)
-        slopes = _rising_slopes(v, i)
-        scale = slopes[v == 0.0][0]
+        slopes, zero = _rising_slopes(v, i), int(np.searchsorted(v, 0.0))
+        window = self.window or np.abs(v).max() / 3
+        within = (np.abs(v) <= window * (1 + 1e-9)) & (v != 0.0)
+        if within.sum() >= 4:
+            x = v[within] / window
+            fit = np.linalg.lstsq(np.stack((x, x**2, x**3), axis=1), i[within])[0][0] / window
+            secant = np.diff(i[max(zero - 1, 0) : zero + 2]) / np.diff(
+                v[max(zero - 1, 0) : zero + 2]
+            )
+            slopes[zero] = np.clip(fit, secant.min() / 3, 2.99 * secant.min())
+        scale = slopes[zero]
+        if (at := self.normalised_at) is not None:
+            chord, unused = np.empty((1, 1)), np.empty((1, 1))
+            cells.hermite(
+                np.ones((1, 1)), np.full((1, 1), at), v, i, slopes, cells.buckets(v), chord, unused
+            )
+            scale = chord[0, 0] / at
         return v, i / scale, slopes / scale, cells.buckets(v)
 
     def evaluate(self, g: ArrayLike, u: ArrayLike) -> tuple[Array, Array]:

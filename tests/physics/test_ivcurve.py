@@ -267,7 +267,8 @@ class TestTabulated(IVCurveContract):
         inner = np.linspace(SWEEP[1], SWEEP[-2], 1001)
         twin = PchipInterpolator(TABLE.voltage, TABLE.current)
         scale = 50 * UNIT / twin(0.0, 1)
-        i, slope = TABLE.evaluate(50 * UNIT, inner)
+        unfitted = dataclasses.replace(TABLE, window=1e-9)
+        i, slope = unfitted.evaluate(50 * UNIT, inner)
         np.testing.assert_allclose(i, scale * twin(inner), rtol=1e-12, atol=1e-20)
         np.testing.assert_allclose(slope, scale * twin(inner, 1), rtol=1e-11)
 
@@ -305,6 +306,25 @@ class TestTabulated(IVCurveContract):
         _, slope = law.evaluate(1.0, np.linspace(-1.5, 1.5, 301) * v[-1])
         assert slope.min() > 0
         assert law.evaluate(1.0, 0.0)[1] == pytest.approx(1.0, rel=1e-14)
+
+    def test_noise_of_the_smallest_points_does_not_scale_the_curve(self, rng):
+        """0.2 % of the largest current on each point: 0.5 % in the scale, not several."""
+        v = np.linspace(-0.6, 0.6, 61)
+        wrong = []
+        for _ in range(40):
+            i = 3e-5 * np.sinh(2 * v) / 2 * (v != 0)
+            i = np.maximum.accumulate(i + 2e-3 * 1.5e-5 * rng.normal(size=v.size) * (v != 0))
+            keep = np.append(True, np.diff(i) > 0) & ((np.sign(i) == np.sign(v)) | (v == 0))
+            law = Tabulated(tuple(v[keep]), tuple(i[keep]))
+            wrong.append(law.evaluate(1.0, 0.5)[0] / (np.sinh(1.0) / 2) - 1)
+        assert np.sqrt(np.mean(np.square(wrong))) < 7e-3
+
+    @pytest.mark.parametrize("at", [0.2, -0.35])
+    def test_g_is_current_over_voltage_where_it_was_measured(self, at):
+        law = dataclasses.replace(TABLE, normalised_at=at)
+        assert law.evaluate(7e-5, at)[0] == pytest.approx(7e-5 * at, rel=1e-12)
+        both = [each.evaluate(1.0, [0.1, 0.5])[0] for each in (law, TABLE)]
+        assert both[0][0] / both[1][0] == pytest.approx(both[0][1] / both[1][1], rel=1e-12)
 
     def test_two_points_are_a_straight_line(self):
         law = Tabulated((0.0, 1.0), (0.0, 3e-6))
@@ -477,6 +497,9 @@ def test_every_curve_of_the_package_is_under_contract():
         (lambda: Cubic(k2=()), "`k2` must be one or more numbers"),
         (lambda: Cubic(k3=(1.0, np.nan)), "`k3` must be finite"),
         (lambda: Cubic(k3_slope=np.inf), "`k3_slope` must be finite"),
+        (lambda: Tabulated((0.0, 1.0), (0.0, 1.0), normalised_at=2.0), "`normalised_at` must be a"),
+        (lambda: Tabulated((0.0, 1.0), (0.0, 1.0), normalised_at=0.0), "and not 0"),
+        (lambda: Tabulated((0.0, 1.0), (0.0, 1.0), window=0), "`window` must be greater"),
         (lambda: Tabulated((0.0,), (0.0,)), "`voltage` must be two or more strictly rising"),
         (lambda: Tabulated((0.0, 1.0, 1.0), (0.0, 1.0, 2.0)), "`voltage` must be two or more"),
         (lambda: Tabulated((0.0, 1.0, 2.0), (0.0, 2.0, 1.0)), "`current` must be two or more"),
