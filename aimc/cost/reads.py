@@ -47,7 +47,7 @@ class Read:
 
     converter: its kind. periods, slot: clock periods of a conversion, and one of them with the rest
     behind it [s]; no periods where converters of the card serve several columns in turn. uses: what
-    the card's energy is counted for in a conversion of a column: clock periods, bits or
+    the card's energy is counted for in a conversion of a column: clock periods, bits squared or
     comparators; parallel: elements that a column has. reference, reference_cells: energy in the
     memristors that make the levels [J], and how many those are.
     """
@@ -79,7 +79,8 @@ class Read:
             raise must("bits", f"be {only:g}, for which the one-step converter's cost is known",
                        f"are {self.bits}")  # fmt: skip
         turns = math.ceil(self.cols / self.converters(card))
-        return turns * card.of(_ELEMENTS[self.converter], "latency")
+        each = self.bits if self.converter == "sar" else 1
+        return turns * each * card.of(_ELEMENTS[self.converter], "latency")
 
     def converters(self, card: CostCard, whole: bool = False) -> int:
         """Converters of the columns in use, or of the `whole` array: one each, or for several."""
@@ -241,7 +242,7 @@ def _read(
     periods = max((each.periods for each in made), default=0)
     resolution = h.adc.resolution if made else bits
     levels = 2**bits - 1
-    uses = {"sar": resolution, "flash": levels, "one-step": 1}.get(kind, periods)
+    uses = {"sar": resolution**2, "flash": levels, "one-step": 1}.get(kind, periods)
     return Read(
         rows, cols, lines, (h.rows, h.cols, h.mapping.lines(h.cols)),
         _pulsed(h.driver), h.driver.window, h.driver.bits or h.adc.bits, bits,

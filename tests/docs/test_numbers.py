@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 import aimc
-from aimc.cli import results
+from aimc import cost, reproduce
+from aimc.cli import app, results
+from aimc.reproduce import bottleneck, table1
 
 ROOT = Path(aimc.__file__).parents[1]
 PAGES = [
@@ -74,3 +77,45 @@ def test_points_between_bits_are_differences_of_the_record():
     text = (ROOT / "docs" / "cost.md").read_text()
     assert f"gives {lost['hardware-aware']:.1f} points" in text
     assert f"one that was not gives {lost['plain']:.0f}." in text
+
+
+COSTS = (ROOT / "docs" / "cost.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["bottleneck", "converters", "table1"])
+def test_a_reproduced_table_is_printed_as_it_comes(name):
+    assert f"```text\n{reproduce.run(name)}\n```" in COSTS
+
+
+def test_the_bill_is_printed_as_it_comes():
+    command = ["cost", "taox-1t1r-128", "--model", "lstm", "--hidden", "32", "--tall"]
+    text = CliRunner().invoke(app, command).stdout
+    assert f"```text\n{text}```" in COSTS
+
+
+def test_what_is_left_of_the_lead_is_what_the_bills_say():
+    hardware, tall = aimc.load("taox-1t1r-128"), cost.Usage(tall=True)
+    for bits in range(3, 9):
+        h = hardware.replace(bits=bits)
+        found = cost.compare(lambda k, h=h: cost.layer("lstm", h, 40, 32, converter=k, usage=tall))
+        cells = [f"{b.latency * 1e9:.1f} ns, {b.energy * 1e12:.1f} pJ" for b in found.values()]
+        assert f"| {' | '.join([str(bits), *cells])} |" in COSTS
+    times, more = [], []
+    for cycles in (1, 2, 4):
+        ramp, *others = bottleneck.bills(cycles).values()
+        times.append(f"{others[0].latency / ramp.latency:.1f}")
+        assert others[1].latency == pytest.approx(others[0].latency, rel=0.01)
+        more.append([f"{100 * (b.energy / ramp.energy - 1):.0f} %" for b in others])
+    assert f"{times[0]}, {times[1]} and {times[2]} times as long here" in COSTS
+    (a, b), _, (c, d) = more
+    assert f"{a} and {b} more energy at one cycle, {c} and {d} more at four" in COSTS
+
+
+def test_what_one_network_tells_of_the_other_is_what_the_fits_say():
+    rows = {row.what: row for row in table1.run(0).rows}
+    for network, others, way in (("KWS", "NLP", "low"), ("NLP", "KWS", "high")):
+        of = [
+            f"{others}, {bits} bits: energy of a step, fitted to {network} alone" for bits in (5, 8)
+        ]
+        five, eight = (abs(round(100 * (rows[what].difference or 0))) for what in of)
+        assert f"{five} % and {eight} % too {way}" in COSTS

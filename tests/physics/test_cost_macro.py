@@ -166,7 +166,7 @@ def test_a_sar_pays_for_its_bits_and_its_table(hardware, bits):
     card, sar = cost.load(), aimc.converters.SARADC(bits, table_bits=7, t_step=2e-9)
     bill = cost.bill(build(hardware.replace(adc=sar)))
     part = bill.part("SAR converters")
-    assert part.energy == approx(8 * 7 * card.of("sar", "energy"))
+    assert part.energy == approx(8 * 7**2 * card.of("sar", "energy"))
     assert part.latency == approx(8 * 2e-9)
     assert part.area == approx(8 * card.of("sar", "area"))
     assert bill.part("comparators and counters").energy == 0

@@ -64,7 +64,7 @@ def test_the_card_s_own_converter_is_billed_first(tmp_path):
     assert list(record["bills"])[:2] == ["sar", "ramp"]
     parts = {part["name"]: part for part in record["bills"]["sar"]["parts"]}
     assert "comparators and counters" not in parts
-    energy = 4 * 16 * 8 * cost.load().of("sar", "energy")  # a column and bit before the table
+    energy = 4 * 16 * 8**2 * cost.load().of("sar", "energy")  # 8 bits before the table
     assert abs(parts["SAR converters"]["energy"] / energy - 1) < 1e-12
     assert "sar: linear, so that look-ups apply the functions" in run(card).stdout
     assert "applies the functions" not in run(card).stdout
