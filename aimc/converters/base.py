@@ -315,6 +315,10 @@ class Converter(ABC):
         codes = np.asarray(self.curve.codes(self.bits), np.intp)
         return None if np.array_equal(codes, np.arange(codes.size)) else codes
 
+    def counted(self, crossings: Codes) -> Codes:
+        """Codes after so many crossings, each 0 to the number of `decisions`."""
+        return crossings if self._counter is None else self._counter[crossings]
+
     def convert(self, u: Any, rng: Generator | None = None) -> Codes:
         """Codes of sampled voltages `u` (..., cols) [V]: the steps made before the first level that
         exceeds what the comparator sees. First crossing, not nearest level; for a curve that
@@ -343,8 +347,7 @@ class Converter(ABC):
         noise = Noise() if rng is None else self.noise
         if rng is not None and np.any(noise.sample):
             seen = seen + noise.sample * rng.standard_normal(seen.shape)
-        count = self._count(seen, offset, noise, rng)
-        return count if self._counter is None else self._counter[count]
+        return self.counted(self._count(seen, offset, noise, rng))
 
     def _count(self, seen: Array, offset: Any, noise: Noise, rng: Any) -> Codes:
         """Crossings in each conversion; `rng` draws the noise of the ramp and of decisions."""

@@ -78,8 +78,7 @@ def transfer(ramp: Converter, x: Array) -> Array:
     noise, (..., points)."""
     as_a("ramp", ramp, Converter)
     x = as_array("x", x, (None,))
-    codes = np.asarray(ramp.curve.codes(ramp.bits))
-    rows = [ramp.outputs[codes[block]] for block in _blocks(ramp, _volts(ramp, x))]
+    rows = [ramp.quiet.outputs[block] for block in _blocks(ramp, _volts(ramp, x))]
     return np.concatenate(rows).reshape(*ramp.transitions.shape[:-1], x.size)
 
 

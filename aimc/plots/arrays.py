@@ -159,17 +159,18 @@ def conversion(result: Conversion, columns: Sequence[int] = (0,), read: int = 0)
         if ramp.curve.name not in shown:
             label = f"ramp, {ramp.curve.name}"
             ramps.plot(ns, wave, color=BLUE, lw=1.2, label=f"{label}, ngspice")
-            ramps.plot(times.strobes * 1e9, ramp.levels * 1e3, "o", color=BLUE, mfc="none", ms=4,
+            stood = times.strobes[: ramp.levels.size] * 1e9
+            ramps.plot(stood, ramp.levels * 1e3, "o", color=BLUE, mfc="none", ms=4,
                        label=f"{label}, aimc")  # fmt: skip
             shown.add(ramp.curve.name)
         colour = colours[n % len(colours)]
         ramps.plot(ns, result.waves[f"hold{j}"][inside] * 1e3, color=colour, lw=1.2,
                    label=f"column {j}: code {result.code[read, j]}")  # fmt: skip
         flips.plot(ns, result.waves[f"flip{j}"][inside], color=colour, lw=1.2)
-        code = int(result.code[read, j])
-        if code < times.strobes.size:
+        if result.thermometer[read, j].any():
+            flip = times.strobes[result.thermometer[read, j].argmax()] * 1e9
             for axes in (ramps, flips):
-                axes.axvline(times.strobes[code] * 1e9, color=colour, lw=0.8, ls=":")
+                axes.axvline(flip, color=colour, lw=0.8, ls=":")
     ramps.set(ylabel="sampled, ramp [mV]")
     ramps.legend(frameon=False, fontsize=8, loc="upper left")
     flips.set(xlabel="time [ns]", ylabel="comparator [V]")

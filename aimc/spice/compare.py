@@ -163,9 +163,12 @@ def _trace(trace: Trace, found: Conversion) -> Comparison:
             raise must("reference", f"have {name} of shape {wanted}", f"has {came}",
                        "Trace the inputs that the netlist was made of.")  # fmt: skip
     noise = _noise(trace, quiet, found)
-    levels = np.stack([np.broadcast_to(ramp.levels, found.levels.shape[1:])
-                       for _, ramp in macro.ramps])  # fmt: skip
-    swing = float(np.ptp(levels)) or float(np.abs(trace.u).max()) or 1.0
+    levels = np.full(found.levels.shape, np.nan)
+    for stood, (_, ramp) in zip(levels, macro.ramps, strict=True):
+        stood[:, : ramp.levels.size] = ramp.levels
+    there = np.isfinite(levels)
+    off = np.where(there, np.abs(levels - found.levels), 0.0)
+    swing = float(np.ptp(levels[there])) or float(np.abs(trace.u).max()) or 1.0
     amperes = float(np.abs(trace.i).max(initial=0.0))
     volts = macro.hardware.driver.v_read
     # A pulse's edges keep its area, which is its charge only where currents are linear in voltages.
@@ -174,16 +177,17 @@ def _trace(trace: Trace, found: Conversion) -> Comparison:
         _difference("row voltages", "V", trace.v, found.v, volts, READ, noise["v"]),
         _difference("column currents", "A", trace.i, found.i, amperes, read, noise["i"]),
         _difference("sampled voltages", "V", trace.u, found.u, swing, VOLTAGE, noise["u"]),
-        _difference("ramp levels", "V", levels, found.levels, swing, VOLTAGE),
+        _difference("ramp levels", "V", levels[there], found.levels[there], swing, VOLTAGE),
     )
     low, high = np.empty_like(trace.code), np.empty_like(trace.code)
     reach = np.minimum(np.abs(trace.u - found.u), VOLTAGE * swing + noise["u"]) + WAVES * swing
     reach += noise["decision"]
-    off = np.minimum(np.abs(levels - found.levels).max(axis=-1), VOLTAGE * swing)
+    off = np.minimum(off.max(axis=-1), VOLTAGE * swing)
     for n, (place, ramp) in enumerate(macro.ramps):
         around = reach[:, place] + off[n][:, None]
-        ends = (ramp.convert(trace.u[:, place] - around), ramp.convert(trace.u[:, place] + around))
-        low[:, place], high[:, place] = np.minimum(*ends), np.maximum(*ends)
+        # The one between them too: where a curve turns, the counter comes back.
+        codes = [ramp.convert(trace.u[:, place] + by * around) for by in (-1, 0, 1)]
+        low[:, place], high[:, place] = np.min(codes, axis=0), np.max(codes, axis=0)
     near = low != high
     outside = (found.code < low) | (found.code > high)
     differ = np.where(near, outside, trace.code != found.code)

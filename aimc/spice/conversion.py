@@ -24,10 +24,11 @@ class Conversion:
     """What the simulator found, names as those of a Trace.
 
     v (batch, rows) mean row voltages [V]; i (batch, cols) signed column currents, mean over the
-    window [A]; u (batch, cols) sampled voltages [V]; levels (ramps, batch, 2^bits - 1) [V], one
-    ramp for each of `macro.ramps`; thermometer (batch, cols, 2^bits - 1), whether the comparator
-    stands high at each level; code (batch, cols); y (batch, cols). time (points,) [s] and waves,
-    the voltages (points,) by name: in0.., hold0.., ramp0.., flip0...
+    window [A]; u (batch, cols) sampled voltages [V]; levels (ramps, batch, k) [V], one ramp for
+    each of `macro.ramps`, k the levels of the longest and NaN beyond those of the others;
+    thermometer (batch, cols, k), whether the comparator stands high at each level; code, y (batch,
+    cols). time (points,) [s] and waves, the voltages (points,) by name: in0.., hold0.., ramp0..,
+    flip0...
     """
 
     macro: Macro
@@ -79,27 +80,28 @@ class ConversionPlan(Plan):
         shape = (len(starts), times.thresholds)
         u = at([f"v(hold{j})" for j in range(cols)], starts + times.sampled)
         columns = macro.converters
-        which = [ramp.number for _, ramp in macro.ramps]
         stood = at([f"v(ramp{r})" for r in range(len(columns))], strobes).T
+        stood = stood.reshape(len(columns), *shape)
         flips = at([f"v(flip{j})" for j in range(cols)], strobes) > 0.5
         thermometer = flips.reshape(*shape, cols).transpose(0, 2, 1)
-        code = first_flip(thermometer)
-        y = np.empty(code.shape)
+        code, y, levels = np.empty(u.shape, np.int64), np.empty(u.shape), []
         for place, ramp in macro.ramps:
+            own = np.arange(times.thresholds) < ramp.levels.size
+            levels.append(np.where(own, stood[ramp.number], np.nan))
+            code[:, place] = ramp.counted(first_flip(thermometer[:, place, own]))
             y[:, place] = ramp.decode(code[:, place])
         i = macro.hardware.mapping.combine(mean([f"i(vs{k})" for k in range(lines)]))
         volts = {name[2:-1]: v for name, v in plot.vectors.items() if name.startswith("v(")}
         return Conversion(
             macro, self.x, times,
             v=mean([f"v(in{k})" for k in range(rows)]), i=i, u=u,
-            levels=stood.reshape(len(columns), *shape)[which],
-            thermometer=thermometer, code=code, y=y, time=time,
+            levels=np.stack(levels), thermometer=thermometer, code=code, y=y, time=time,
             waves=volts,
         )  # fmt: skip
 
 
 def first_flip(thermometer: NDArray[np.bool_]) -> Codes:
-    """Codes (...) of thermometer codes (..., levels): the levels before the first that is high."""
+    """The crossings (...) in thermometers (..., levels): the levels before the first high one."""
     high = thermometer.any(axis=-1)
     return np.where(high, thermometer.argmax(axis=-1), thermometer.shape[-1])
 

@@ -207,6 +207,13 @@ def test_check_agrees(tmp_path):
     assert json.loads(run(app, [*args, "--json"]).stdout) == record
 
 
+@pytest.mark.parametrize("curve", ["gelu", "silu", "gaussian"])
+def test_check_agrees_on_curves_that_turn(curve):
+    done = run(app, ["check", "taox-1t1r-128", "--curve", curve, "--batch", "2"])
+    assert done.exit_code == 0, done.output
+    assert "codes equal" in done.stdout
+
+
 @pytest.mark.parametrize("idle", ["grounded", "floating", "gated"])
 def test_check_takes_several_inputs_whatever_idle_rows_do(idle, tmp_path):
     card = tmp_path / "card.toml"
