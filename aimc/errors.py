@@ -54,7 +54,8 @@ class SpiceError(AimcError):
 
     Reasons: missing (no simulator), syntax, nodes (not in the circuit, or not in the answer),
     singular, rescued (gmin or source stepping), convergence, warning, timeout, killed, failed, raw
-    (a result file that cannot be read), import (a netlist that is no crossbar).
+    (a result that cannot be read, or is not finite), unphysical (no answer of passive cells),
+    import (a netlist that is no crossbar).
     """
 
     def __init__(self, message: str, reason: str, log: str = "") -> None:

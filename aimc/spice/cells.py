@@ -39,7 +39,8 @@ class CellModel:
     subckt: its name. params(g, i, j): the parameters of the cell of conductance g [S] in row i,
     column j. linear: whether i is proportional to v, so that ngspice needs no iteration. models:
     files of the library that it needs; None: the one of its own name. define(dialect): lines of a
-    deck that define it, where the library does not.
+    deck that define it, where the library does not. It is passive: no current flows against its
+    voltage.
     """
 
     subckt: str
@@ -62,18 +63,69 @@ LINEAR = CellModel("cell_linear", _linear, linear=True)
 GATED = CellModel("cell_gated", _linear)
 
 
+def states(cell: CellModel, g: NDArray[np.float64]) -> dict[str, float]:
+    """Where the states of an array's cells start, by their nodes within the array.
+
+    Raises ArgumentError where a start is no number.
+    """
+    text = _definition(cell)
+    nodes = _states(text, cell.subckt.lower())
+    if not nodes:
+        return {}
+    found: dict[str, float] = {}
+    defaults = _defaults(text, cell) or {}
+    for i, j in np.argwhere(g > 0).tolist():
+        known = defaults | cell.params(float(g[i, j]), i, j)
+        for node, start in nodes.items():
+            value = known.get(start, start)
+            try:
+                found[f"xcell{i}_{j}.{node}"] = float(value)
+            except ValueError as error:
+                raise must("cell", f"give a number for {start}, where its state starts",
+                           f"gives {value!r}") from error  # fmt: skip
+    return found
+
+
+def _states(text: str, subckt: str) -> dict[str, str]:
+    """Nodes of a subcircuit, and of those within it, that start at a parameter, and which."""
+    found: dict[str, str] = {}
+    inside = False
+    for words in statements(text):
+        if words[0] == ".subckt":
+            inside = words[1] == subckt
+        elif inside and words[0] == ".ic":
+            node, _, start = words[1].removeprefix("v(").partition(")=")
+            found[node] = start.strip("{}")
+        elif inside and words[0][0] == "x":
+            inner = [word for word in words if "=" not in word][-1]
+            found |= {f"{words[0]}.{node}": p for node, p in _states(text, inner).items()}
+    return found
+
+
+def _defaults(text: str, cell: CellModel) -> dict[str, str] | None:
+    """The parameters of a cell's subcircuit, None where there is no such subcircuit."""
+    for words in statements(text):
+        if words[:2] == [".subckt", cell.subckt.lower()]:
+            return dict(word.split("=", 1) for word in words if "=" in word)
+    return None
+
+
+def _definition(cell: CellModel) -> str:
+    """What defines a cell, in ngspice's words."""
+    return "\n".join([*cell.define(DIALECTS["ngspice"]), *map(library.model, cell.includes)])
+
+
 def check(cell: CellModel, g: NDArray[np.float64]) -> None:
     """Raises ArgumentError where a cell of one's own has no parameter of the model's, another, or
     leaves its conductance out, and SpiceError (reason "missing") where there is no such model.
     """
     if not isinstance(cell, CellModel):
         raise must("cell", "be a CellModel", f"is {cell!r}")
-    written = DIALECTS["ngspice"]
-    text = "\n".join([*cell.define(written), *map(library.model, cell.includes)])
-    heads = [words for words in statements(text) if words[:2] == [".subckt", cell.subckt.lower()]]
-    if not heads:
+    text = _definition(cell)
+    defaults = _defaults(text, cell)
+    if defaults is None:
         raise SpiceError(f"There is no subcircuit {cell.subckt} in what the cell needs.", "missing")
-    known = {word.partition("=")[0] for word in heads[0] if "=" in word}
+    known = set(defaults)
     for i, j in np.argwhere(g > 0):
         params = cell.params(float(g[i, j]), int(i), int(j))
         named = set(params) if isinstance(params, dict) else None

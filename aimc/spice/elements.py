@@ -53,7 +53,9 @@ def spice_number(text: str) -> float:
     match = _NUMBER.fullmatch(text.strip("{}'").lower())
     if match is None:
         raise SpiceError(f"A value must be a number, but is {text!r}.", "import")
-    return float(match[1]) * _SCALE.get(match[2] or "", 1.0)
+    value = float(match[1]) * _SCALE.get(match[2] or "", 1.0)
+    require(np.isfinite(value), f"A value must be a number that is finite, but is {text!r}.")
+    return value
 
 
 def elements(

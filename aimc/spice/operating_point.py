@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from aimc.errors import SpiceError
 from aimc.spice import array
+from aimc.spice.cells import states
 from aimc.spice.dialects import Ngspice
 from aimc.spice.netlist import Netlist, Plan, header, includes, models
 
@@ -42,10 +43,12 @@ class OperatingPoint:
 
 @dataclass(frozen=True, eq=False)
 class OperatingPointPlan(Plan):
-    """crossbar and its row voltages v (batch, rows) [V]."""
+    """crossbar and its row voltages v (batch, rows) [V]; states: where those of its cells start, by
+    node."""
 
     crossbar: Crossbar
     v: Array
+    states: dict[str, float] = field(default_factory=dict)
 
     @property
     def rawfile(self) -> str | None:
@@ -88,14 +91,32 @@ class OperatingPointPlan(Plan):
             return np.array([[plot[name][0] for name in some] for plot in plots for some in names])
 
         current = take([[f"i(vs{j}{tail})" for j in range(cols)] for tail in self.tails])
-        return OperatingPoint(self.crossbar, self.v, volts(row), volts(col), current)
+        found = OperatingPoint(self.crossbar, self.v, volts(row), volts(col), current)
+        stood = take([[f"v({INSTANCE}{tail}.{node})" for node in self.states]
+                      for tail in self.tails])  # fmt: skip
+        self._hold(stood)
+        _passive(found)
+        return found
+
+    def _hold(self, stood: Array) -> None:
+        """Raises SpiceError where a state (batch, states) left where it starts."""
+        start = np.array([*self.states.values()])
+        moved = np.abs(stood - start) > _STILL * np.maximum(np.abs(start), 1.0)
+        if moved.any():
+            n, k = (int(at) for at in np.argwhere(moved)[0])
+            cell, *_, state = [*self.states][k].split(".")
+            raise _unphysical(
+                f"leave the state {state} of {cell} at {start[k]:g}",
+                f"moves it to {stood[n, k]:g}", n,
+                "It lasts for ever: read below the thresholds, or pulse the cells in a transient.",
+            )  # fmt: skip
 
 
 def deck(
     crossbar: Crossbar, v: Any, dialect: Dialect, facts: Sequence[str], cell: CellModel
 ) -> Netlist:
     """The operating point of `crossbar` at row voltages v (batch, rows) [V], one a row of v."""
-    plan = OperatingPointPlan(crossbar, v)
+    plan = OperatingPointPlan(crossbar, v, states(cell, crossbar.g))
     nodes = plan.nodes
     rows, cols = nodes.shape
     library = models(dialect, cell.includes)
@@ -118,6 +139,7 @@ def deck(
         ports = [port + tail for port in nodes.ports]
         lines += dialect.instance(INSTANCE + tail, ports, "crossbar", {})
         kept += [dialect.v(name) for name in nodes.inside(INSTANCE + tail, tail)]
+        kept += [dialect.v(f"{INSTANCE}{tail}.{node}") for node in plan.states]
         kept += [dialect.i(f"vs{j}{tail}") for j in range(cols)]
         sources |= {name + tail: values for name, (_, values) in driven.items()}
     lines += ["", *dialect.save(kept, "dc")]
@@ -130,6 +152,40 @@ def deck(
         list(sources), [[float(values[n]) for values in sources.values()] for n in range(points)]
     )
     return Netlist(dialect.text([*lines, *dialect.write("end")]), dialect, library, (), plan)
+
+
+# What the simulator's tolerances may add to an answer, as a share of full scale.
+_STILL = 1e-6
+
+
+def _passive(found: OperatingPoint) -> None:
+    """Raises SpiceError where an answer is none of passive cells: no node lies beyond the voltages
+    that drive it and ground, and no current flows against them."""
+    v = found.v
+    most = np.abs(v).max(axis=1, initial=0.0)
+    for name, unit, value, full in (
+        ("row voltage", "V", found.row_voltage, most),
+        ("column voltage", "V", found.col_voltage, most),
+        ("column current", "A", found.current, most * found.crossbar.g.sum()),
+    ):
+        bounds = np.array([v.min(axis=1, initial=0.0), v.max(axis=1, initial=0.0)])
+        if unit == "A":
+            bounds = np.where(bounds == 0, 0.0, np.copysign(np.inf, bounds))
+        low, high = np.expand_dims(bounds, tuple(range(2, value.ndim + 1)))
+        slack = np.expand_dims(_STILL * full, tuple(range(1, value.ndim)))
+        bad = (value < low - slack) | (value > high + slack)
+        if bad.any():
+            n, *at = (int(k) for k in np.argwhere(bad)[0])
+            raise _unphysical(
+                f"be one of passive cells, {name}s from {low.flat[n]:g} to {high.flat[n]:g} {unit}",
+                f"has {value[n, *at]:g} {unit} at {', '.join(map(str, at))}", n,
+                "A cell gives power there: use a model within the range it is made for.",
+            )  # fmt: skip
+
+
+def _unphysical(rule: str, came: str, n: int, hint: str) -> SpiceError:
+    return SpiceError(f"The operating point of input {n} must {rule}, but {came}. {hint}",
+                      "unphysical")  # fmt: skip
 
 
 def _driven(nodes: array.ArrayNodes, v: Array) -> dict[str, tuple[str, Array]]:

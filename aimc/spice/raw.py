@@ -17,10 +17,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Plot:
-    """One analysis: its name, and a vector (points,) for each name, as `v(out)` or `i(vs)`."""
+    """One analysis: its name, and a vector (points,) for each name, as `v(out)` or `i(vs)`.
+
+    Raises SpiceError (reason "raw") where a vector holds what is not finite.
+    """
 
     name: str
     vectors: dict[str, Array]
+
+    def __post_init__(self) -> None:
+        for name, vector in self.vectors.items():
+            bad = np.flatnonzero(~np.isfinite(vector))
+            if bad.size:
+                raise SpiceError(
+                    f"The simulator's answer must be finite, but {name} is {vector[bad[0]]} at "
+                    f"point {bad[0]} of {len(vector)} of {self.name or 'an analysis'}.", "raw",
+                )  # fmt: skip
 
     def __getitem__(self, vector: str) -> Array:
         if vector not in self.vectors:

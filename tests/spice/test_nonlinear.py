@@ -229,14 +229,38 @@ def test_gated_rows_of_cells_of_another_model(rng):
     np.testing.assert_allclose(on, always, rtol=1e-8)
 
 
+VTEAM = spice.CellModel(
+    "memristor_vteam",
+    lambda g, i, j: {"r_on": 1e3, "r_off": 1e5, "x0": (1 / g - 1e3) / 99e3},
+)
+
+
 def test_an_array_of_vteam_memristors_reads_as_the_conductances_it_starts_from(rng):
     """Below the thresholds nothing moves: x0 = (1 / g - r_on) / (r_off - r_on) gives g."""
     g = rng.uniform(1.1e-5, 9e-4, (4, 3))
     v = rng.uniform(-0.15, 0.15, (2, 4))
-    model = spice.CellModel(
-        "memristor_vteam",
-        lambda g, i, j: {"r_on": 1e3, "r_off": 1e5, "x0": (1 / g - 1e3) / 99e3},
-    )
     crossbar = Crossbar(g, Wires(1.0, 1.0, 1.0, 1.0))
-    found = spice.netlist(crossbar, v, cell=model).run()
+    found = spice.netlist(crossbar, v, cell=VTEAM).run()
     np.testing.assert_allclose(found.current, crossbar.read(v), rtol=1e-7)
+
+
+@pytest.mark.parametrize("idle", ["grounded", "floating", "gated"])
+@pytest.mark.parametrize("volts", [0.21, 0.3, 0.5, -0.3])
+def test_a_read_that_moves_the_state_of_a_memristor_is_refused(volts, idle):
+    crossbar = Crossbar(np.full((4, 3), 1e-4), Wires(1.0, 1.0, idle=idle))
+    v = np.array([[0.1, 0.1, 0.1, 0.1], [0.1, 0.0, volts, 0.1]])
+    with pytest.raises(
+        SpiceError, match=r"of input 1 must leave the state x of xcell2_0"
+    ) as caught:
+        spice.netlist(crossbar, v, cell=VTEAM).run()
+    assert caught.value.reason == "unphysical"
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("ohm", [0.0, 1.0])
+def test_an_answer_of_cells_that_give_power_is_refused(ohm, sign, rng):
+    active = spice.CellModel("cell_linear", lambda g, i, j: {"g": -g if j == 1 else g}, linear=True)
+    crossbar = Crossbar(rng.uniform(1e-5, 1e-4, (4, 3)), Wires(ohm, ohm, ohm, ohm))
+    with pytest.raises(SpiceError, match=r"must be one of passive cells") as caught:
+        spice.netlist(crossbar, sign * rng.uniform(0.1, 0.2, 4), cell=active).run()
+    assert caught.value.reason == "unphysical"

@@ -127,7 +127,9 @@ def test_numbers_as_spice_reads_them(text, value):
     assert elements.spice_number(text) == pytest.approx(value, rel=1e-15)
 
 
-@pytest.mark.parametrize("text", ["10a", "10x", "4k7", "{gg}", "1d3", "", "0x10"])
+@pytest.mark.parametrize(
+    "text", ["10a", "10x", "4k7", "{gg}", "1d3", "", "0x10", "1e999", "1e308k"]
+)
 def test_numbers_that_simulators_read_differently_are_refused(text):
     with pytest.raises(SpiceError, match="must be a number"):
         elements.spice_number(text)

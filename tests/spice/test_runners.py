@@ -297,6 +297,18 @@ def test_what_ngspice_forgives_is_checked_before(text, match):
         lint.check({"deck.cir": "* title\n" + text + ".end\n"})
 
 
+def test_an_answer_that_is_not_finite_is_told_by_its_vector(tmp_path):
+    head = "Title: t\nPlotname: Operating Point\nFlags: real\nNo. Variables: 2\nNo. Points: 1\n"
+    names = "Variables:\n\t0\tv(a)\tvoltage\n\t1\ti(v1)\tcurrent\n"
+    for kind, body in {
+        "Binary:\n": np.array([1.0, np.nan]).tobytes(), "Values:\n": b"0\t1.0\n\tinf\n",
+    }.items():  # fmt: skip
+        (tmp_path / "x.raw").write_bytes((head + names + kind).encode() + body)
+        with pytest.raises(SpiceError, match=r"must be finite, but i\(v1\) is (nan|inf)") as caught:
+            raw.read(tmp_path / "x.raw")
+        assert caught.value.reason == "raw"
+
+
 @pytest.mark.spice
 def test_ascii_and_binary_raw_files_say_the_same(ngspice, tmp_path):
     body = "v1 a 0 dc 0.1\nr1 a b 1k\nr2 b 0 3k\n.save v(a) v(b) i(v1)\n"
