@@ -77,6 +77,11 @@ def number(value: float) -> str:
     return repr(as_number("value", value))
 
 
+def plain(value: float) -> float:
+    """To 14 digits, which takes off what sums of periods and shares of volts were rounded by."""
+    return float(f"{value:.14g}")
+
+
 def _text(value: Any) -> str:
     match value:
         case str():

@@ -18,6 +18,7 @@ from aimc.errors import SpiceError, must
 from aimc.spice import array
 from aimc.spice.cells import cell_of, no_model
 from aimc.spice.conversion import ConversionPlan
+from aimc.spice.dialect import plain
 from aimc.spice.netlist import Netlist, header, includes, models
 from aimc.spice.schedule import Points, Schedule, activity, inputs, schedule, trapezoid
 
@@ -88,7 +89,9 @@ def deck(
     lines += ["", *dialect.save(vectors, "tran")]
     stop = times.period * len(x)
     longest = min(times.t_step / 2, delay / 4) if delay > 0 else times.t_step / 2
-    lines += dialect.write("tran", step=times.t_step / 5, stop=stop, longest=longest, reltol=RELTOL)
+    at = {"step": times.t_step / 5, "stop": stop, "longest": longest}
+    at = {key: plain(time) for key, time in at.items()}
+    lines += dialect.write("tran", **at, reltol=RELTOL)
     measures: list[str] = []
     if "measure" in dialect.grammar:
         measures = _measures(macro, columns, times, len(x), dialect)
@@ -144,13 +147,15 @@ def _pulse(
     """From the first of `levels` [V] to the second and back, once a conversion."""
     at = {"low": levels[0], "high": levels[1], "delay": delay, "width": width}
     each = {"edge": times.edge, "period": times.period}
-    return dialect.write("pulse", name=name, a=node, b="0", **at, **each)
+    numbers = {key: plain(value) for key, value in {**at, **each}.items()}
+    return dialect.write("pulse", name=name, a=node, b="0", **numbers)
 
 
 def _wave(dialect: Dialect, name: str, node: str, points: Points) -> list[str]:
     """A voltage through (time [s], voltage [V]) points; a constant where it never changes."""
     if len(points) == 1:
         return dialect.voltage(name, node, points[0][1])
+    points = [(plain(time), plain(volts)) for time, volts in points]
     return dialect.write("pwl", name=name, a=node, b="0", dc=points[0][1], points=points)
 
 
@@ -297,5 +302,5 @@ def _measures(
     return [
         line
         for name, node, at in found
-        for line in dialect.write("measure", name=name, vector=dialect.v(node), at=at)
+        for line in dialect.write("measure", name=name, vector=dialect.v(node), at=plain(at))
     ]

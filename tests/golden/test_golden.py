@@ -57,6 +57,13 @@ def circuit(file):
     return re.sub(rb"^\* [0-9a-f]{64}$", b"* digest", text, flags=re.MULTILINE)
 
 
+@pytest.mark.parametrize("name", NETLISTS)
+def test_no_number_shows_what_it_was_rounded_by(name):
+    netlist = NETLISTS[name]
+    text = netlist.text + netlist.measure(f"{name}.cir")
+    assert re.findall(r"[0-9.]*(?:0000000|9999999)[0-9]+(?:e[-+]?[0-9]+)?", text) == []
+
+
 def test_nothing_else_is_there():
     kept = {p.name for p in golden.FOLDER.iterdir() if p.suffix != ".raw"} - {"README.md"}
     wanted = {f"{name}{suffix}" for name in NETLISTS for suffix in (".cir", ".txt")}
