@@ -168,7 +168,7 @@ def conversion(result: Conversion, columns: Sequence[int] = (0,), read: int = 0)
                    label=f"column {j}: code {result.code[read, j]}")  # fmt: skip
         flips.plot(ns, result.waves[f"flip{j}"][inside], color=colour, lw=1.2)
         if result.thermometer[read, j].any():
-            flip = times.strobes[result.thermometer[read, j].argmax()] * 1e9
+            flip = float(times.strobes[result.thermometer[read, j].argmax()]) * 1e9
             for axes in (ramps, flips):
                 axes.axvline(flip, color=colour, lw=0.8, ls=":")
     ramps.set(ylabel="sampled, ramp [mV]")
