@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,17 +48,64 @@ def crossbar(statements: Sequence[list[str]]) -> Crossbar:
     # Wires have less resistance than any cell: the widest gap is tried first, no wires last.
     gaps = sorted(range(1, len(values)), key=lambda k: values[k - 1] / values[k])
     limits = [np.sqrt(values[k - 1] * values[k]) for k in gaps]
-    reasons = []
+    most, reason = -1, ""
     for limit in [*limits, 0.0]:
+        wires = [r for r in resistors if r.ohm < limit]
+        cells = _joined([r for r in resistors if r.ohm >= limit], wires, {*driven, *sensed})
         try:
-            return _assemble([r for r in resistors if r.ohm < limit],
-                             [r for r in resistors if r.ohm >= limit], driven, sensed)  # fmt: skip
+            return _assemble(wires, cells, driven, sensed)
         except SpiceError as error:
-            reasons.append(str(error))
+            # The reason of the division that explains the most resistors.
+            explained = _explained(wires, cells, driven, sensed)
+            if explained > most:
+                most, reason = explained, f"{error} Wires are those below {limit:.3g} ohm."
     raise SpiceError(
         "The netlist must be a crossbar of resistors between driven rows and grounded columns, "
-        f"but is not: {reasons[0]} {_TELLING}", "import",
+        f"but is not: {reason} {_TELLING}", "import",
     )  # fmt: skip
+
+
+def _joined(
+    cells: Sequence[Resistor], wires: Sequence[Resistor], terminals: set[str]
+) -> list[Resistor]:
+    """The cells, those in series as one: nothing else is at the node between them."""
+    ends = Counter(node for wire in wires for node in (wire.a, wire.b))
+    found: dict[str, list[Resistor]] = defaultdict(list)
+    for cell in cells:
+        found[cell.a].append(cell)
+        found[cell.b].append(cell)
+    for node in [*found]:
+        if len(found[node]) == 2 and not ends[node] and node not in terminals | {"0"}:
+            one, other = found[node]
+            a, b = one.other(node), other.other(node)
+            if a == b:
+                continue
+            del found[node]
+            both = Resistor(one.name, a, b, one.ohm + other.ohm)
+            found[a] = [both if cell is one else cell for cell in found[a]]
+            found[b] = [both if cell is other else cell for cell in found[b]]
+    return list({id(cell): cell for some in found.values() for cell in some}.values())
+
+
+def _explained(
+    wires: Sequence[Resistor], cells: Sequence[Resistor],
+    driven: Sequence[str], sensed: Sequence[str],
+) -> int:  # fmt: skip
+    """How many wires reach a row or a column, and how many cells join one of each."""
+    touching: dict[str, list[str]] = defaultdict(list)
+    for wire in wires:
+        touching[wire.a].append(wire.b)
+        touching[wire.b].append(wire.a)
+    rows, cols = set(driven), set(sensed)
+    for reached, other in ((rows, cols), (cols, rows)):
+        pending = [*reached]
+        while pending:
+            near = {*touching[pending.pop()]} - reached - other - {"0"}
+            reached |= near
+            pending += near
+    on = sum((w.a in rows and w.b in rows) or (w.a in cols and w.b in cols) for w in wires)
+    across = sum((c.a in rows and c.b in cols) or (c.a in cols and c.b in rows) for c in cells)
+    return on + across
 
 
 def _terminals(
@@ -109,15 +157,19 @@ def _assemble(
     for cell in cells:
         ends = (cell.a, cell.b) if cell.a in row_of else (cell.b, cell.a)
         joins = ends[0] in row_of and ends[1] in col_of
-        require(joins, f"{cell.name} joins no row to a column.")
+        alone = [node for node in ends if node not in row_of and node not in col_of]
+        lost = f": no wire leads from {alone[0]} to a driver or to ground" if alone else ""
+        require(joins, f"{cell.name} joins no row to a column{lost}.")
         place = (row_of[ends[0]], col_of[ends[1]])
         g[place] += 1.0 / cell.ohm
         alone = places.setdefault(place, ends) == ends
         require(alone, f"{cell.name} is a second place of its row and column.")
-    row_order = _order(cols, [(ends[1], place[0]) for place, ends in places.items()], len(rows))
-    col_order = _order(rows, [(ends[0], place[1]) for place, ends in places.items()], len(cols))
-    drive, r_row, r_source, flip_cols = _uniform(rows, "row", ("left", "right"), col_order)
-    sense, r_col, r_sense, flip_rows = _uniform(cols, "column", ("top", "bottom"), row_order)
+    row_order, on_cols = _order(cols, [(e[1], place[0]) for place, e in places.items()], len(rows))
+    col_order, on_rows = _order(rows, [(e[0], place[1]) for place, e in places.items()], len(cols))
+    drive, r_row, r_source, flip_cols = _uniform(rows, "row", ("left", "right"), col_order, on_rows)
+    sense, r_col, r_sense, flip_rows = _uniform(
+        cols, "column", ("top", "bottom"), row_order, on_cols
+    )
     g = g[np.ix_(row_order[::-1] if flip_rows else row_order,
                  col_order[::-1] if flip_cols else col_order)]  # fmt: skip
     return Crossbar(g, Wires(r_row, r_col, r_source, r_sense, drive, sense))
@@ -172,56 +224,77 @@ def _walk(
         segments.append(came.ohm)
 
 
-def _order(lines: Sequence[Line], crossings: list[tuple[str, int]], count: int) -> list[int]:
-    """The order in which the crossing lines are met along these ones, the same along all.
-
-    Node k of each line meets crossing line k, or none where the cell is open; only a far end that
-    carries no current may be missing. Without wires nothing is met first: the order of the names
-    stays.
+def _order(
+    lines: Sequence[Line], crossings: list[tuple[str, int]], count: int
+) -> tuple[list[int], dict[str, int]]:
+    """The order in which the crossing lines are met along these ones, the same along all, and the
+    place in it of each node that meets one; one that meets none is of an open cell, or divides a
+    segment. Without wires nothing is met first: the order of the names stays.
     """
     if all(len(line.nodes) == 1 for line in lines) and count > 1:
-        return list(range(count))
+        return list(range(count)), {}
     met = dict(crossings)
     once = len(met) == len(crossings)
     require(once, "A node of a line with wires must meet one other line.")
     longest = max(([met[n] for n in line.nodes if n in met] for line in lines), key=len)
     every = len(longest) >= count
     require(every, "A line along the wires must meet every other, but none does.")
+    place = {k: n for n, k in enumerate(longest)}
+    at = {node: place[k] for node, k in met.items()}
     for line in lines:
-        found = [met.get(node) for node in line.nodes]
-        same = all(k in (None, want) for k, want in zip(found, longest, strict=False))
-        require(same, "The lines must cross in the same order everywhere.")
-        whole = len(found) == count or (len(found) < count and line.last is None)
-        require(whole, f"The line at {line.terminal} must have {count} nodes, but has "
-                f"{len(found)}: a resistor leads nowhere, or one is missing.")  # fmt: skip
-    return longest
+        found = [at[node] for node in line.nodes if node in at]
+        rises = all(a < b for a, b in pairwise(found))
+        require(rises, "The lines must cross in the same order everywhere.")
+    return longest, at
 
 
 def _uniform(
-    lines: Sequence[Line], kind: str, sides: tuple[str, str], order: Sequence[int]
-) -> tuple[Any, float, float, bool]:
+    lines: Sequence[Line], kind: str, sides: tuple[str, str], order: Sequence[int],
+    at: dict[str, int],
+) -> tuple[Any, float, float, bool]:  # fmt: skip
     """Driven side, segment and end resistance, and whether the order is to be turned round.
 
-    A line's order starts at its terminal. Where the names of what it crosses fall along it, the
-    terminal is at the far side.
+    at: the place of each node that meets a crossing line; between two of them stand as many
+    segments as places. A line's order starts at its terminal. Where the names of what it crosses
+    fall along it, the terminal is at the far side.
     """
-    segment = _same((s for line in lines for s in line.segments), f"segments of a {kind}")
-    first = _same((line.first for line in lines if line.first is not None), f"ends of a {kind}")
+    known = [[k for k, node in enumerate(line.nodes) if node in at] or [0] for line in lines]
+    places = [[at.get(line.nodes[k], 0) for k in ks] for line, ks in zip(lines, known, strict=True)]
+    whole = [*zip(lines, known, places, strict=True)]
+    segment = _same(
+        (sum(line.segments[k:m]) / (q - p) for line, ks, ps in whole
+         for (k, m), (p, q) in zip(pairwise(ks), pairwise(ps), strict=True)),
+        f"segments of a {kind}",
+    )  # fmt: skip
     backs = {line.last is not None for line in lines}
     require(len(backs) <= 1, f"Every {kind} must end at the same sides.")
+    ends = []
+    for line, ks, ps in whole:
+        beyond, left = sum(line.segments[ks[-1] :]), (len(order) - 1 - ps[-1]) * segment
+        if line.first is not None:
+            ends.append(line.first + (sum(line.segments[: ks[0]]) - ps[0] * segment))
+        if line.last is not None:
+            ends.append(line.last + (beyond - left))
+        require(line.last is not None or beyond <= left * (1 + _EQUAL),
+                f"The line at {line.terminal} must end where the last line crosses it, but a "
+                "resistor leads nowhere.")  # fmt: skip
+    first = _same(ends, f"ends of a {kind}", segment)
+    first = first if first > _EQUAL * segment else 0.0
     if not any(line.segments for line in lines) and backs == {False}:
         return ("left" if kind == "row" else "bottom"), segment, first, False
     falls = len(order) > 1 and order[0] > order[-1]
     if backs == {True}:
-        last = _same((line.last for line in lines if line.last is not None), f"ends of a {kind}")
-        _same([first, last], f"ends of a {kind}")
         return "both", segment, first, falls
     return (sides[1] if falls else sides[0]), segment, first, falls
 
 
-def _same(values: Iterable[float], what: str) -> float:
+_EQUAL = 1e-9
+
+
+def _same(values: Iterable[float], what: str, scale: float = 0.0) -> float:
+    """The one resistance of these; 0 where there are none. scale: a rest of it is none [ohm]."""
     found = [*values] or [0.0]
     low, high = min(found), max(found)
-    same = high - low <= 1e-9 * high
+    same = high - low <= _EQUAL * max(high, scale) and low >= -_EQUAL * scale
     require(same, f"All {what} must have one resistance, but have {low:g} to {high:g} ohm.")
     return float(found[0])

@@ -32,8 +32,8 @@ DECK = "deck.cir"
 def check(files: Mapping[str, str], deck: str = DECK) -> None:
     """Raises SpiceError (reason "syntax" or "nodes") where a deck cannot be what it means.
 
-    Every include is there; every subcircuit is defined, and used with as many nodes as it has
-    ports; no element of the top level hangs in the air; something is grounded.
+    Every include is there, and none ends the deck; every subcircuit is defined, and used with as
+    many nodes as it has ports; no element of the top level hangs in the air; something is grounded.
     """
     ports: dict[str, int] = {}
     uses: list[tuple[str, str, int]] = []
@@ -79,6 +79,12 @@ def _all(files: Mapping[str, str], name: str) -> Iterator[list[str]]:
             inner = next((file for file in files if file.lower() == wanted), None)
             if inner is None:
                 raise SpiceError(f"{name} includes {path}, which is not there.", "syntax")
-            yield from _all(files, inner)
+            for inside in _all(files, inner):
+                if inside[0] == ".end":
+                    raise SpiceError(
+                        f"A file that is included must not end the deck, but {path} has `.end`.",
+                        "syntax",
+                    )
+                yield inside
         else:
             yield words

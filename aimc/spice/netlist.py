@@ -39,7 +39,7 @@ class Netlist:
     """A deck with the files it includes. `text` is the deck; the same circuit gives the same text.
 
     includes: (path relative to the deck, text) of each model file. measures: statements of the
-    separate measure deck, which includes this one; none where there is nothing to measure.
+    separate measure deck, which holds this one; none where there is nothing to measure.
     """
 
     text: str
@@ -60,12 +60,16 @@ class Netlist:
         return {lint.DECK: self.text, **dict(self.includes)}
 
     def measure(self, deck: str) -> str:
-        """The text of the measure deck of a deck of that file name."""
+        """The text of the measure deck of a deck of that file name: the same circuit, and measures.
+
+        It includes no deck: what ends in `.end` ends whatever includes it.
+        """
         if not isinstance(deck, str):
             raise must("deck", "be the name of a file", f"is {deck!r}")
         d = self.dialect
-        head = d.write("head", title=d.note(f"measures of {deck}"))
-        return d.text([*head, *d.write("include", path=deck), *self.measures, *d.write("end")])
+        end = d.text(d.write("end"))
+        title = d.text([d.note(f"measures of {deck}")])
+        return title + self.text.removesuffix(end) + d.text([*self.measures, *d.write("end")])
 
     def write(self, path: str | Path) -> list[Path]:
         """Writes the deck at `path`, its measure deck beside it, and the models it includes.

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from aimc import spice
-from aimc.spice import raw, runners
+from aimc.spice import lint, raw, runners
 
 _spec = importlib.util.spec_from_file_location("golden", Path(__file__).parent / "golden.py")
 assert _spec is not None
@@ -62,6 +62,15 @@ def test_no_number_shows_what_it_was_rounded_by(name):
     netlist = NETLISTS[name]
     text = netlist.text + netlist.measure(f"{name}.cir")
     assert re.findall(r"[0-9.]*(?:0000000|9999999)[0-9]+(?:e[-+]?[0-9]+)?", text) == []
+
+
+@pytest.mark.parametrize("name", NETLISTS)
+def test_the_measure_deck_ends_once_and_includes_what_does_not_end(name):
+    netlist = NETLISTS[name]
+    deck = netlist.measure("deck.cir")
+    lint.check({lint.DECK: deck, **dict(netlist.includes)})
+    assert [line for line in deck.splitlines() if line == ".end"] == [".end"]
+    assert deck.endswith("\n.end\n")
 
 
 def test_nothing_else_is_there():

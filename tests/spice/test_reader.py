@@ -87,6 +87,40 @@ def test_a_netlist_of_others_is_the_same_circuit(rows, cols, topology, sensed, s
     assert found.wires == wires
 
 
+@pytest.mark.parametrize("pieces", [2, 3])
+@pytest.mark.parametrize("topology", list(itertools.product(DRIVES, SENSES)), ids=str)
+@pytest.mark.parametrize("name", ["R", "Rw", "Rb", "Rs", "Rg", "Rc", "Rw1_1", "Rs2", "Rc3_2"])
+def test_a_resistor_in_pieces_is_one(name, topology, pieces, rng):
+    g, wires = rng.uniform(1e-6, 1e-4, (4, 3)), Wires(0.5, 0.7, 11.0, 13.0, *topology)
+    lines = []
+    for line in plain(g, wires, np.ones(4)).splitlines():
+        words = line.split()
+        if not line.startswith(name):
+            lines.append(line)
+            continue
+        label, a, b, ohm = words
+        nodes = [a, *(f"{label}_{k}" for k in range(1, pieces)), b]
+        for k, (one, other) in enumerate(itertools.pairwise(nodes)):
+            lines.append(f"{label}_{k} {one} {other} {float(ohm) / pieces!r}")
+    found = spice.read("\n".join([*lines, ""]))
+    np.testing.assert_allclose(found.g, g, rtol=1e-14)
+    assert (found.wires.drive, found.wires.sense) == topology
+    ohms = [getattr(found.wires, name) for name in ("r_row", "r_col", "r_source", "r_sense")]
+    np.testing.assert_allclose(ohms, [0.5, 0.7, 11.0, 13.0], rtol=1e-14)
+
+
+def test_an_open_first_cell_is_no_longer_end(rng):
+    g, wires = rng.uniform(1e-6, 1e-4, (3, 3)), Wires(0.5, 0.7, 11.0, 13.0)
+    for i, j in ((0, 0), (2, 0), (0, 2)):
+        lines = plain(g, wires, np.ones(3)).splitlines()
+        gone = f"Rc{i + 1}_{j + 1} "
+        found = spice.read("\n".join([line for line in lines if not line.startswith(gone)] + [""]))
+        rest = g.copy()
+        rest[i, j] = 0
+        np.testing.assert_allclose(found.g, rest, rtol=1e-14)
+        assert found.wires == wires
+
+
 @pytest.mark.spice
 def test_a_netlist_of_others_has_the_currents_that_ngspice_finds(ngspice, rng):
     g, v = rng.uniform(1e-6, 1e-4, (5, 4)), rng.normal(0, 0.2, 5)
@@ -151,7 +185,10 @@ GOOD = plain(np.full((2, 2), 1e-5), Wires(0.5, 0.7, 11.0, 13.0), np.ones(2))
             GOOD.replace("Rw1_1 WL1_1 WL1_2 0.5", "Rw1_1 WL1_1 WL1_2 0.9"),
             "must have one resistance",
         ),
-        (GOOD.replace("Rw1_1 WL1_1 WL1_2 0.5", "Rw1_1 WL1_1 WL2_1 0.5"), "must be a crossbar"),
+        (GOOD.replace("Rw1_1 WL1_1 WL1_2 0.5", "Rw1_1 WL1_1 WL2_1 0.5"), "wl2_1 branches"),
+        (GOOD.replace("Rw1_1 WL1_1 WL1_2 0.5\n", ""), "no wire leads from wl1_2"),
+        (GOOD.replace(".op", "Rx WL1_1 BL1_2 150\n.op"), "rc1_2 is a second place"),
+        (GOOD.replace(".op", "Rx WL1_1 WL2_1 1\n.op"), "wl1_1 branches"),
     ],
 )
 def test_what_is_no_crossbar_is_told(text, match):

@@ -297,6 +297,13 @@ def test_what_ngspice_forgives_is_checked_before(text, match):
         lint.check({"deck.cir": "* title\n" + text + ".end\n"})
 
 
+def test_a_file_that_is_included_ends_no_deck():
+    circuit = "* title\nv1 a 0 1\nr1 a 0 1\n"
+    lint.check({"deck.cir": "* title\n.include a.cir\n.end\n", "a.cir": circuit})
+    with pytest.raises(SpiceError, match=r"must not end the deck, but a.cir has `.end`"):
+        lint.check({"deck.cir": "* title\n.include a.cir\n.end\n", "a.cir": circuit + ".end\n"})
+
+
 def test_an_answer_that_is_not_finite_is_told_by_its_vector(tmp_path):
     head = "Title: t\nPlotname: Operating Point\nFlags: real\nNo. Variables: 2\nNo. Points: 1\n"
     names = "Variables:\n\t0\tv(a)\tvoltage\n\t1\ti(v1)\tcurrent\n"
