@@ -21,14 +21,21 @@ BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6E6E6E"
 
 
 def save(figure: Figure, path: str | Path) -> Path:
-    """Writes the figure in the format of its suffix (.png, .pdf, .svg), whole or not at all."""
+    """Writes the figure in the format of its suffix (.png, .pdf, .svg), whole or not at all.
+
+    Raises ArgumentError for another suffix, or where its folder cannot be made.
+    """
     as_a("figure", figure, Figure)
     path = as_path("path", path)
     known = figure.canvas.get_supported_filetypes()
     if path.suffix[1:] not in known:
         raise must("path", f"end in one of .{', .'.join(sorted(known))}", f"is {str(path)!r}")
     partial = path.with_name(f".{path.stem}.partial{path.suffix}")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        came = f"{str(path.parent)!r} cannot be made: {error.strerror}"
+        raise must("path", "lie in a folder", came) from error
     try:
         figure.savefig(partial, dpi=160)
         partial.replace(path)

@@ -143,6 +143,7 @@ def calls_of_plots():
     yield "pareto", plots_cost.pareto, {**best, "measure": "accuracy"}
     yield "front", plots_cost.front, best
     yield "plain", plots_cost.plain, {"axis": axes.xaxis}
+    yield "save", plots.save, {"figure": axes.figure, "path": "never.png"}
 
 
 @cache

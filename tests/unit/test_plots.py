@@ -136,6 +136,12 @@ def test_a_failed_save_leaves_nothing_and_keeps_what_was_there(ramp, tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_file_is_no_folder(ramp, tmp_path):
+    (tmp_path / "file").write_text("old")
+    with pytest.raises(ArgumentError, match="`path` must lie in a folder"):
+        plots.save(plots.ramp_levels(ramp), tmp_path / "file" / "a.png")
+
+
 def test_plots_need_no_pyplot():
     code = "import aimc.plots, sys; print('matplotlib.pyplot' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
