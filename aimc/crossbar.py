@@ -15,6 +15,7 @@ from aimc.kernels.base.blas import product
 from aimc.kernels.noise import forms as noise
 from aimc.kernels.wires import branches, network, nonlinear, slices
 from aimc.kernels.wires.topology import Topology
+from aimc.parts.effects import limited
 from aimc.parts.wires import Wires
 
 if TYPE_CHECKING:
@@ -85,10 +86,11 @@ class Crossbar:
     """Cells as they stand, with their wires.
 
     g (rows, cols): conductances [S], >= 0; an open cell is 0. wires: resistances and topology.
-    sigma (rows, cols) or None: standard deviation of each cell in one read [S]. iv: the cells'
-    current-voltage curve, of which `g` is the slope at 0 V; None: linear. edges: the row at which
-    each of several arrays above each other ends, whose columns meet at the virtual grounds only;
-    empty: one array. Raises ArgumentError on another shape, NaN, or a negative conductance.
+    sigma (rows, cols) or None: standard deviation of each cell in one read [S], none of an open
+    one. iv: the cells' current-voltage curve, of which `g` is the slope at 0 V; None: linear.
+    edges: the row at which each of several arrays above each other ends, whose columns meet at the
+    virtual grounds only; empty: one array. Raises ArgumentError on another shape, NaN, or a
+    negative conductance.
     """
 
     g: Array
@@ -107,6 +109,8 @@ class Crossbar:
             _check_curve(self.iv, self.g)
         if self.sigma is not None:
             sigma = as_array("sigma", self.sigma, self.g.shape, minimum=0)
+            if np.any(sigma, where=self.g == 0.0):
+                sigma = np.where(self.g == 0.0, 0.0, sigma)
             object.__setattr__(self, "sigma", _kept(sigma))
         if self.edges and (min(np.diff([0, *self.edges])) <= 0 or self.edges[-1] != len(self.g)):
             raise must("edges", f"rise to the {len(self.g)} rows", f"is {self.edges}")
@@ -200,8 +204,7 @@ class Crossbar:
         for lo in range(0, len(v), step):
             here = slice(lo, min(lo + step, len(v)))
             shape = (here.stop - lo, *self.g.shape)
-            g = np.maximum(self.g + self.sigma * rng.standard_normal(shape), 0.0)
-            result[here] = read(g, here)
+            result[here] = read(limited(self.g, self.sigma * rng.standard_normal(shape)), here)
         return result
 
     def _slices(self, g: Array, duration: Array, v: Array) -> Array:

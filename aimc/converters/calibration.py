@@ -130,9 +130,10 @@ def closed_loop(ramp: ProgrammedRamp, rng: Generator) -> tuple[ProgrammedRamp, A
         wanted = np.clip(-total / (share * at.size), device.g_min, device.g_max)
         target = (goal[k + 1] - goal[k]) * ramp.scale / at.size
         stuck = _is_stuck(measured.g_steps[..., at], target, ramp)
+        dead = ramp.now[0].dead[..., at]
         written = device.rewrite(np.repeat(wanted[..., None], at.size, -1), rng)
-        g_steps[..., at], there[..., at] = np.where(stuck, g_steps[..., at], written), ~stuck
-        seen = ramp.averaged(g_steps[..., at], rng, READS)
+        g_steps[..., at], there[..., at] = np.where(stuck | dead, g_steps[..., at], written), ~stuck
+        seen = ramp.averaged(g_steps[..., at], rng, READS, dead)
         total = total + (seen * large_signal[..., at]).sum(axis=-1)
     done, writes = ramp.rewritten(steps=there, g_steps=g_steps), there.sum(axis=-1, dtype=float)
     return done, writes, READS * (ramp.cells + g_steps.shape[-1]), 0

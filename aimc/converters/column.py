@@ -16,7 +16,8 @@ from aimc.converters.imperfections import Circuit
 from aimc.converters.schedule import Schedule
 from aimc.crossbar import Crossbar
 from aimc.errors import as_count
-from aimc.parts.device import Written
+from aimc.parts.device import Cells
+from aimc.parts.effects import limited
 
 if TYPE_CHECKING:
     from aimc.arrays import Array, Codes, Generator, NDArray
@@ -53,8 +54,9 @@ class ProgrammedRamp(Converter):
     together in each; g_bias (..., bias_cells) [S]. pulses (..., bias_cells, k): clock periods that
     each bias cell is on before each level, negative where against the ramp. scale: conductance for
     a pre-activation step of one [S]. report: of its last calibration. written: ramp and bias cells
-    as they were written, None: as they stand. Read with fewer bits, 2^(n - bits) of the steps are
-    pulsed at once: the ramp stands at every so-many-th of its levels and takes less time.
+    as they were written, None: as they stand; dead: which of either are. Read with fewer bits,
+    2^(n - bits) of the steps are pulsed at once: the ramp stands at every so-many-th of its levels
+    and takes less time.
     """
 
     device: Device
@@ -64,7 +66,8 @@ class ProgrammedRamp(Converter):
     pulses: NDArray[np.int64]
     scale: float
     report: Report | None = None
-    written: tuple[Written, Written] | None = field(default=None, kw_only=True)
+    written: tuple[Cells, Cells] | None = field(default=None, kw_only=True)
+    dead: tuple[Any, Any] = field(default=(False, False), kw_only=True)
 
     @property
     def age(self) -> float:
@@ -224,7 +227,7 @@ class ProgrammedRamp(Converter):
         volts = self.site.v_read * self.adc.t_step / self.c_fb
         _, steps = self._charges
         cells, bias = (
-            self.device.read_sigma(g, self.age) ** 2 for g in (self.g_steps, self.g_bias)
+            self.device.read_sigma(each.g, self.age, each.dead) ** 2 for each in self.now
         )
         last = (self.pulsed[1] * np.sign(self.pulses[..., 0])).sum(axis=-1)
         skipped, variance = self._stepped(cells, bias, self.pulses**2)
@@ -238,37 +241,49 @@ class ProgrammedRamp(Converter):
             g_array=self.g_columns, volts=volts,
         )  # fmt: skip
 
-    def averaged(self, g: Array, rng: Generator, reads: int) -> Array:
+    @property
+    def now(self) -> tuple[Cells, Cells]:
+        """Ramp and bias cells as they stand, taken as written now."""
+        pairs = zip((self.g_steps, self.g_bias), self.dead, strict=True)
+        steps, bias = (Cells(g, self.age, dead) for g, dead in pairs)
+        return steps, bias
+
+    def averaged(self, g: Array, rng: Generator, reads: int, dead: Any) -> Array:
         """Conductances [S] as so many reads of each cell, averaged, see them."""
         if not self.device.on_read:
             return g
-        sigma = self.device.read_sigma(g, self.age) / math.sqrt(reads)
-        return np.maximum(g + sigma * rng.standard_normal(g.shape), 0.0)
+        sigma = self.device.read_sigma(g, self.age, dead) / math.sqrt(reads)
+        return limited(g, sigma * rng.standard_normal(g.shape))
 
     def measured(self, rng: Generator, reads: int) -> ProgrammedRamp:
         """The ramp as so many reads of each cell, averaged, see it."""
-        g_steps, g_bias = (self.averaged(g, rng, reads) for g in (self.g_steps, self.g_bias))
+        g_steps, g_bias = (self.averaged(each.g, rng, reads, each.dead) for each in self.now)
         return dataclasses.replace(self, g_steps=g_steps, g_bias=g_bias)
 
     def rewritten(self, steps: Any = False, bias: Any = False, **cells: Any) -> ProgrammedRamp:
-        """With other `g_steps`, `g_bias` or `pulses`; steps, bias: which cells are written now."""
-        done, past = dataclasses.replace(self, **cells), self._past
-        pairs = zip(past, (steps, bias), (done.g_steps, done.g_bias), strict=True)
-        written = tuple(each.rewritten(there, new, self.age) for each, there, new in pairs)
-        return dataclasses.replace(done, written=written)
+        """With other `g_steps`, `g_bias` or `pulses`; steps, bias: which cells are written now. The
+        dead ones stay as they are."""
+        done = dataclasses.replace(self, **cells)
+        new = [
+            np.where(was.dead, was.g, each.g) for was, each in zip(self.now, done.now, strict=True)
+        ]
+        parts = zip(self._past, self.now, (steps, bias), new, strict=True)
+        written = tuple(
+            past.rewritten(there & ~now.dead, g, self.age) for past, now, there, g in parts
+        )
+        return dataclasses.replace(done, g_steps=new[0], g_bias=new[1], written=written)
 
     @property
-    def _past(self) -> tuple[Written, Written]:
-        if self.written is not None:
-            return self.written
-        return Written.at(self.age, self.g_steps), Written.at(self.age, self.g_bias)
+    def _past(self) -> tuple[Cells, Cells]:
+        return self.now if self.written is None else self.written
 
     def _resolve(self, bits: int) -> None:
         as_count("bits", bits, 1, self.adc.bits)
 
     def _cells_under(self, condition: Condition, rng: Any) -> tuple[float, dict[str, Any]]:
         steps, bias = (each.under(self.device, condition, rng) for each in self._past)
-        cells = {"g_steps": steps, "g_bias": bias, "written": self._past}
+        dead = steps.dead, bias.dead
+        cells = {"g_steps": steps.g, "g_bias": bias.g, "written": self._past, "dead": dead}
         return self.device.retained(condition), cells
 
     def __str__(self) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from aimc.converters.base import ADC, Converter, Lead, Site
 from aimc.converters.imperfections import Circuit, Columns, ComparatorOffset, Noise
-from aimc.parts.device import Written
+from aimc.parts.device import Cells
 from aimc.parts.fields import choice
 from aimc.parts.registry import registered
 
@@ -47,9 +47,9 @@ class FlashADC(ADC["Flash"]):
         span = float(np.ptp(theta)) or 1.0
         scale = (device.g_max - device.g_min) / span
         targets = device.g_min + scale * (theta - theta[0])
-        g = device.write(np.broadcast_to(targets, (*lead, theta.size)), rng)
+        cells = device.written(np.broadcast_to(targets, (*lead, theta.size)), rng)
         zero = device.g_min - scale * float(theta[0])
-        return Flash(self, curve, site, device, g, scale, zero)
+        return Flash(self, curve, site, device, cells.g, scale, zero, dead=cells.dead)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ class Flash(Converter):
 
     g (..., k): conductance that makes each level [S]; scale: siemens for a pre-activation of one;
     zero: conductance of a pre-activation of zero, which is subtracted where there is one and drifts
-    as the array does [S]. written: the cells as they were written, None: as they stand.
+    as the array does [S]. written: the cells as they were written, None: as they stand;
+    dead: which of them are.
     """
 
     device: Device
@@ -73,7 +74,8 @@ class Flash(Converter):
     scale: float
     zero: float
     columns: Comparators = field(default_factory=Comparators, kw_only=True)
-    written: Written | None = field(default=None, kw_only=True)
+    written: Cells | None = field(default=None, kw_only=True)
+    dead: Any = field(default=False, kw_only=True)
 
     apart = True
 
@@ -138,7 +140,8 @@ class Flash(Converter):
     def _circuit(self) -> Circuit:
         none = np.zeros(self.cells)
         circuit = self.adc.circuit(self.site, self.g_columns, none, math.inf)
-        sigma = self.device.read_sigma(self.g, self.device.equivalent_age(self.condition))
+        t = self.device.equivalent_age(self.condition)
+        sigma = self.device.read_sigma(self.g, t, self.dead)
         return dataclasses.replace(
             circuit, sigma_steps=sigma, volts=self.site.gain / self.scale
         )  # fmt: skip
@@ -159,9 +162,9 @@ class Flash(Converter):
         return count
 
     def _cells_under(self, condition: Condition, rng: Any) -> tuple[float, dict[str, Any]]:
-        written = self.written or Written.at(0.0, self.g)
-        g = written.under(self.device, condition, rng)
-        return self.device.retained(condition), {"g": g, "written": written}
+        written = self.written or Cells(self.g, 0.0, self.dead)
+        now = written.under(self.device, condition, rng)
+        return self.device.retained(condition), {"g": now.g, "written": written, "dead": now.dead}
 
     def __str__(self) -> str:
         worst = np.abs(self.inl()).max(initial=0.0)

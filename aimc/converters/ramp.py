@@ -18,7 +18,7 @@ from aimc.converters.column import ProgrammedRamp
 from aimc.converters.design import Design, bias_design
 from aimc.curves import Curve, curve
 from aimc.errors import as_a, as_rng
-from aimc.parts.device import Device
+from aimc.parts.device import Cells, Device
 from aimc.parts.fields import choice, count, descriptions, part, quantity
 from aimc.parts.registry import registered
 from aimc.parts.wires import Wires
@@ -71,17 +71,19 @@ class RampADC(ADC[ProgrammedRamp]):
         plan = self.design(curve, device)
         plan.check()
         targets = np.repeat(plan.steps / plan.counts, plan.counts)
-        g_steps = device.write(np.broadcast_to(targets, (*lead, targets.size)), rng)
-        g_steps = self._repaired(g_steps, targets, device, rng)
+        steps = device.written(np.broadcast_to(targets, (*lead, targets.size)), rng)
+        steps = self._repaired(steps, targets, device, rng)
         goal, start = plan.curve.thresholds(self.bits), plan.start
         bias, pulses = bias_design(self.calibration, start, self.bias_cells, device)
         g_bias = np.zeros((*lead, self.bias_cells))
-        used = bias > 0
-        g_bias[..., used] = device.write(np.broadcast_to(bias[used], (*lead, used.sum())), rng)
+        dead, used = np.zeros(g_bias.shape, np.bool_), bias > 0
+        made = device.written(np.broadcast_to(bias[used], (*lead, used.sum())), rng)
+        g_bias[..., used], dead[..., used] = made.g, made.dead
         pattern = np.zeros((*lead, self.bias_cells, goal.size), np.int64)
         pattern[..., 0] = pulses
         ramp = ProgrammedRamp(
-            self, plan.curve, site, device, g_steps, plan.counts, g_bias, pattern, plan.scale
+            self, plan.curve, site, device, steps.g, plan.counts, g_bias, pattern, plan.scale,
+            dead=(steps.dead, dead),
         )  # fmt: skip
         return calibrated(ramp, rng, self.calibration)
 
@@ -96,10 +98,11 @@ class RampADC(ADC[ProgrammedRamp]):
         known = descriptions(RampADC)["calibration"]
         return calibrated(made, rng, known.check("method", method))
 
-    def _repaired(self, g: Array, targets: Array, device: Device, rng: Generator) -> Array:
+    def _repaired(self, cells: Cells, targets: Array, device: Device, rng: Generator) -> Cells:
         """Cells (..., cells) with the spares in the place of those found stuck, in their order."""
         if not self.spare_cells:
-            return g
-        stuck = np.abs(g - targets) > 0.2 * device.g_max
+            return cells
+        stuck = np.abs(cells.g - targets) > 0.2 * device.g_max
         served = stuck & (np.cumsum(stuck, axis=-1) <= self.spare_cells)
-        return np.where(served, device.write(np.broadcast_to(targets, g.shape), rng), g)
+        spares = device.written(np.broadcast_to(targets, cells.g.shape), rng)
+        return cells.replaced(served, spares)

@@ -20,7 +20,7 @@ from aimc.kernels.base.blas import product
 from aimc.macro.layout import curve_ranges
 from aimc.macro.trace import Trace
 from aimc.parts.condition import AS_WRITTEN, Condition
-from aimc.parts.device import Device, branch
+from aimc.parts.device import Cells, Device, branch
 from aimc.parts.driver import Driver
 from aimc.parts.mapping import Mapping
 from aimc.parts.sense import Integrator
@@ -55,15 +55,15 @@ class Stack:
     """Arrays above each other that share one row of integrators, usually a single one, with the
     converters of its columns.
 
-    g_written (rows, lines) [S]: the cells right after programming; `crossbar` holds them as they
-    stand under `condition`. ramps: (range of columns, converter) pairs; ranges that share a
+    written: the cells (rows, lines) right after programming; `crossbar` holds them as they stand
+    under `condition`. ramps: (range of columns, converter) pairs; ranges that share a
     converter have its `number`. w_max: the weight that takes the whole conductance range. c_array:
     feedback capacitor of the array's integrators [F]. v_chip: the chip's own read voltage [V].
     draws: what draws the ageing of its cells.
     """
 
     hardware: Parts
-    g_written: Array
+    written: Cells
     ramps: tuple[tuple[slice, Converter], ...]
     w_max: float
     c_array: float
@@ -91,7 +91,8 @@ class Stack:
         target = mapping.to_conductance(w, device, w_max)
         name = said(mapping, "to_conductance")
         target = device.targeted(name, as_array(name, target, (len(w), len(combine))))
-        g = device.write(target, rng)
+        written = device.written(target, rng)
+        g = written.g
         _check_driver(driver, len(w))
 
         span = max(np.ptp(c.thresholds(hardware.adc.bits)) for c in dict.fromkeys(curves)) or 1.0
@@ -116,7 +117,9 @@ class Stack:
         i = hardware.sense.integrate(np.zeros((1, w.shape[1])), driver.window, c_array)
         as_array(said(hardware.sense, "integrate"), i, (1, w.shape[1]))
         crossbar = Crossbar(g, hardware.wires, iv=device.iv, edges=tuple(edges))
-        stack = cls(hardware, g, ramps, w_max, c_array, crossbar, driver.v_read, branch(rng, 1))
+        stack = cls(
+            hardware, written, ramps, w_max, c_array, crossbar, driver.v_read, branch(rng, 1)
+        )
         stack = stack.under(Condition(hardware.age), rng)
         v_chip = driver.v_read * hardware.adc.supply(rng)
         if v_chip == driver.v_read:
@@ -161,10 +164,9 @@ class Stack:
         drawn = copy.deepcopy(self.draws) if rng is None else as_rng(rng)
         draws = self.draws if rng is None or not condition.age else copy.deepcopy(rng)
         t = device.equivalent_age(condition)
-        g = device.age(self.g_written, t, drawn)
-        sigma = device.read_sigma(g, t) if device.on_read else None
-        g = device.heated(g, condition.temperature)
-        crossbar = dataclasses.replace(self.crossbar, g=g, sigma=sigma)
+        now = self.written.under(device, condition, drawn)
+        sigma = device.read_sigma(now.g, t, now.dead) if device.on_read else None
+        crossbar = dataclasses.replace(self.crossbar, g=now.g, sigma=sigma)
         if all(map(np.array_equal, *((c.g, c.sigma) for c in (crossbar, self.crossbar)))):
             crossbar = self.crossbar  # and what was found of its wires
         retained = self._retained(crossbar.g)
@@ -185,6 +187,11 @@ class Stack:
         )
         kept, power = float(np.vdot(now, then)), float(np.vdot(then, then))
         return kept / power if kept > 0.0 else 1.0
+
+    @property
+    def g_written(self) -> Array:
+        """The cells right after programming (rows, lines) [S]."""
+        return self.written.g
 
     @property
     def supply(self) -> float:

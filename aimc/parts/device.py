@@ -25,6 +25,7 @@ from aimc.parts.effects import (
     StuckAt,
     WriteError,
     WriteVerify,
+    limited,
 )
 from aimc.parts.fields import part, parts, quantity
 from aimc.parts.ivcurve import IVCurve
@@ -39,9 +40,9 @@ if TYPE_CHECKING:
 
 
 __all__ = [
-    "Arrhenius", "Device", "Drift", "Effect", "FlickerReadNoise", "Noise", "PolynomialWriteError",
-    "ReadNoise", "Relaxation", "StuckAt", "TemperatureCoefficient", "WriteError", "WriteVerify",
-    "Written", "branch",
+    "Arrhenius", "Cells", "Device", "Drift", "Effect", "FlickerReadNoise", "Noise",
+    "PolynomialWriteError", "ReadNoise", "Relaxation", "StuckAt", "TemperatureCoefficient",
+    "WriteError", "WriteVerify", "branch",
 ]  # fmt: skip
 
 _SPREAD = 1001  # cells
@@ -83,7 +84,11 @@ class Device(Part):
 
         g_target: any shape [S], within [g_min, g_max]; ArgumentError otherwise.
         """
-        return self._apply(self.on_write, self.targeted("g_target", g_target), rng, 0.0)
+        return self.written(g_target, rng).g
+
+    def written(self, g_target: Any, rng: Generator) -> Cells:
+        """`write`, and which of the cells are dead."""
+        return self._apply(self.on_write, Cells(self.targeted("g_target", g_target)), rng, 0.0)
 
     def targeted(self, name: str, g: Any) -> Array:
         """Conductances of any shape [S] as they can be written; ArgumentError outside the range."""
@@ -101,9 +106,12 @@ class Device(Part):
 
         The same `rng` state at two times gives the same cells' drift exponents.
         """
+        return self.aged(Cells(_conductances(g)), t, rng).g.copy()
+
+    def aged(self, cells: Cells, t: float, rng: Generator) -> Cells:
+        """`age` of cells some of which may be dead."""
         as_number("t", t, minimum=0)
-        g = _conductances(g)
-        return self._apply(self.on_age, g, rng, t) if t else g.copy()
+        return self._apply(self.on_age, cells, rng, t) if t else cells
 
     def equivalent_age(self, condition: Condition) -> float:
         """The age [s], at the temperature that its ageing is given for, which the condition's makes
@@ -148,30 +156,37 @@ class Device(Part):
             return g * supply
         return self.iv.evaluate(g, np.full_like(g, v_read * supply))[0] / v_read
 
-    def read(self, g: Any, rng: Generator, t: float = 0.0) -> Array:
-        """Conductances `g` [S] as one read at age `t` [s] sees them."""
-        g = _conductances(g)
-        as_number("t", t, minimum=0)
-        return self._apply(self.on_read, g, rng, t)
+    def read(self, g: Any, rng: Generator, t: float = 0.0, dead: Any = False) -> Array:
+        """Conductances `g` [S] as one read at age `t` [s] sees them: on average as they are."""
+        as_rng(rng)
+        held, sigma = _conductances(g), self.read_sigma(g, t, dead)
+        if not self.on_read:
+            return held.copy()
+        return limited(held, sigma * rng.standard_normal(held.shape))
 
-    def read_sigma(self, g: Array, t: float = 0.0) -> Array:
-        """Standard deviation of one read of `g` at age `t` [S]; the parts add in quadrature."""
+    def read_sigma(self, g: Any, t: float = 0.0, dead: Any = False) -> Array:
+        """Standard deviation of one read of `g` at age `t` [S]; the parts add in quadrature. Cells
+        that are `dead` or conduct nothing have none."""
         g = _conductances(g)
         as_number("t", t, minimum=0)
         variance = np.zeros_like(g)
         for effect in self.on_read:
             sigma = effect.sigma(g, self.g_max, t)
             variance += as_array(said(effect, "sigma"), sigma, g.shape, 0, empty=True) ** 2
-        return np.sqrt(variance)
+        return np.where((g == 0.0) | dead, 0.0, np.sqrt(variance))
 
-    def _apply(self, effects: Sequence[Effect], g: Array, rng: Generator, t: float) -> Array:
+    def _apply(self, effects: Sequence[Effect], cells: Cells, rng: Generator, t: float) -> Cells:
         as_rng(rng)
+        g, dead = cells.g, cells.dead
         for effect in effects:
-            made = as_array(
-                said(effect, "__call__"), effect(g, rng, self.g_max, t), g.shape, empty=True
-            )
-            g = np.maximum(made, 0.0)
-        return g
+            if isinstance(effect, StuckAt):
+                hit = effect.hits(g.shape, rng) & ~dead
+                g, dead = np.where(hit, effect.g, g), dead | hit
+                continue
+            made = effect(g, rng, self.g_max, t)
+            made = as_array(said(effect, "__call__"), made, g.shape, empty=True)
+            g = np.where(dead, g, np.maximum(made, 0.0))
+        return Cells(g, cells.when, dead)
 
 
 def _shape(name: str, value: Any) -> tuple[None, ...]:
@@ -190,31 +205,41 @@ def branch(rng: Generator, key: int) -> Generator:
 
 
 @dataclass(frozen=True, eq=False)
-class Written:
-    """Cells as each was last written: g [S] and when, in seconds after the first of them, both of
-    one shape."""
+class Cells:
+    """Cells as each was last written: g [S], `when`, in seconds after the first of them, and which
+    are dead, so that they hold their g whatever comes; the last two of the shape of g, or one for
+    all."""
 
     g: Array
-    when: Array
+    when: Any = 0.0
+    dead: Any = False
 
-    @classmethod
-    def at(cls, t: float, g: Array) -> Written:
-        """All at once, after t [s]."""
-        return cls(g, np.full(g.shape, float(t)))
+    def __post_init__(self) -> None:
+        for name, kind in (("when", np.float64), ("dead", np.bool_)):
+            given = np.asarray(getattr(self, name), kind)
+            object.__setattr__(self, name, np.broadcast_to(given, self.g.shape))
 
-    def under(self, device: Device, condition: Condition, rng: Any) -> Array:
-        """Conductances [S] under `condition`, each cell as old as its last writing makes it.
+    def under(self, device: Device, condition: Condition, rng: Any) -> Cells:
+        """As they stand under `condition`, each as old as its last writing makes it.
 
         What is written again draws its ageing anew, and changes no other cell's.
         """
         t = device.equivalent_age(condition)
         first = copy.deepcopy(rng)
-        g = np.where(self.when > 0.0, self.g, device.age(self.g, t, rng))
+        now = self.replaced(self.when == 0.0, device.aged(self, t, rng))
         for when in np.unique(self.when[(self.when > 0.0) & (self.when < t)]):
             own = branch(first, int(when.view(np.uint64)))
-            g = np.where(self.when == when, device.age(self.g, t - when, own), g)
-        return device.heated(g, condition.temperature)
+            now = now.replaced(self.when == when, device.aged(self, t - when, own))
+        warm = device.heated(np.where(now.dead, 0.0, now.g), condition.temperature)
+        return dataclasses.replace(now, g=np.where(now.dead, now.g, warm))
 
-    def rewritten(self, there: Any, g: Array, t: float) -> Written:
-        """With the cells `there` written to `g` after t [s]."""
-        return Written(np.where(there, g, self.g), np.where(there, float(t), self.when))
+    def rewritten(self, there: Any, g: Array, t: float) -> Cells:
+        """With the cells `there` written to `g` after t [s], those that are not dead."""
+        return self.replaced(there & ~self.dead, Cells(g, t))
+
+    def replaced(self, there: Any, others: Cells) -> Cells:
+        """With the `others` in the place of the cells `there`."""
+        pairs = zip(
+            (others.g, others.when, others.dead), (self.g, self.when, self.dead), strict=True
+        )
+        return Cells(*(np.where(there, new, old) for new, old in pairs))

@@ -17,7 +17,7 @@ from aimc.parts.fields import quantities, quantity
 from aimc.parts.registry import Part, registered
 
 if TYPE_CHECKING:
-    from aimc.arrays import Array, Generator
+    from aimc.arrays import Array, Generator, NDArray
 
 
 _ANY = (0.0, math.inf)
@@ -85,15 +85,26 @@ class PolynomialWriteError(Noise):
         return _polynomial(self.coefficients, g, g_max) * (g_max / self.g_ref)
 
 
+def limited(g: Array, error: Array) -> Array:
+    """Conductances `g` read with `error` [S], held within +-g: no cell reads below zero, an open
+    one reads zero, and the mean of a symmetric error stays zero."""
+    return g + np.clip(error, -g, g)
+
+
 @registered("stuck-at")
 class StuckAt(Effect):
-    """A random fraction of the cells holds conductance `g` whatever was written."""
+    """A random fraction of the cells holds conductance `g` whatever was written. These are dead:
+    no other effect of a device, no temperature and no later writing changes what they conduct."""
 
     fraction: float = quantity("1", "share of the cells", minimum=0, maximum=1)
     g: float = quantity("S", "what they hold", default=0.0, minimum=0)
 
+    def hits(self, shape: tuple[int, ...], rng: Generator) -> NDArray[np.bool_]:
+        """Which of the cells of that shape are stuck."""
+        return rng.random(shape) < self.fraction
+
     def __call__(self, g: Array, rng: Generator, g_max: float, t: float) -> Array:
-        return np.where(rng.random(g.shape) < self.fraction, self.g, g)
+        return np.where(self.hits(g.shape, rng), self.g, g)
 
 
 @registered("read-noise")

@@ -97,8 +97,10 @@ def _program(case: _Case, calibration: str, rng: np.random.Generator) -> Program
     adc = RampADC(case.bits, calibration=calibration)  # pyright: ignore[reportArgumentType]
     ramp = adc.program("sigmoid", device, rng, chips=CHIPS)
     stuck = StuckAt(case.stuck)
-    ramp = replace(ramp, g_steps=stuck(ramp.g_steps, rng, G_MAX, 0.0))
-    return replace(ramp, g_bias=stuck(ramp.g_bias, rng, G_MAX, 0.0)) if case.bias_too else ramp
+    steps = stuck.hits(ramp.g_steps.shape, rng)
+    bias = stuck.hits(ramp.g_bias.shape, rng) if case.bias_too else np.zeros_like(ramp.g_bias, bool)
+    g_steps, g_bias = np.where(steps, 0.0, ramp.g_steps), np.where(bias, 0.0, ramp.g_bias)
+    return replace(ramp, g_steps=g_steps, g_bias=g_bias, dead=(steps, bias))
 
 
 def _figure(drawn: dict[tuple[str, str], Array]) -> Figure:

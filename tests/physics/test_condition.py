@@ -9,11 +9,20 @@ import aimc
 from aimc import Condition
 from aimc.converters import SARADC, FlashADC, LinearRampADC
 from aimc.converters.base import ADC
+from aimc.converters.flash import Flash
 from aimc.converters.imperfections import ReadVoltageError
 from aimc.converters.ramp import ProgrammedRamp, RampADC
 from aimc.errors import ArgumentError
-from aimc.parts.device import Arrhenius, Drift, TemperatureCoefficient
+from aimc.parts.device import (
+    Arrhenius,
+    Drift,
+    ReadNoise,
+    StuckAt,
+    TemperatureCoefficient,
+    WriteError,
+)  # fmt: skip
 from aimc.parts.ivcurve import Cubic
+from aimc.parts.wires import Wires
 
 CONDITIONS = (
     Condition(1e4), Condition(1e7, 340.0, 0.15), Condition(v_read=0.25),
@@ -149,3 +158,42 @@ def test_a_converter_by_itself_is_told_who_draws_its_ageing():
 def test_what_is_no_condition_is_refused(field, value):
     with pytest.raises(ArgumentError, match=f"`{field}` must"):
         Condition(**{field: value})
+
+
+@pytest.mark.parametrize("held", [0.0, 40e-6])
+@pytest.mark.parametrize(
+    "adc", [*ADCS, RampADC(calibration="one-point"), RampADC(calibration="multi-point")]
+)
+def test_dead_cells_stay_dead_in_arrays_and_converters(adc, held):
+    """Aged, warm, read and calibrated again: ramp columns, bias cells and levels too."""
+    spread = (Drift(0.05, 0.02), WriteError(2e-6))
+    macro = chip(
+        adc, on_write=(StuckAt(0.2, held), WriteError(2e-6)), on_age=spread,
+        on_read=(ReadNoise(0.14e-6),),
+    )  # fmt: skip
+    hit = macro.only.written.dead
+    assert 0.1 < hit.mean() < 0.3
+    rng = np.random.default_rng(0)
+    for at in CONDITIONS:
+        aged = macro.under(at)
+        for each in (aged, aged.recalibrated(rng), aged.recalibrated(rng).under(CONDITIONS[1])):
+            crossbar = each.crossbar
+            assert np.all(crossbar.g[hit] == held)
+            assert crossbar.sigma is not None
+            assert not crossbar.sigma[hit].any()
+            assert np.all(crossbar.sigma[~hit & (crossbar.g > 0)])
+            for made, first in zip(each.converters, macro.converters, strict=True):
+                if isinstance(made, Flash) and isinstance(first, Flash):
+                    assert np.all(made.g[first.dead] == held)
+                if isinstance(made, ProgrammedRamp) and isinstance(first, ProgrammedRamp):
+                    for now, written in zip(made.now, first.now, strict=True):
+                        assert np.all(now.g[written.dead] == held)
+
+
+def test_open_cells_pass_no_current_at_any_age():
+    device = replace(aimc.load("reram-wan-256").device, temperature=TemperatureCoefficient(1e-3, 0))
+    device = replace(device, on_write=(StuckAt(1.0), *device.on_write))
+    for kind in ("exact", "first-order"):
+        macro = chip(SARADC(), device=device, wires=Wires(1.0, 1.0, noise=kind))
+        for at in (Condition(), Condition(86400.0), Condition(86400.0, 350.0)):
+            assert not macro.under(at).trace(np.ones((9, 12)), np.random.default_rng(0)).i.any()

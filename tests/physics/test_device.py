@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from aimc import Condition
 from aimc.errors import ArgumentError
 from aimc.parts import device as device_room
 from aimc.parts.device import (
@@ -21,6 +24,7 @@ from aimc.parts.device import (
     ReadNoise,
     Relaxation,
     StuckAt,
+    TemperatureCoefficient,
     WriteError,
     WriteVerify,
 )
@@ -137,7 +141,7 @@ class NoiseContract(EffectContract):
     def test_a_read_has_that_deviation(self):
         g = np.linspace(0, self.g_max, 9)
         device = Device(self.g_max, on_read=(self.effect, ReadNoise(3 * UNIT)))
-        sigma = np.hypot(self.effect.sigma(g, self.g_max, self.t), 3 * UNIT)
+        sigma = np.hypot(self.effect.sigma(g, self.g_max, self.t), 3 * UNIT) * (g > 0)
         np.testing.assert_allclose(device.read_sigma(g, self.t), sigma, rtol=1e-12)
 
 
@@ -366,9 +370,53 @@ def test_every_effect_of_the_package_is_under_contract():
 def test_effects_act_in_the_order_given():
     g = np.full(1000, 20 * UNIT)
     stuck_last = Device(40 * UNIT, on_write=(WriteError(1 * UNIT), StuckAt(1.0, 5 * UNIT)))
-    stuck_first = Device(40 * UNIT, on_write=(StuckAt(1.0, 5 * UNIT), WriteError(1 * UNIT)))
     assert np.all(stuck_last.write(g, np.random.default_rng(0)) == 5 * UNIT)
-    assert np.std(stuck_first.write(g, np.random.default_rng(0))) > 0.9 * UNIT
+    first = Device(40 * UNIT, on_write=(StuckAt(1.0, 5 * UNIT), StuckAt(1.0, 9 * UNIT)))
+    assert np.all(first.write(g, np.random.default_rng(0)) == 5 * UNIT)
+
+
+EVERY = [
+    case.effect
+    for case in list(globals().values())
+    if isinstance(case, type) and issubclass(case, EffectContract) and hasattr(case, "effect")
+]
+
+
+@given(
+    st.permutations(EVERY), st.sampled_from([0.0, 5.0, 40.0]), st.integers(0, 9),
+    st.sampled_from([0.0, 1.0, 3600.0, DAY]), st.sampled_from([None, 250.0, 400.0]),
+)  # fmt: skip
+def test_a_dead_cell_stays_dead(order, held, seed, age, temperature):
+    """Whatever else acts on it, in whatever order; written again too."""
+    stuck = StuckAt(0.3, held * UNIT)
+    effects = tuple(stuck if isinstance(each, StuckAt) else each for each in order)
+    device = Device(
+        40 * UNIT,
+        on_write=effects,
+        on_age=effects,
+        on_read=tuple(each for each in effects if isinstance(each, Noise)),
+        temperature=TemperatureCoefficient(1e-3, -1e-3),
+    )
+    rng = np.random.default_rng(seed)
+    cells = device.written(rng.uniform(0, 40 * UNIT, 400), rng)
+    assert 0.15 < cells.dead.mean() < 0.45
+    again = cells.rewritten(True, device.rewrite(np.full(400, 20 * UNIT), rng), 10.0)
+    for each in (cells, again):
+        now = each.under(device, Condition(age, temperature), rng)
+        assert np.all(now.dead[cells.dead])
+        assert np.all(now.g[now.dead] == held * UNIT)
+        assert not device.read_sigma(now.g, age, now.dead)[now.dead].any()
+        read = device.read(now.g, rng, age, now.dead)
+        assert np.all(read[now.dead] == held * UNIT)
+        assert np.all(now.g[~now.dead] != held * UNIT) or held == 0.0
+
+
+@pytest.mark.parametrize("sigma", [0.1, 1.0, 5.0])
+def test_a_read_keeps_the_mean_however_large_its_noise_is(sigma):
+    device = Device(40 * UNIT, on_read=(ReadNoise(relative=sigma),))
+    read = device.read(np.full(CELLS, UNIT), np.random.default_rng(0))
+    assert read.min() >= 0
+    assert np.mean(read) == pytest.approx(UNIT, abs=4.5 * np.std(read) / np.sqrt(CELLS))
 
 
 def test_a_device_without_effects_holds_what_is_asked_for():

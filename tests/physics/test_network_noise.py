@@ -121,7 +121,8 @@ def test_forms_of_the_shipped_array_are_right_to_half_a_percent(weights, alike, 
     """With few diagonals too, where all cells have the same noise."""
     crossbar = aimc.load("taox-1t1r-128").program(weights(rng, (128, 64)), rng).crossbar
     assert crossbar.sigma is not None
-    sigma = crossbar.sigma * (1.0 if alike else rng.uniform(0.1, 1.0, crossbar.g.shape))
+    share = np.ones if alike else lambda shape: rng.uniform(0.1, 1.0, shape)
+    sigma = crossbar.sigma.max() * share(crossbar.g.shape)
     of = (crossbar.g, sigma, crossbar.wires.topology(crossbar.g.shape))
     found = noise.forms(*of)
     assert found.error < (5e-3 if alike else 1e-2)
@@ -201,3 +202,20 @@ def test_what_the_first_order_leaves_out_between_columns(n, ohm, ratio, rng):
         columns.append(np.sqrt(i.var(axis=0).mean()))
     assert columns[0] / columns[1] == pytest.approx(1, abs=0.02)
     assert sums[0] / sums[1] == pytest.approx(ratio, abs=0.06)
+
+
+@pytest.mark.parametrize("ohm", [0.0, 2.0])
+@pytest.mark.parametrize("kind", ["exact", "first-order"])
+def test_open_cells_pass_no_current(kind, ohm, rng):
+    wires = Wires(ohm, ohm, noise=kind)
+    crossbar = Crossbar(np.zeros((6, 4)), wires, np.full((6, 4), 1e-6))
+    assert not crossbar.read(rng.uniform(-0.2, 0.2, (50, 6)), rng).any()
+
+
+def test_exact_noise_keeps_the_mean_however_large_it_is(rng):
+    """Errors beyond what a cell conducts are held at both ends alike."""
+    g = rng.uniform(1e-6, 1e-5, (6, 4))
+    crossbar = Crossbar(g, Wires(noise="exact"), 2.0 * g)
+    v, reads = np.full(6, 0.2), 40_000
+    i = crossbar.read(np.tile(v, (reads, 1)), rng)
+    assert np.all(np.abs(i.mean(0) - v @ g) < 4.5 * i.std(0) / np.sqrt(reads))

@@ -235,7 +235,9 @@ def test_every_registered_part_is_tried(kind):
 @pytest.mark.parametrize("stack", [1, 2])
 def test_moments_with_noise_are_equal(shape, wires, stack, noise):
     """4000 reads of one input: bit for bit in double precision, in distribution in single."""
-    macro, x = made({"on_read": (READS[noise],), "wires": wires}, shape, bits=9, stack=stack)
+    change = {"on_read": (READS[noise],), "wires": wires, "g_min": 2e-6}
+    change["on_write"] = (effects.WriteError(0.2e-6),)
+    macro, x = made(change, shape, bits=9, stack=stack)
     x = np.repeat(x[:1], 4000, axis=0)
     expected = macro(x, np.random.default_rng(5))
     double, single = ReadPlan.of(macro), ReadPlan.of(macro, np.float32)

@@ -96,8 +96,8 @@ class Tile:
         hardware, part = self.macro.hardware, w[self.rows, self.cols]
         device, mapping = hardware.device, hardware.mapping
         w_max = mapping.scale(part)
-        g = device.write(mapping.to_conductance(part, device, w_max), rng)
-        g = device.age(g, hardware.age, rng)
+        cells = device.written(mapping.to_conductance(part, device, w_max), rng)
+        g = device.aged(cells, hardware.age, rng).g
         return mapping.to_weight(g * self.share + self.rest, device, w_max)
 
     @property
