@@ -24,6 +24,7 @@ from aimc.nn.program import calibrate as calibrate
 from aimc.nn.program import program as program
 from aimc.nn.program import reprogram as reprogram
 from aimc.nn.program import under as under
+from aimc.nn.report import losses as losses
 from aimc.nn.report import macros as macros
 from aimc.nn.report import report as report
 from aimc.nn.training.recipe import Checkpoint as Checkpoint

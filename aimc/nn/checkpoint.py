@@ -34,8 +34,7 @@ def save(model: torch.nn.Module, path: str | Path, about: Mapping[str, str] | No
     if any(layer.chips for _, layer in layers(model)):
         raise must(
             "model", "be in floating point to be saved", "is programmed",
-            "Save the model that it was made of and its seed, which give the same chip; "
-            "`torch.save(chip, path)` keeps a chip itself.",
+            "Save the model that it was made of: with the same seed it gives the same chip.",
         )  # fmt: skip
     ranges = {
         name: as_ranges(vars(module)["aimc_ranges"])

@@ -136,8 +136,10 @@ def calibrate(model: Model, *inputs: Any, digital: Collection[str] = ()) -> Mode
     The scale of a layer's input and the span of its linear conversions then hold 99.9 % of the
     non-zero magnitudes seen (in each time step, the largest of these). Use a batch that is typical
     of the data, of some hundred examples; labels are not needed. The attribute is a plain dict
-    that `program` reads and that deep copies keep; weights and mode are left alone. Returns
-    `model`. digital: as in `program`.
+    that `program` reads and that deep copies keep; weights and mode are left alone; `nn.save`
+    keeps it, a state_dict does not. Returns `model`. digital: as in `program`. Raises ArgumentError
+    where a layer that would go on arrays sees nothing: it is not called, or its weights are read
+    past it.
     """
     check(model)
     if any(layer.chips for _, layer in layers(model)):
@@ -153,6 +155,14 @@ def calibrate(model: Model, *inputs: Any, digital: Collection[str] = ()) -> Mode
         layer.observing = True
     with torch.no_grad():
         twin.eval()(*inputs)
+    if idle := [
+        name or "the model" for name, each in observed.items() if "x" not in each.aimc_ranges
+    ]:
+        raise must(
+            "inputs", "reach every layer that goes on arrays, and not as zeros alone",
+            f"leave out {', '.join(idle)}",
+            "Name in `digital` what is never called, or whose weights are read past it.",
+        )  # fmt: skip
     for name, layer in observed.items():
         model.get_submodule(name).aimc_ranges = layer.aimc_ranges  # pyright: ignore
     return model

@@ -78,6 +78,8 @@ CALLS = {
         "teacher": None, "checkpoint": None, "digital": (),
     }),
     "report": (nn.report, {"model": chip()}),
+    "save": (nn.save, {"model": net(), "path": "file"}),
+    "load": (lambda model: nn.load(model, "file"), {"model": net()}),
     "macros": (nn.macros, {"model": chip()}),
     "transfers": (nn.transfers, {
         "g": np.full((1, 2, 2), 1e-5), "wires": Wires(1.0), "device": "cpu",

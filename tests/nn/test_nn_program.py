@@ -13,7 +13,7 @@ import torch.nn.utils.prune
 
 import aimc
 from aimc import nn
-from aimc.errors import ArgumentError
+from aimc.errors import ArgumentError, DataError
 from aimc.parts.device import WriteError
 
 
@@ -418,3 +418,102 @@ def test_weights_computed_before_every_call_are_refused(fine):
             convert()
     torch.nn.utils.prune.remove(layer, "weight")
     assert nn.program(layer, fine, np.random.default_rng(0)).chips
+
+
+def test_a_programmed_chip_refuses_a_state_dict_which_its_arrays_would_not_take(model, x, fine):
+    state = model.state_dict()
+    chip = nn.program(nn.calibrate(model, x), fine, np.random.default_rng(1))
+    with pytest.raises(ArgumentError, match="Load it into the float model, then program that"):
+        chip.load_state_dict(state)
+    model.load_state_dict(chip.state_dict())
+
+
+def test_a_file_keeps_the_calibration_and_so_with_a_seed_the_chip(model, x, fine, tmp_path):
+    nn.calibrate(model, x)
+    nn.save(model, tmp_path / "model.safetensors")
+    other = nn.load(Speech().eval(), tmp_path / "model.safetensors")
+    chips = [nn.program(each, fine, np.random.default_rng(1)) for each in (model, other)]
+    with pytest.raises(ArgumentError, match="`model` must be in floating point to be saved"):
+        nn.save(chips[0], tmp_path / "chip.safetensors")
+    with torch.no_grad():
+        assert torch.equal(*(chip(x) for chip in chips))
+    with pytest.raises(DataError, match="must be a checkpoint of this model"):
+        nn.load(torch.nn.Linear(3, 2), tmp_path / "model.safetensors")
+    bare = Speech().eval()
+    bare.load_state_dict(model.state_dict())
+    text = nn.report(nn.program(bare, fine, np.random.default_rng(1)))
+    assert "not calibrated: body.lstm, body.gru, body.rnn, head.1" in text
+    assert "not calibrated" not in nn.report(chips[1])
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.trace:DeprecationWarning")
+def test_a_chip_is_not_traced_or_exported_to_a_constant(fine, rng):
+    chip = nn.program(torch.nn.Linear(3, 2), fine, rng).requires_grad_(False)
+    for make in (
+        lambda: torch.jit.trace(chip, (torch.rand(4, 3),)),
+        lambda: torch.export.export(chip, (torch.rand(4, 3),), strict=False),
+    ):
+        with pytest.raises(ArgumentError, match="must be read itself, not traced or exported"):
+            make()
+
+
+class Past(torch.nn.Module):
+    """A layer whose weights are read past it."""
+
+    def __init__(self):
+        super().__init__()
+        self.e, self.f = torch.nn.Linear(3, 3), torch.nn.Linear(3, 2)
+
+    def forward(self, x):
+        return self.f(torch.nn.functional.linear(x, self.e.weight))
+
+
+def test_a_layer_that_is_read_past_is_no_analog_layer(fine):
+    x = torch.rand(20, 3)
+    with pytest.raises(ArgumentError, match=r"reach every layer .* but leave out e\. Name"):
+        nn.calibrate(Past(), x)
+    nn.calibrate(Past(), x, digital=["e"])
+    chip = nn.program(Past(), fine, np.random.default_rng(0))
+    text = nn.report(chip, x / 10)
+    assert "never read by these inputs: e weight" in text
+
+
+def test_losses_are_counted_from_the_batch_at_hand(fine):
+    """By hand, of one layer: what saturates, what is too small for a pulse, what a bias takes."""
+    torch.manual_seed(0)
+    model, x = torch.nn.Linear(4, 3), torch.randn(500, 4)
+    with torch.no_grad():
+        model.bias.fill_(0.1)
+    hardware = fine.replace(bits=5)
+    chip: Any = nn.program(nn.calibrate(model, x), hardware, np.random.default_rng(0))
+    state = chip.chips["weight"].rng.bit_generator.state
+    reached, span = (vars(model)["aimc_ranges"][name] for name in ("x", "weight"))
+    step = reached / 2**5
+    for factor in (0.2, 1.0, 3.0):
+        (loss,) = nn.losses(chip, factor * x)
+        size, y = (factor * x).abs(), model(factor * x).detach()
+        assert (loss.layer, loss.array, loss.reads) == ("Linear", "weight", 500)
+        assert loss.inputs_clipped == pytest.approx(float((size > reached).double().mean()))
+        assert loss.inputs_zeroed == pytest.approx(
+            float((size < step / 2).double().mean()), abs=0.03
+        )
+        assert loss.results_clipped == pytest.approx(
+            float((y.abs() > span).double().mean()), abs=1e-9
+        )
+        with torch.no_grad():
+            error = float((chip(factor * x) - y).square().mean().sqrt() / y.std())
+        assert loss.error == pytest.approx(error, rel=1e-2)
+        assert f"{loss.inputs_clipped:.2%}" in nn.report(chip, factor * x)
+    assert chip.chips["weight"].rng.bit_generator.state == state
+    largest = float(model.weight.detach().abs().max()) * reached / hardware.driver.x_max
+    narrow = nn.program(model, hardware.replace(w_max=largest / 2), np.random.default_rng(0))
+    (loss,) = nn.losses(narrow, x)
+    over = model.weight.detach().abs() * reached / hardware.driver.x_max > largest / 2
+    assert loss.weights_clipped == pytest.approx(float(over.double().mean()))
+    with torch.no_grad():
+        model.bias[0] = 100.0
+    high = nn.program(model, hardware, np.random.default_rng(0))
+    assert nn.losses(high, x)[0].bias > 2
+    assert "bias rows above the largest weight, whose scale they set: Linear" in nn.report(high, x)
+    with pytest.raises(ArgumentError, match="`model` must be programmed"):
+        nn.losses(model, x)
