@@ -65,6 +65,7 @@ class Run:
         self.shipped = checkpoint(shipped) if options.pretrained else None
         self.files: list[Path] = []
         self.record: dict[str, Any] = {}
+        self.lost = ""
         show.folder(options.out)
         rich.reconfigure(stderr=True)  # the bars of training, too, leave stdout to the results
 
@@ -130,7 +131,12 @@ class Run:
                 row for row, _ in rows(list(origins(chosen, models)) if options.origins else [])
             ],
         }
-        return wanted[-1], found[-1][1]
+        last = wanted[-1]
+        chip, inputs = self.chip(last), self.task.typical(last.model)
+        self.record["losses"] = [each._asdict() for each in nn.losses(chip, inputs)]
+        self.lost = f"first chip of {last.card}, {last.bits} bits, {last.training}, on the data "
+        self.lost += f"that calibrated it\n{nn.report(chip, inputs)}"
+        return last, found[-1][1]
 
     def chip(self, case: Case) -> Any:
         """The first chip of a case."""
@@ -148,10 +154,11 @@ class Run:
 
     def remarks(self) -> list[str]:
         """What a reader of the table must know of this run."""
+        told = [self.lost]
         still = {name for (name, _), each in self.chosen.items() if not each.device.on_age}
         if not still or not self.options.hours:
-            return []
-        return [f"cells of {', '.join(sorted(still))} do not age: hours change nothing"]
+            return told
+        return [*told, f"cells of {', '.join(sorted(still))} do not age: hours change nothing"]
 
     def _adapted(self, model: Any) -> Models:
         """A model for each card and number of bits: of the checkout, where one lies beside the

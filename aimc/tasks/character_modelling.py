@@ -79,10 +79,9 @@ class CharacterModelling(Trainable[CharNet]):
         trained = nn.train(model, self, seed=seed, recipe=recipe, checkpoint=checkpoint)
         return self.calibrate(self.note(trained, seed, recipe))
 
-    def calibrate(self, model: CharNet) -> CharNet:
-        """Note in `model` its ranges on training text, by `aimc.nn.calibrate`; returns it."""
-        inputs, _ = self.course(model).batch(0)
-        return nn.calibrate(model, inputs)
+    def typical(self, model: CharNet) -> Tensor:
+        """The first batch of training text, (streams, time)."""
+        return self.course(model).batch(0)[0]
 
     def bits_per_character(
         self, model: Any, split: str = "test", characters: int | None = None, streams: int = STREAMS

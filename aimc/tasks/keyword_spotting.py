@@ -123,11 +123,10 @@ class KeywordSpotting(Trainable[KeywordNet]):
         """How good a model is on the validation split."""
         return {"validation accuracy": self.accuracy(model, "validation")}
 
-    def calibrate(self, model: KeywordNet) -> KeywordNet:
-        """Note in `model` its ranges on training clips, by `aimc.nn.calibrate`; returns it."""
-        self.check(model)
+    def typical(self, model: KeywordNet) -> Tensor:
+        """Features of random training clips, (clips, 51, 40)."""
         pick = torch.randperm(len(self.split("train")), generator=torch.Generator().manual_seed(0))
-        return nn.calibrate(model, self.features("train")[pick[:CALIBRATION]])
+        return self.features("train")[pick[:CALIBRATION]]
 
     def shares(
         self, model: Callable[[Tensor], Tensor], split: str = "test", batch: int = 512

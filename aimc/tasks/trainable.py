@@ -51,6 +51,15 @@ class Trainable(ABC, Generic[Net]):
         """What `aimc.nn.train` takes."""
 
     @abstractmethod
+    def typical(self, model: Net) -> torch.Tensor:
+        """Training data that `model` takes, by which it is calibrated."""
+
+    def calibrate(self, model: Net) -> Net:
+        """Note in `model` its ranges on `typical` data, by `aimc.nn.calibrate`; returns it."""
+        self.check(model)
+        return nn.calibrate(model, self.typical(model))
+
+    @abstractmethod
     def validation(self, model: Net) -> dict[str, float]:
         """How good a model is on the validation split, by the name of the measure."""
 

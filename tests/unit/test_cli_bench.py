@@ -54,10 +54,12 @@ def test_bench_kws_from_training_to_record(small, tmp_path):
     text = ok(*args, "--out", tmp_path).stdout
     assert "SYNTHETIC" in text
     assert "synthetic (noise)" in text
+    assert "results clipped" in text
     (path,) = tmp_path.glob("*.json")
     assert path.name == "kws-synthetic-lstm4-quick-ideal-5bit-taox-1t1r-128.json"
     record = json.loads(path.read_text())
     assert record["synthetic"] is True
+    assert [each["array"] for each in record["losses"]] == ["gates_l0", "weight"]
     assert set(record["float"]) == {"validation", "test"}
     assert record["settings"]["cards"] == ["ideal-5bit", "taox-1t1r-128"]
     shown = [(row["card"], row["effects"], row["seeds"]) for row in record["rows"]]
