@@ -254,7 +254,7 @@ def test_a_cell_state_behind_a_table_is_looked_up(x):
     chip = nn.program(model, hardware.replace(adc=adc), np.random.default_rng(0), cell_tanh="ramp")
     bill, card = cost.bill(chip), cost.load()
     assert bill.part("look-up units").energy == approx(5 * 12 * card.of("look_up", "energy"))
-    assert bill.part("SAR converters").energy == approx(5 * 12 * 8 * card.of("sar", "energy"))
+    assert bill.part("SAR converters").energy == approx(5 * 12 * 8**2 * card.of("sar", "energy"))
 
 
 def test_defaults_of_program_and_description_agree(x):
