@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+from scipy import optimize, special  # pyright: ignore[reportMissingTypeStubs]
 
 from aimc.converters.base import Converter
 from aimc.errors import as_a, as_array, as_batch, as_count, as_number, as_rng, must
@@ -50,8 +51,9 @@ def columns(
     """`macro` with the gain and offset of every column trimmed, and what was found.
 
     w (rows, cols): the weights as meant; x (reads, rows): known activations, best spread so that
-    codes come from all of the curve. For each column, z = f^-1(y) of the codes that do not saturate
-    is fitted by least squares to gain (x w) + offset, and the comparator's reference and the
+    codes come from all of the curve. For each column, z = f^-1(y) is fitted by least squares to
+    gain (x w) + offset, where a code that saturates says that its z lies at the end of the range or
+    beyond. A column that its trim does not bring closer stays. The comparator's reference and the
     capacitor are trimmed in whole steps: offset_step [V] and gain_step [1], zero for any value.
     Raises ArgumentError on wrong shapes, a curve that turns, a macro of several arrays, a column
     with fewer than 4 reads inside its range, or with reads that are too alike to tell its gain from
@@ -65,7 +67,6 @@ def columns(
     meant = product(macro.hardware.driver.quantise(x), w)
     code = macro.trace(x, rng).code
     gain, offset = np.empty(macro.shape[1]), np.empty(macro.shape[1])
-    trims: list[Columns] = []
     for place, converter in stack.ramps:
         if converter.turns:
             raise must("curve", "be monotonic", f"{converter.curve.name} turns")
@@ -84,16 +85,55 @@ def columns(
                     "x", "spread each column's sums over more than a step",
                     f"spreads those of column {j} over {np.ptp(z):.3g}",
                 )  # fmt: skip
-            line = np.stack((z, np.ones(z.size)), axis=1)
-            gain[j], offset[j] = np.linalg.lstsq(line, middle[code[inside, j] - 1])[0]
-        made = converter.columns
-        a = 1.0 + _stepped(gain[place] - 1.0, gain_step)
-        b = _stepped(offset[place] * converter.gain * converter.common, offset_step)
-        trimmed = dataclasses.replace(made, ratio=made.ratio / a, offset=(made.offset + b) / a)
-        trims.append(trimmed)
-    done = macro.trimmed(trims)
-    before, after = (_error(each, x, meant) for each in (macro, done))
-    return done, Fit(gain, offset, before, after, len(x))
+            seen = np.concatenate((theta[:1], middle, theta[-1:]))[code[:, j]]
+            gain[j], offset[j] = _censored(
+                meant[:, j], seen, np.where(inside, 0, np.where(code[:, j] > 0, 1, -1))
+            )
+
+    def trimmed(which: Any) -> Macro:
+        trims: list[Columns] = []
+        for place, converter in stack.ramps:
+            made = converter.columns
+            a = 1.0 + which[place] * _stepped(gain[place] - 1.0, gain_step)
+            b = _stepped(offset[place] * converter.gain * converter.common, offset_step)
+            moved = (made.offset + which[place] * b) / a
+            trims.append(dataclasses.replace(made, ratio=made.ratio / a, offset=moved))
+        return macro.trimmed(trims)
+
+    before = _errors(macro, x, meant)
+    better = _errors(trimmed(np.ones(gain.size)), x, meant) < before
+    done = trimmed(better)
+    first, last = (float(np.sqrt(np.mean(each))) for each in (before, _errors(done, x, meant)))
+    return done, Fit(gain, offset, first, last, len(x))
+
+
+def _censored(z: Array, seen: Array, end: Array) -> tuple[float, float]:
+    """Gain and offset of the likeliest line of `seen` on z under Gaussian errors, where +-1 in
+    `end` marks what is known to lie at `seen` or beyond [Tobin 1958; concave in the line over sigma
+    and in 1 / sigma, Olsen 1978]."""
+    inside, scale = end == 0, float(z.std())
+    line = np.stack((z / scale, np.ones(z.size)), axis=1)
+    fit = np.linalg.lstsq(line[inside], seen[inside])[0]
+    sigma = float((seen - line @ fit)[inside].std()) or 1e-6
+    if inside.all():
+        return float(fit[0]) / scale, float(fit[1])
+
+    def loss(at: Array) -> tuple[float, Array]:
+        """Less the logarithm of the likelihood, and its gradient."""
+        short = at[2] * seen - line @ at[:2]
+        beyond: Array = cast("Any", special).log_ndtr(-end * short)
+        tail = end * np.exp(-0.5 * short**2 - beyond) / np.sqrt(2.0 * np.pi)
+        value = np.where(inside, 0.5 * short**2 - np.log(at[2]), -beyond).sum()
+        by = np.asarray(np.where(inside, short, tail), np.float64)
+        last = float(by @ seen) - np.count_nonzero(inside) / at[2]
+        return float(value), np.append(-(by @ line), last)
+
+    start = np.array([*fit, 1.0]) / sigma
+    bounds = [(None, None), (None, None), (1e-9, None)]
+    found = (
+        cast("Any", optimize).minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B").x
+    )
+    return float(found[0] / (found[2] * scale)), float(found[1] / found[2])
 
 
 @one_thread()
@@ -157,10 +197,12 @@ def _stepped(value: Array, step: float) -> Array:
     return value if step == 0.0 else np.rint(value / step) * step
 
 
-def _error(macro: Macro, x: Array, meant: Array) -> float:
-    y, total = macro.trace(x).y, 0.0
+def _errors(macro: Macro, x: Array, meant: Array) -> Array:
+    """Mean square error of the outputs of each column [LSB^2]."""
+    y = macro.trace(x).y
+    errors = np.empty(y.shape)
     for place, converter in macro.ramps:
         curve = converter.curve
         ideal = np.clip(curve.f(meant[:, place]), curve.lo, curve.hi)
-        total += float((((y[:, place] - ideal) / converter.lsb) ** 2).sum())
-    return float(np.sqrt(total / y.size))
+        errors[:, place] = (y[:, place] - ideal) / converter.lsb
+    return np.mean(errors**2, axis=0)

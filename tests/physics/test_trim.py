@@ -84,3 +84,20 @@ def test_several_arrays_are_trimmed_one_by_one(rng):
     w = rng.normal(0, 0.3, (32, 8))
     with pytest.raises(ArgumentError, match="`macro` must be of one stack"):
         trim.columns(card.program(w, rng), w, rng.uniform(-1, 1, (50, 32)), rng)
+
+
+@pytest.mark.parametrize("reach", [0.3, 1.0, 3.0])
+@pytest.mark.parametrize("function", ["sigmoid", "linear"])
+def test_a_trim_is_never_worse_and_saturated_reads_do_not_bend_it(function, reach):
+    """Reads that saturate are not left out: those that remain would be the ones with errors in."""
+    card = aimc.load("taox-1t1r-128").replace(rows=64, cols=16)
+    rng = np.random.default_rng(0)
+    w = rng.normal(0, reach, (64, 16))
+    macro, x = card.program(w, rng, function), rng.uniform(-1, 1, (400, 64))
+    done, fit = trim.columns(macro, w, x, rng)
+    assert fit.after <= fit.before
+    (_, made), meant = macro.ramps[0], macro.hardware.driver.quantise(x) @ w
+    z = macro.trace(x).u / (made.gain * made.common)
+    true = (meant * z).sum(axis=0) / (meant**2).sum(axis=0)
+    assert np.median(fit.gain / true) == pytest.approx(1, abs=0.1)
+    assert done.shape == macro.shape
