@@ -109,8 +109,6 @@ class Crossbar:
             _check_curve(self.iv, self.g)
         if self.sigma is not None:
             sigma = as_array("sigma", self.sigma, self.g.shape, minimum=0)
-            if np.any(sigma, where=self.g == 0.0):
-                sigma = np.where(self.g == 0.0, 0.0, sigma)
             object.__setattr__(self, "sigma", _kept(sigma))
         if self.edges and (min(np.diff([0, *self.edges])) <= 0 or self.edges[-1] != len(self.g)):
             raise must("edges", f"rise to the {len(self.g)} rows", f"is {self.edges}")

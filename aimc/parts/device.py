@@ -166,14 +166,14 @@ class Device(Part):
 
     def read_sigma(self, g: Any, t: float = 0.0, dead: Any = False) -> Array:
         """Standard deviation of one read of `g` at age `t` [S]; the parts add in quadrature. Cells
-        that are `dead` or conduct nothing have none."""
+        that are `dead` have none."""
         g = _conductances(g)
         as_number("t", t, minimum=0)
         variance = np.zeros_like(g)
         for effect in self.on_read:
             sigma = effect.sigma(g, self.g_max, t)
             variance += as_array(said(effect, "sigma"), sigma, g.shape, 0, empty=True) ** 2
-        return np.where((g == 0.0) | dead, 0.0, np.sqrt(variance))
+        return np.where(dead, 0.0, np.sqrt(variance))
 
     def _apply(self, effects: Sequence[Effect], cells: Cells, rng: Generator, t: float) -> Cells:
         as_rng(rng)

@@ -141,7 +141,7 @@ class NoiseContract(EffectContract):
     def test_a_read_has_that_deviation(self):
         g = np.linspace(0, self.g_max, 9)
         device = Device(self.g_max, on_read=(self.effect, ReadNoise(3 * UNIT)))
-        sigma = np.hypot(self.effect.sigma(g, self.g_max, self.t), 3 * UNIT) * (g > 0)
+        sigma = np.hypot(self.effect.sigma(g, self.g_max, self.t), 3 * UNIT)
         np.testing.assert_allclose(device.read_sigma(g, self.t), sigma, rtol=1e-12)
 
 
