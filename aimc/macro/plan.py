@@ -101,9 +101,13 @@ class ReadPlan:
         return kernel.Read(self.arrays, draws, state, words, flat)
 
     def read(self, x: Floats, rng: np.random.Generator | None = None) -> Floats:
-        """Outputs (batch, cols) for activations x (batch, driven), by the kernel."""
+        """Outputs (batch, cols) for activations x (batch, driven), by the kernel. Raises
+        ArgumentError on a wrong shape or NaN."""
+        return self.run(as_batch("x", x, self.arrays.scale.size), rng)
+
+    def run(self, x: Floats, rng: np.random.Generator | None = None) -> Floats:
+        """As `read`, of activations that were checked before."""
         arrays = self.arrays
-        x = as_batch("x", x, arrays.scale.size)
         if rng is None:
             arrays = arrays._replace(noise=arrays.noise._replace(drawn=0))
             draws = np.empty((1, len(x), 0), arrays.matrix.dtype)

@@ -119,7 +119,7 @@ class Chip:
         """
         plan = self.plan(z.dtype)
         if plan is not None and z.device.type == "cpu":
-            return torch.from_numpy(plan.read(z.detach().numpy(), self.rng))
+            return torch.from_numpy(plan.run(z.detach().numpy(), self.rng))
         if plan is not None:
             return self._by_torch(plan, z)
         return torch.from_numpy(self.macro(self.activations(z), self.rng)).to(z)
