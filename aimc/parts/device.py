@@ -217,6 +217,11 @@ class Cells:
     def __post_init__(self) -> None:
         for name, kind in (("when", np.float64), ("dead", np.bool_)):
             given = np.asarray(getattr(self, name), kind)
+            if given.shape not in ((), self.g.shape):
+                raise must(
+                    name, f"have the shape of the cells, {self.g.shape}, or be one for all",
+                    f"has shape {given.shape}",
+                )  # fmt: skip
             object.__setattr__(self, name, np.broadcast_to(given, self.g.shape))
 
     def under(self, device: Device, condition: Condition, rng: Any) -> Cells:

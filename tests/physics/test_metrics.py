@@ -102,13 +102,16 @@ def test_many_chips_are_measured_as_each_alone():
     chips = ramp(device=REAL, chips=5, calibration="none")
     for k in range(5):
         one = dataclasses.replace(
-            chips, g_steps=chips.g_steps[k], g_bias=chips.g_bias[k], pulses=chips.pulses[k]
-        )
+            chips, g_steps=chips.g_steps[k], g_bias=chips.g_bias[k], pulses=chips.pulses[k],
+            dead=tuple(each[k] for each in chips.dead),
+        )  # fmt: skip
         for measure in (metrics.inl, metrics.dnl, metrics.enob, metrics.code_density,
                         metrics.missing_codes, metrics.monotone):  # fmt: skip
             np.testing.assert_allclose(measure(chips)[k], measure(one), rtol=1e-12, atol=1e-12)
         for many, alone in zip(metrics.errors(chips), metrics.errors(one), strict=True):
             assert many[k] == pytest.approx(alone)
+    with pytest.raises(ArgumentError, match=r"`dead` must have the shape of the cells, \(\d+,\)"):
+        metrics.inl(dataclasses.replace(one, dead=chips.dead))  # pyright: ignore[reportPossiblyUnboundVariable]
     x = np.linspace(-4.0, 4.0, 501)
     np.testing.assert_array_equal(metrics.transfer(chips, x)[4], one(x))  # pyright: ignore[reportPossiblyUnboundVariable]
     assert 0.0 <= metrics.share_below(chips) <= 1.0
