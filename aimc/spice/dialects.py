@@ -82,8 +82,7 @@ class Xyce(Dialect):
     }  # fmt: skip
 
     def ops(self, sources: Sequence[str], values: Sequence[Sequence[float]]) -> list[str]:
-        names = " ".join(f"{name}_dc" for name in sources)
-        return [".data inputs", f"+ {names}", *_rows(values), ".enddata", ".dc data=inputs"]
+        return _table(".data inputs\n+", sources, values)
 
 
 class HSPICE(Dialect):
@@ -109,8 +108,7 @@ class HSPICE(Dialect):
     }  # fmt: skip
 
     def ops(self, sources: Sequence[str], values: Sequence[Sequence[float]]) -> list[str]:
-        names = " ".join(f"{name}_dc" for name in sources)
-        return [f".data inputs {names}", *_rows(values), ".enddata", ".dc data=inputs"]
+        return _table(".data inputs", sources, values)
 
 
 class Spectre(Dialect):
@@ -167,8 +165,11 @@ class Spectre(Dialect):
         return lines
 
 
-def _rows(values: Sequence[Sequence[float]]) -> list[str]:
-    return ["+ " + " ".join(map(number, row)) for row in values]
+def _table(head: str, sources: Sequence[str], values: Sequence[Sequence[float]]) -> list[str]:
+    """Rows of values as a table of inputs, and operating points of each."""
+    names = " ".join(f"{name}_dc" for name in sources)
+    rows = ["+ " + " ".join(map(number, row)) for row in values]
+    return [*f"{head} {names}".splitlines(), *rows, ".enddata", ".dc data=inputs"]
 
 
 DIALECTS: dict[str, Dialect] = {
