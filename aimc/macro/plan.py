@@ -39,7 +39,7 @@ class ReadPlan:
 
     arrays: as kernels take it. lines: of each stack, row block by row block, the normal numbers
     that its noise takes from the generator in one read, in double precision. error: the largest
-    relative error of a deviation of noise, by forms that columns share in single precision.
+    relative error of a deviation of noise by its forms, see `kernels.noise.forms`.
     """
 
     arrays: kernel.Plan
@@ -62,8 +62,10 @@ class ReadPlan:
             return None
         volts = [hardware.sense.gain(hardware.driver.window, stack.c_array) for stack in flat]
         levels, gain, offset = _conversions(stacks, dtype)
+        if levels is None or any(each is None for each in volts):
+            return None
         noise = noise_of(stacks, hardware.mapping, dtype)
-        if levels is None or noise is None or any(each is None for each in volts):
+        if noise is None:
             return None
         v_read, steps, x_max = grid
         per_volt = np.array(
@@ -94,9 +96,7 @@ class ReadPlan:
             draws = self.draws(steps, batch, rng)
             return kernel.Read(self.arrays, draws, none, none, np.empty(0, np.float32))
         steps = min(steps, -(-_AT_ONCE // count))
-        state = rng.integers(1, 2**32, size=(4, _LANES), dtype=np.uint32)
-        words = np.empty((-(-steps * count // _LANES), _LANES), np.uint32)
-        flat = np.empty(words.size, np.float32)
+        state, words, flat = _generators(steps * count, rng)
         draws = flat[: steps * count].reshape(steps, batch, self.drawn)
         return kernel.Read(self.arrays, draws, state, words, flat)
 
@@ -138,12 +138,19 @@ class ReadPlan:
         count = steps * batch * drawn
         if count <= _FEW:
             return rng.standard_normal((steps, batch, drawn), np.float32)
-        state = rng.integers(1, 2**32, size=(4, _LANES), dtype=np.uint32)
-        words = np.empty((-(-count // _LANES), _LANES), np.uint32)
+        state, words, flat = _generators(count, rng)
         normals.words(state, words)
-        result = np.empty(words.size, np.float32)
-        normals.normals(words.ravel(), result)
-        return result[:count].reshape(steps, batch, drawn)
+        normals.normals(words.ravel(), flat)
+        return flat[:count].reshape(steps, batch, drawn)
+
+
+def _generators(
+    count: int, rng: np.random.Generator
+) -> tuple[normals.Words, normals.Words, NDArray[np.float32]]:
+    """Generators' state, seeded by `rng`, with room for the words and so many numbers or more."""
+    state = rng.integers(1, 2**32, size=(4, _LANES), dtype=np.uint32)
+    words = np.empty((-(-count // _LANES), _LANES), np.uint32)
+    return state, words, np.empty(words.size, np.float32)
 
 
 def _conversions(

@@ -22,7 +22,7 @@ from aimc.kernels.read.conversion import Levels, convert
 
 Floats = NDArray[np.floating]
 
-FEW = 3  # shared forms are taken so many at a time
+FEW = 3  # shared diagonals are taken so many at a time
 STRIP = 2**13  # currents: so many at a time stay in the cache until they are converted
 
 
