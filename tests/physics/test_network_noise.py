@@ -90,6 +90,19 @@ def test_forms_found_once_give_what_a_solve_for_each_read_gives(drive, ohm, rng)
         np.testing.assert_allclose(noise.std(v, small), 1e-13 * each, rtol=2 * found.error)
 
 
+@pytest.mark.parametrize("drive", ["left", "both"])
+def test_one_row_alone_has_its_own_noise(drive, rng):
+    """Nothing between rows: what wires add of others is zero, whatever the sign of that part."""
+    g, sigma = rng.uniform(0, 1e-4, (40, 30)), rng.uniform(1e-7, 1e-6, (40, 30))
+    top = Wires(1.0, 1.0, 5.0, 1.0, drive).topology(g.shape)
+    found = noise.forms(g, sigma, top)
+    one = 0.2 * np.eye(40)
+    each = network.noise_std(g, one, sigma, network.noise_gain(g, top), top, tol=1e-9)
+    assert np.all(found.diagonal + found.mean[:, None] * found.cross > 0)
+    np.testing.assert_allclose(noise.std(one, found), each, rtol=4 * found.error)
+    np.testing.assert_allclose(noise.std(-one, found), noise.std(one, found), rtol=1e-12)
+
+
 def test_wires_that_take_too_much_are_solved_for_each_read(rng):
     g, sigma = rng.uniform(0, 1e-3, (120, 8)), rng.uniform(0, 1e-5, (120, 8))
     wires = Wires(30.0, 30.0, 5.0, 1.0)
